@@ -1,0 +1,231 @@
+/** Starting the two platforms as real processes, and putting the same workers on both. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { createRequire } from 'node:module';
+import { processTree, type ProcessInfo } from './processes.ts';
+import type { Target } from './wrk.ts';
+import { type BenchWorker, COMPATIBILITY_DATE } from './workers.ts';
+
+export const ROOT = resolve(import.meta.dirname, '..');
+const START_TIMEOUT_MS = 60_000;
+const STOP_TIMEOUT_MS = 15_000;
+
+export interface Platform {
+  readonly name: 'skep' | 'workerd';
+  target(worker: string): Target;
+  processes(): ProcessInfo[];
+  stop(): Promise<void>;
+}
+
+export interface Skep extends Platform {
+  /** Uploads a worker, or throws with the API's answer. */
+  deploy(worker: BenchWorker): Promise<void>;
+  /** Processes that run a worker or wait to run one. */
+  cells(): ProcessInfo[];
+}
+
+const sleep = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
+
+/** A port that was free a moment ago. */
+function freePort(): Promise<number> {
+  return new Promise((done, reject) => {
+    const server = createServer();
+    server.on('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => done(typeof address === 'object' && address !== null ? address.port : 0));
+    });
+  });
+}
+
+/** Keeps the end of what a process prints, for the message when it dies. */
+function collectOutput(child: ChildProcess): () => string {
+  let output = '';
+  const add = (chunk: Buffer): void => {
+    output = (output + chunk.toString()).slice(-4000);
+  };
+  child.stdout?.on('data', add);
+  child.stderr?.on('data', add);
+  return () => output;
+}
+
+async function stopProcess(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = new Promise((done) => child.once('exit', done));
+  const deadline = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
+  child.kill('SIGTERM');
+  await exited;
+  clearTimeout(deadline);
+}
+
+async function answers(url: string, headers: Record<string, string>): Promise<boolean> {
+  try {
+    const response = await fetch(url, { headers, signal: AbortSignal.timeout(5000) });
+    await response.arrayBuffer();
+    return response.ok;
+  } catch {
+    return false;
+  }
+}
+
+/** Polls until `ready`; throws when the process ends before, or when it takes too long. */
+async function waitFor(ready: () => Promise<boolean>, child: ChildProcess, output: () => string): Promise<void> {
+  const deadline = performance.now() + START_TIMEOUT_MS;
+  while (!(await ready())) {
+    const ended = child.exitCode ?? child.signalCode;
+    if (ended !== null) throw new Error(`${child.spawnfile} ended (${ended}) before it was ready:\n${output()}`);
+    if (performance.now() > deadline) throw new Error(`${child.spawnfile} is not ready after 60 s:\n${output()}`);
+    await sleep(2);
+  }
+}
+
+// ---- Skep ----
+
+function uploadForm(worker: BenchWorker): FormData {
+  const form = new FormData();
+  const metadata = {
+    main_module: 'worker.js',
+    compatibility_date: COMPATIBILITY_DATE,
+    bindings: worker.services.map((service) => ({ type: 'service', name: service, service })),
+  };
+  form.set('metadata', JSON.stringify(metadata));
+  form.set('worker.js', new File([worker.source], 'worker.js', { type: 'application/javascript+module' }));
+  return form;
+}
+
+/** `--import tsx` and the like in this process must not reach the measured one. */
+function bareEnvironment(extra: Record<string, string>): NodeJS.ProcessEnv {
+  const kept = Object.entries(process.env).filter(
+    ([name]) => !/^(SKEP_|DATABASE_URL|NATS_URL|NODE_OPTIONS|npm_)/.test(name),
+  );
+  return { ...Object.fromEntries(kept), ...extra };
+}
+
+/** Starts Skep from dist/ on a fresh data directory, with its defaults but for `settings` (environment variables). */
+export async function startSkep(settings: Record<string, string> = {}): Promise<Skep> {
+  const folder = mkdtempSync(join(tmpdir(), 'skep-bench-'));
+  const [gatewayPort, apiPort] = [await freePort(), await freePort()];
+  const token = randomBytes(24).toString('hex');
+  const accountId = randomBytes(16).toString('hex');
+  const child = spawn(process.execPath, [join(ROOT, 'dist/server/main.js')], {
+    cwd: folder,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: bareEnvironment({
+      SKEP_DATA_DIR: join(folder, 'data'),
+      SKEP_GATEWAY_PORT: String(gatewayPort),
+      SKEP_API_PORT: String(apiPort),
+      SKEP_ADMIN_TOKEN: token,
+      SKEP_ACCOUNT_ID: accountId,
+      ...settings,
+    }),
+  });
+  const output = collectOutput(child);
+  const stop = async (): Promise<void> => {
+    await stopProcess(child);
+    rmSync(folder, { recursive: true, force: true });
+  };
+  try {
+    await waitFor(() => answers(`http://127.0.0.1:${gatewayPort}/readyz`, {}), child, output);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  const scripts = `http://127.0.0.1:${apiPort}/client/v4/accounts/${accountId}/workers/scripts`;
+  const call = async (method: string, path: string, body: FormData | string): Promise<void> => {
+    const headers = {
+      authorization: `Bearer ${token}`,
+      ...(typeof body === 'string' && { 'content-type': 'application/json' }),
+    };
+    const response = await fetch(`${scripts}/${path}`, { method, headers, body });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${text.slice(0, 500)}`);
+  };
+  const processes = (): ProcessInfo[] => processTree(child.pid ?? -1, folder);
+  return {
+    name: 'skep',
+    target: (worker) => ({ url: `http://127.0.0.1:${gatewayPort}/`, host: `${worker}.dev.localhost:${gatewayPort}` }),
+    processes,
+    cells: () => processes().filter(isCell),
+    stop,
+    deploy: async (worker) => {
+      await call('PUT', worker.name, uploadForm(worker));
+      await call('POST', `${worker.name}/subdomain`, JSON.stringify({ enabled: true }));
+    },
+  };
+}
+
+const executable = (process: ProcessInfo): string => process.command.split(' ', 1)[0]?.split('/').at(-1) ?? '';
+export const isCell = (process: ProcessInfo): boolean => executable(process).startsWith('deno');
+export const isDatabase = (process: ProcessInfo): boolean => executable(process).startsWith('postgres');
+
+// ---- workerd ----
+
+/** The native program, not the package's JavaScript wrapper: a wrapper in between would be measured too. */
+function workerdBinary(): string {
+  return (createRequire(import.meta.url)('workerd') as { default: string }).default;
+}
+
+const quote = (text: string): string => JSON.stringify(text);
+
+function capnpConfig(workers: readonly BenchWorker[], ports: ReadonlyMap<string, number>): string {
+  const services = workers.map((worker) => {
+    const bindings = worker.services.map((service) => `(name = ${quote(service)}, service = ${quote(service)})`);
+    return `(name = ${quote(worker.name)}, worker = (
+      modules = [(name = "worker.js", esModule = embed ${quote(`${worker.name}/worker.js`)})],
+      compatibilityDate = ${quote(COMPATIBILITY_DATE)}, bindings = [${bindings.join(', ')}]))`;
+  });
+  const sockets = workers.map(
+    ({ name }) =>
+      `(name = ${quote(name)}, address = "127.0.0.1:${ports.get(name) ?? 0}", http = (), service = ${quote(name)})`,
+  );
+  return `using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (services = [${services.join(',\n')}], sockets = [${sockets.join(',\n')}]);
+`;
+}
+
+/** One bare `workerd serve` with all workers, each on a port of its own. */
+export async function startWorkerd(workers: readonly BenchWorker[]): Promise<Platform> {
+  const folder = mkdtempSync(join(tmpdir(), 'workerd-bench-'));
+  const ports = new Map<string, number>();
+  for (const worker of workers) {
+    ports.set(worker.name, await freePort());
+    mkdirSync(join(folder, worker.name));
+    writeFileSync(join(folder, worker.name, 'worker.js'), worker.source);
+  }
+  writeFileSync(join(folder, 'config.capnp'), capnpConfig(workers, ports));
+  const child = spawn(workerdBinary(), ['serve', 'config.capnp'], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
+  const output = collectOutput(child);
+  const stop = async (): Promise<void> => {
+    await stopProcess(child);
+    rmSync(folder, { recursive: true, force: true });
+  };
+  const port = (worker: string): number => ports.get(worker) ?? 0;
+  try {
+    const first = workers[0]?.name ?? '';
+    await waitFor(() => accepts(port(first)), child, output);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return {
+    name: 'workerd',
+    target: (worker) => ({ url: `http://127.0.0.1:${port(worker)}/`, host: `127.0.0.1:${port(worker)}` }),
+    processes: () => processTree(child.pid ?? -1, folder),
+    stop,
+  };
+}
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise((done) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.on('connect', () => {
+      socket.destroy();
+      done(true);
+    });
+    socket.on('error', () => done(false));
+  });
+}

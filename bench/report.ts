@@ -1,0 +1,197 @@
+/** What a run measured, and its table. */
+import type { CellMemory, ColdStart } from './cold.ts';
+import type { LoadResult } from './wrk.ts';
+import { CONNECTIONS } from './wrk.ts';
+
+export interface Machine {
+  readonly cpu: string;
+  readonly cores: number;
+  readonly memoryGiB: number;
+  readonly kernel: string;
+  readonly node: string;
+  readonly workerd: string;
+  readonly deno: string;
+  readonly wrk: string;
+  /** One-minute load average before the first measurement: other work on the machine makes all numbers worse. */
+  readonly loadAverage: number;
+}
+
+/** CPU time of a platform's processes per request, in microseconds. */
+export type CpuPerRequest = Readonly<Record<string, number>>;
+
+export interface Side {
+  /** Medians over the runs. */
+  readonly requestsPerSecond: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly errors: number;
+  readonly errorText: string;
+  readonly runs: readonly LoadResult[];
+  readonly cpuUsPerRequest: CpuPerRequest;
+}
+
+export interface Row {
+  readonly scenario: string;
+  readonly title: string;
+  readonly aimRatio: number;
+  readonly skep: Side;
+  readonly workerd: Side;
+}
+
+export interface Memory {
+  readonly kind: 'pss' | 'rss';
+  readonly skepIdleBytes: number;
+  readonly workerdIdleBytes: number;
+  readonly skepAfterBytes: number;
+  readonly workerdAfterBytes: number;
+}
+
+export interface Results {
+  readonly startedAt: string;
+  readonly machine: Machine;
+  readonly seconds: number;
+  readonly runs: number;
+  readonly rows: readonly Row[];
+  readonly coldStarts: readonly ColdStart[];
+  readonly cellMemory: CellMemory | null;
+  readonly memory: Memory | null;
+}
+
+/** p99 of Skep is to be at most this share of workerd's. */
+const AIM_P99_RATIO = 0.1;
+const AIM_COLD_START_MS = 60;
+
+export const isValid = (row: Row): boolean => row.skep.errors === 0 && row.workerd.errors === 0;
+
+/** False when any number of the run cannot be trusted. */
+export function allValid(results: Results): boolean {
+  return results.rows.every(isValid) && results.coldStarts.every((cold) => cold.error === null);
+}
+
+const count = (value: number): string => (Number.isFinite(value) ? Math.round(value).toLocaleString('en-US') : '-');
+const ms = (value: number): string => (Number.isFinite(value) ? value.toFixed(value < 10 ? 2 : 1) : '-');
+const ratio = (value: number): string => (Number.isFinite(value) ? `${value.toFixed(value < 0.1 ? 3 : 2)}×` : '-');
+const mib = (bytes: number): string => (bytes / 1024 / 1024).toFixed(1);
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)));
+  const line = (cells: readonly string[]): string =>
+    cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))).join('  ');
+  return [line(head), widths.map((width) => '-'.repeat(width)).join('  '), ...rows.map(line)].join('\n');
+}
+
+function loadRow(row: Row): string[] {
+  const { skep, workerd } = row;
+  const numbers = [skep, workerd].flatMap((side) => [count(side.requestsPerSecond), ms(side.p50Ms), ms(side.p99Ms)]);
+  if (!isValid(row)) return [row.title, ...numbers, 'INVALID', '', ''];
+  return [
+    row.title,
+    ...numbers,
+    ratio(skep.requestsPerSecond / workerd.requestsPerSecond),
+    ratio(skep.p50Ms / workerd.p50Ms),
+    ratio(skep.p99Ms / workerd.p99Ms),
+  ];
+}
+
+const LOAD_HEAD = ['', 'skep req/s', 'p50 ms', 'p99 ms', 'workerd req/s', 'p50 ms', 'p99 ms', 'req/s', 'p50', 'p99'];
+
+function cpuLine(row: Row): string {
+  const side = (cpu: CpuPerRequest): string =>
+    Object.entries(cpu)
+      .map(([part, us]) => `${part} ${us.toFixed(1)}`)
+      .join(', ');
+  return `  ${row.title}: skep ${side(row.skep.cpuUsPerRequest)}; workerd ${side(row.workerd.cpuUsPerRequest)}`;
+}
+
+function errorLines(results: Results): string[] {
+  const rows = results.rows.filter((row) => !isValid(row));
+  return rows.flatMap((row) =>
+    (
+      [
+        ['skep', row.skep],
+        ['workerd', row.workerd],
+      ] as const
+    )
+      .filter(([, side]) => side.errors > 0)
+      .map(([name, side]) => `INVALID: ${row.title} on ${name} had errors: ${side.errorText}`),
+  );
+}
+
+function coldLines(results: Results): string[] {
+  if (results.coldStarts.length === 0) return [];
+  const rows = results.coldStarts.map((cold) => [
+    cold.title,
+    cold.error === null ? ms(cold.p50Ms) : 'INVALID',
+    ms(cold.p99Ms),
+    ms(cold.worstMs),
+    String(cold.samples),
+  ]);
+  const errors = results.coldStarts.flatMap(({ title, error }) =>
+    error === null ? [] : [`INVALID: ${title}: ${error}`],
+  );
+  return ['', table(['cold start', 'p50 ms', 'p99 ms', 'worst ms', 'samples'], rows), ...errors];
+}
+
+function memoryLines(results: Results): string[] {
+  const lines: string[] = [];
+  const { memory, cellMemory } = results;
+  if (memory !== null) {
+    const head = [`memory (${memory.kind.toUpperCase()}), MiB`, 'skep, all processes', 'workerd'];
+    const idle = ['all workers deployed, idle', mib(memory.skepIdleBytes), mib(memory.workerdIdleBytes)];
+    const after = ['after the runs', mib(memory.skepAfterBytes), mib(memory.workerdAfterBytes)];
+    lines.push('', table(head, [idle, after]));
+  }
+  if (cellMemory !== null) {
+    const { cells, bytesPerCell, privateBytesPerCell, kind } = cellMemory;
+    lines.push(
+      `idle cell, mean of ${cells}: ${mib(bytesPerCell)} MiB ${kind.toUpperCase()}, ${mib(privateBytesPerCell)} MiB private`,
+    );
+  }
+  return lines;
+}
+
+/** What the project aims at, and whether this run got there. An aim missed is not an error of the bench. */
+function aimLines(results: Results): string[] {
+  const aims = results.rows.filter(isValid).flatMap((row) => {
+    const throughput = row.skep.requestsPerSecond / row.workerd.requestsPerSecond;
+    const tail = row.skep.p99Ms / row.workerd.p99Ms;
+    return [
+      {
+        text: `${row.title}: requests/s at least ${row.aimRatio}×, got ${ratio(throughput)}`,
+        met: throughput >= row.aimRatio,
+      },
+      { text: `${row.title}: p99 at most ${AIM_P99_RATIO}×, got ${ratio(tail)}`, met: tail <= AIM_P99_RATIO },
+    ];
+  });
+  for (const cold of results.coldStarts.filter(({ title, error }) => title.startsWith('skep') && error === null)) {
+    const text = `cold start, ${cold.title}: p50 under ${AIM_COLD_START_MS} ms, got ${ms(cold.p50Ms)}`;
+    aims.push({ text, met: cold.p50Ms < AIM_COLD_START_MS });
+  }
+  return aims.length === 0
+    ? []
+    : ['', 'Aims', ...aims.map(({ text, met }) => `  ${met ? 'met   ' : 'MISSED'} ${text}`)];
+}
+
+export function machineLine(machine: Machine): string {
+  return (
+    `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, Linux ${machine.kernel}; load average ${machine.loadAverage}\n` +
+    `Node ${machine.node}, Deno ${machine.deno}, workerd ${machine.workerd}, ${machine.wrk}`
+  );
+}
+
+export function formatResults(results: Results): string {
+  const lines = [machineLine(results.machine)];
+  if (results.rows.length > 0) {
+    lines.push(
+      `wrk: 1 thread, ${CONNECTIONS} connections, ${results.seconds} s a run, platforms in turn, median of ${results.runs}`,
+      '',
+      table(LOAD_HEAD, results.rows.map(loadRow)),
+      ...errorLines(results),
+      '',
+      'CPU per request, microseconds (wrk itself not counted)',
+      ...results.rows.map(cpuLine),
+    );
+  }
+  lines.push(...coldLines(results), ...memoryLines(results), ...aimLines(results));
+  return lines.join('\n');
+}

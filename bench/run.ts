@@ -1,0 +1,252 @@
+/**
+ * `npm run bench`: the same workers on Skep, through its whole front door, and on bare `workerd serve`, in one run.
+ *
+ *   npm run bench                      all; about ten minutes
+ *   npm run bench -- --quick           short runs, to see that everything works; the numbers are rough
+ *   npm run bench -- --only json       one part: json, echo, body, stream, services, cold, memory (may be repeated)
+ *   npm run bench -- --json FILE       also writes all numbers, every single run included
+ *
+ * Measured numbers are only comparable within one run: the platforms are loaded in turn (skep, workerd, skep, …) so that
+ * whatever else the machine does hits both. A row with a single error (status, socket or time-out) is INVALID and
+ * makes the exit code 1. An aim that is missed does not.
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { createRequire } from 'node:module';
+import { cpus, loadavg, release, tmpdir, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { cellMemory, percentile, skepColdStart, totalMemory, workerdColdStart } from './cold.ts';
+import { isCell, isDatabase, type Platform, ROOT, type Skep, startSkep, startWorkerd } from './platforms.ts';
+import { cpuMs } from './processes.ts';
+import {
+  allValid,
+  formatResults,
+  type Machine,
+  machineLine,
+  type Memory,
+  type Results,
+  type Row,
+  type Side,
+} from './report.ts';
+import { SCENARIOS, type Scenario, WORKERS } from './workers.ts';
+import { load, type LoadResult, requireWrk, type Target } from './wrk.ts';
+
+interface Plan {
+  readonly parts: ReadonlySet<string>;
+  readonly seconds: number;
+  readonly warmUpSeconds: number;
+  readonly runs: number;
+  readonly cold: { readonly workers: number; readonly rounds: number };
+  readonly idleCells: number;
+  readonly jsonFile: string | null;
+}
+
+const PARTS = [...SCENARIOS.map((scenario) => scenario.name), 'cold', 'memory'];
+const FULL = { seconds: 8, warmUpSeconds: 2, runs: 5, cold: { workers: 20, rounds: 5 }, idleCells: 20 };
+const QUICK = { seconds: 2, warmUpSeconds: 1, runs: 1, cold: { workers: 5, rounds: 1 }, idleCells: 5 };
+
+function readPlan(): Plan {
+  const { values } = parseArgs({
+    options: {
+      quick: { type: 'boolean', default: false },
+      json: { type: 'string' },
+      only: { type: 'string', multiple: true, default: [] },
+    },
+  });
+  const unknown = values.only.find((part) => !PARTS.includes(part));
+  if (unknown !== undefined) throw new Error(`--only ${unknown}: there is no such part. Allowed: ${PARTS.join(', ')}`);
+  const parts = new Set(values.only.length > 0 ? values.only : PARTS);
+  return { ...(values.quick ? QUICK : FULL), parts, jsonFile: values.json ?? null };
+}
+
+function versionOf(packageName: string): string {
+  try {
+    return (createRequire(import.meta.url)(`${packageName}/package.json`) as { version: string }).version;
+  } catch {
+    return 'unknown';
+  }
+}
+
+function readMachine(wrk: string): Machine {
+  return {
+    cpu: cpus()[0]?.model.trim() ?? 'unknown',
+    cores: cpus().length,
+    memoryGiB: Math.round(totalmem() / 1024 ** 3),
+    kernel: release(),
+    node: process.versions.node,
+    workerd: versionOf('workerd'),
+    deno: versionOf('@deno/linux-x64-glibc'),
+    wrk,
+    loadAverage: Number((loadavg()[0] ?? 0).toFixed(2)),
+  };
+}
+
+/** One request, whole: load on a platform that answers wrongly would measure nothing. */
+function ask(scenario: Scenario, target: Target): Promise<string> {
+  return new Promise((done, reject) => {
+    const headers = { host: target.host, 'content-type': 'application/json' };
+    const call = request(target.url, { method: scenario.method, headers, agent: false }, (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('error', reject);
+      response.on('end', () => {
+        const text = Buffer.concat(chunks).toString();
+        if (response.statusCode === 200) done(text);
+        else reject(new Error(`status ${response.statusCode ?? 0}: ${text.slice(0, 200)}`));
+      });
+    });
+    call.on('error', reject);
+    call.end(scenario.requestBody ?? undefined);
+  });
+}
+
+async function checkAnswers(platforms: readonly Platform[], scenarios: readonly Scenario[]): Promise<void> {
+  for (const platform of platforms) {
+    for (const scenario of scenarios) {
+      try {
+        scenario.check(await ask(scenario, platform.target(scenario.worker)));
+      } catch (error) {
+        throw new Error(`${platform.name} does not answer "${scenario.title}" rightly`, { cause: error });
+      }
+    }
+  }
+}
+
+/** CPU milliseconds so far, by part of the platform. */
+function cpuByPart(platform: Platform): Map<string, number> {
+  const parts = new Map<string, number>();
+  for (const process of platform.processes()) {
+    const isOneProcess = platform.name === 'workerd';
+    const part = isOneProcess ? 'workerd' : isCell(process) ? 'cells' : isDatabase(process) ? 'database' : 'server';
+    parts.set(part, (parts.get(part) ?? 0) + cpuMs(process.pid));
+  }
+  return parts;
+}
+
+interface Measured {
+  readonly result: LoadResult;
+  readonly cpuUs: ReadonlyMap<string, number>;
+}
+
+async function measure(platform: Platform, scenario: Scenario, seconds: number, folder: string): Promise<Measured> {
+  const before = cpuByPart(platform);
+  const result = await load(scenario, platform.target(scenario.worker), seconds, folder);
+  const after = cpuByPart(platform);
+  const spent = [...after].map(
+    ([part, total]) => [part, ((total - (before.get(part) ?? 0)) * 1000) / result.requests] as const,
+  );
+  return { result, cpuUs: new Map(spent) };
+}
+
+const median = (values: readonly number[]): number => percentile(values, 0.5);
+
+function toSide(measured: readonly Measured[]): Side {
+  const runs = measured.map(({ result }) => result);
+  const parts = new Set(measured.flatMap(({ cpuUs }) => [...cpuUs.keys()]));
+  const cpuOf = (part: string): number => median(measured.map(({ cpuUs }) => cpuUs.get(part) ?? 0));
+  return {
+    requestsPerSecond: median(runs.map((run) => run.requestsPerSecond)),
+    p50Ms: median(runs.map((run) => run.p50Ms)),
+    p99Ms: median(runs.map((run) => run.p99Ms)),
+    errors: runs.reduce((sum, run) => sum + run.errors, 0),
+    errorText: runs.flatMap((run) => (run.errorText === '' ? [] : [run.errorText])).join('; '),
+    runs,
+    cpuUsPerRequest: Object.fromEntries([...parts].map((part) => [part, cpuOf(part)])),
+  };
+}
+
+async function runScenario(
+  scenario: Scenario,
+  platforms: readonly [Skep, Platform],
+  plan: Plan,
+  folder: string,
+): Promise<Row> {
+  const measured: [Measured[], Measured[]] = [[], []];
+  for (const platform of platforms) await load(scenario, platform.target(scenario.worker), plan.warmUpSeconds, folder);
+  for (let run = 0; run < plan.runs; run += 1) {
+    for (const [index, platform] of platforms.entries()) {
+      measured[index]?.push(await measure(platform, scenario, plan.seconds, folder));
+    }
+  }
+  const { name, title, aimRatio } = scenario;
+  return { scenario: name, title, aimRatio, skep: toSide(measured[0]), workerd: toSide(measured[1]) };
+}
+
+async function runLoad(plan: Plan, folder: string): Promise<{ rows: Row[]; memory: Memory | null }> {
+  const scenarios = SCENARIOS.filter((scenario) => plan.parts.has(scenario.name));
+  if (scenarios.length === 0) return { rows: [], memory: null };
+  const skep = await startSkep();
+  let workerd: Platform | undefined;
+  try {
+    for (const worker of WORKERS) await skep.deploy(worker);
+    workerd = await startWorkerd(WORKERS);
+    await checkAnswers([skep, workerd], SCENARIOS);
+    const [skepIdle, workerdIdle] = [totalMemory(skep), totalMemory(workerd)];
+    const rows: Row[] = [];
+    for (const scenario of scenarios) {
+      console.error(`bench: ${scenario.title} …`);
+      rows.push(await runScenario(scenario, [skep, workerd], plan, folder));
+    }
+    const memory = {
+      kind: skepIdle.kind,
+      skepIdleBytes: skepIdle.bytes,
+      workerdIdleBytes: workerdIdle.bytes,
+      skepAfterBytes: totalMemory(skep).bytes,
+      workerdAfterBytes: totalMemory(workerd).bytes,
+    };
+    return { rows, memory };
+  } finally {
+    await workerd?.stop();
+    await skep.stop();
+  }
+}
+
+async function runColdStarts(plan: Plan): Promise<Results['coldStarts']> {
+  if (!plan.parts.has('cold')) return [];
+  console.error('bench: cold starts …');
+  return [
+    await skepColdStart(0, plan.cold),
+    await skepColdStart(2, plan.cold),
+    await workerdColdStart(plan.cold.workers),
+  ];
+}
+
+async function main(): Promise<void> {
+  const plan = readPlan();
+  const machine = readMachine(requireWrk());
+  const build = spawnSync(process.execPath, [join(ROOT, 'tools/build.mjs')], { stdio: 'inherit' });
+  if (build.status !== 0) throw new Error('The build failed, so there is nothing to measure.');
+  console.error(machineLine(machine));
+  const folder = mkdtempSync(join(tmpdir(), 'skep-bench-wrk-'));
+  try {
+    const startedAt = new Date().toISOString();
+    const { rows, memory } = await runLoad(plan, folder);
+    const coldStarts = await runColdStarts(plan);
+    const perCell = plan.parts.has('memory') ? await cellMemory(plan.idleCells) : null;
+    const results: Results = {
+      startedAt,
+      machine,
+      seconds: plan.seconds,
+      runs: plan.runs,
+      rows,
+      coldStarts,
+      cellMemory: perCell,
+      memory,
+    };
+    console.log(formatResults(results));
+    if (plan.jsonFile !== null) writeFileSync(plan.jsonFile, `${JSON.stringify(results, null, 2)}\n`);
+    process.exitCode = allValid(results) ? 0 : 1;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+try {
+  await main();
+} catch (error) {
+  const cause = error instanceof Error && error.cause instanceof Error ? `: ${error.cause.message}` : '';
+  console.error(`bench: ${error instanceof Error ? error.message : String(error)}${cause}`);
+  process.exitCode = 1;
+}

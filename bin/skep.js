@@ -1,0 +1,21 @@
+#!/usr/bin/env node
+// `skep [flags]`: starts the server, as `npm start` does. Plain JavaScript that every old Node can parse, so that a too
+// old one gets a sentence and not a syntax error.
+import { existsSync } from 'node:fs';
+
+const MINIMUM = [20, 19];
+const [major, minor] = process.versions.node.split('.').map(Number);
+
+if (major < MINIMUM[0] || (major === MINIMUM[0] && minor < MINIMUM[1])) {
+  console.error(
+    `Skep cannot start: this is Node ${process.versions.node}, it needs ${MINIMUM.join('.')} or newer. Install a newer Node.`,
+  );
+  process.exit(1);
+}
+
+const server = new URL('../dist/server/main.js', import.meta.url);
+if (!existsSync(server)) {
+  console.error('Skep cannot start: dist/ is not built. Run `npm run build` in the folder of Skep.');
+  process.exit(1);
+}
+await import(server.href);

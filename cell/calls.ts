@@ -1,0 +1,409 @@
+/**
+ * Calls out of the cell: `fetch()` to the internet and `env.SERVICE.fetch()`. Both are one message to the supervisor, who
+ * decides, counts and does the I/O; the answer becomes a Response here. Bodies stream both ways under a window.
+ */
+import { CHANNEL_LIMITS } from '../shared/limits.ts';
+import { CALL, type CallHead, DATA, END, type Failure, type ResponseHead } from '../shared/protocol.ts';
+import {
+  closeStream,
+  openStream,
+  sendFail,
+  sendFrame,
+  sendFullCall,
+  sendJson,
+  sendWindow,
+} from './channel.ts';
+import { advanceClock, type Invocation } from './context.ts';
+import {
+  copyBytes,
+  defineProperty,
+  eventTargetAdd,
+  eventTargetRemove,
+  flatHeaders,
+  headersAppend,
+  headersDelete,
+  headersGet,
+  headersHas,
+  jsonParse,
+  NativeError,
+  NativeHeaders,
+  NativePromise,
+  NativeReadableStream,
+  NativeRequest,
+  NativeResponse,
+  NativeTypeError,
+  NativeUint8Array,
+  NativeURL,
+  readerCancel,
+  readerRead,
+  requestBody,
+  requestHeaders,
+  requestMethod,
+  requestRedirect,
+  requestSignal,
+  requestUrl,
+  responseBody,
+  responseHeaders,
+  responseStatus,
+  signalAborted,
+  signalReason,
+  streamGetReader,
+  subarray,
+  uncurry,
+  urlHref,
+  utf8Decode,
+} from './primordials.ts';
+import { requireInvocation } from './timers.ts';
+
+const EMPTY = new NativeUint8Array(0);
+const MAX_REDIRECTS = 20;
+const CHUNK_BYTES = 64 * 1024;
+
+/** `fetch(input, init)` of a binding (or of the global scope: `binding` null), redirects included. */
+export async function fetchThrough(binding: string | null, input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
+  const invocation = requireInvocation();
+  let request = init === undefined && isRequest(input) ? input : new NativeRequest(input, init);
+  // An incoming request handed on has no mode of its own: Workers shows it as `manual`.
+  const mode = requestRedirect(request) ?? 'manual';
+  for (let hops = 0; ; hops++) {
+    const response = await callOnce(invocation, binding, request);
+    const location = redirectTarget(response);
+    if (location === null || mode === 'manual') return finishResponse(response, request, hops);
+    if (mode === 'error') throw new NativeTypeError(`Unexpected redirect to ${location}: the request's redirect mode is "error".`);
+    if (hops >= MAX_REDIRECTS) throw new NativeTypeError('Too many redirects; the limit is 20.');
+    void responseBody(response)?.cancel();
+    request = followUp(request, responseStatus(response), location);
+  }
+}
+
+function isRequest(value: unknown): value is Request {
+  try {
+    requestMethod(value as Request);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const REDIRECTS = { __proto__: null, 301: true, 302: true, 303: true, 307: true, 308: true } as unknown as Record<number, boolean>;
+
+const redirectTarget = (response: Response): string | null =>
+  REDIRECTS[responseStatus(response)] ? headersGet(responseHeaders(response), 'location') : null;
+
+/** The request after a redirect: fetch standard, "HTTP-redirect fetch", steps 11–16. */
+function followUp(request: Request, status: number, location: string): Request {
+  const url = new NativeURL(location, requestUrl(request));
+  const method = requestMethod(request);
+  const headers = new NativeHeaders(requestHeaders(request));
+  const toGet = (status <= 302 && method === 'POST') || (status === 303 && method !== 'GET' && method !== 'HEAD');
+  if (!toGet && requestBody(request) !== null) {
+    throw new NativeTypeError(
+      'A request with a one-time-use body (it was initialized from a stream, not a buffer) encountered a redirect requiring the body to be retransmitted. To avoid this error in the future, construct this request from a buffer-like body initializer.',
+    );
+  }
+  if (toGet) {
+    for (const name of ['content-encoding', 'content-language', 'content-location', 'content-type', 'content-length']) {
+      headersDelete(headers, name);
+    }
+  }
+  if (url.origin !== new NativeURL(requestUrl(request)).origin) headersDelete(headers, 'authorization');
+  return new NativeRequest(urlHref(url), {
+    method: toGet ? 'GET' : method,
+    headers,
+    redirect: requestRedirect(request),
+    signal: requestSignal(request),
+  });
+}
+
+/** What a Response cannot be constructed with: where it came from. */
+function finishResponse(response: Response, request: Request, hops: number): Response {
+  const url = requestUrl(request);
+  defineProperty(response, 'url', { get: () => url, configurable: true });
+  if (hops > 0) defineProperty(response, 'redirected', { get: () => true, configurable: true });
+  return response;
+}
+
+function callOnce(invocation: Invocation, binding: string | null, request: Request): Promise<Response> {
+  const body = requestBody(request);
+  const head: CallHead = {
+    invocation: invocation.id,
+    binding,
+    method: requestMethod(request),
+    url: requestUrl(request),
+    headers: callHeaders(request, binding),
+    hasBody: body !== null,
+    clockMs: invocation.clockMs,
+  };
+  return new NativePromise((resolve, reject) => {
+    const call = new OpenCall(invocation, binding === null, resolve, reject);
+    const stream = openStream(call);
+    call.start(stream, requestSignal(request));
+    if (body === null) sendFullCall(stream, head, EMPTY);
+    else {
+      sendJson(CALL, stream, head);
+      void call.pump(body);
+    }
+  });
+}
+
+/** To the internet a body comes back as it is meant to be read: compression is asked for by name only. */
+function callHeaders(request: Request, binding: string | null): string[] {
+  const headers = requestHeaders(request);
+  const flat = flatHeaders(headers);
+  if (binding === null && !headersHas(headers, 'accept-encoding')) {
+    flat[flat.length] = 'accept-encoding';
+    flat[flat.length] = 'identity';
+  }
+  return flat;
+}
+
+class OpenCall {
+  readonly #invocation: Invocation;
+  /** Answers from the internet are read uncompressed; those of services are passed on as they are. */
+  readonly #decodes: boolean;
+  readonly #resolve: (response: Response) => void;
+  readonly #reject: (error: unknown) => void;
+  #stream = 0;
+  #sendCredit: number = CHANNEL_LIMITS.streamWindowBytes;
+  #wakeSender: (() => void) | undefined;
+  #body: IncomingBody | undefined;
+  #done = false;
+  #removeAbort: (() => void) | undefined;
+
+  constructor(
+    invocation: Invocation,
+    decodes: boolean,
+    resolve: (response: Response) => void,
+    reject: (error: unknown) => void,
+  ) {
+    this.#invocation = invocation;
+    this.#decodes = decodes;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  start(stream: number, signal: AbortSignal): void {
+    this.#stream = stream;
+    if (signalAborted(signal)) {
+      this.#abort(signalReason(signal));
+      return;
+    }
+    const onAbort = () => this.#abort(signalReason(signal));
+    eventTargetAdd(signal, 'abort', onAbort);
+    this.#removeAbort = () => eventTargetRemove(signal, 'abort', onAbort);
+  }
+
+  onResponse(headBytes: Uint8Array, bodyBytes: Uint8Array | null): void {
+    const head = jsonParse(utf8Decode(headBytes)) as ResponseHead;
+    advanceClock(this.#invocation, head.clockMs);
+    if (bodyBytes !== null) {
+      this.#finish();
+      this.#resolve(makeResponse(head, bodyBytes.length === 0 ? null : copyBytes(bodyBytes), this.#decodes));
+      return;
+    }
+    this.#body = new IncomingBody(
+      (bytes) => sendWindow(this.#stream, bytes),
+      () => this.#abort(undefined),
+    );
+    this.#resolve(makeResponse(head, this.#body.stream, this.#decodes));
+  }
+
+  onData(bytes: Uint8Array): void {
+    this.#body?.push(copyBytes(bytes));
+  }
+
+  onEnd(): void {
+    this.#finish();
+    this.#body?.end();
+  }
+
+  onFail(payload: Uint8Array): void {
+    this.#finish();
+    const failure = jsonParse(utf8Decode(payload)) as Failure;
+    const error = failure.name === 'TypeError' ? new NativeTypeError(failure.message) : new NativeError(failure.message);
+    this.#reject(error);
+    this.#body?.fail(error);
+  }
+
+  onWindow(bytes: number): void {
+    this.#sendCredit += bytes;
+    this.#wakeSender?.();
+  }
+
+  /** Sends the request's body, as fast as the other side takes it. */
+  async pump(body: ReadableStream<Uint8Array>): Promise<void> {
+    const reader = streamGetReader(body);
+    try {
+      while (!this.#done) {
+        const { done, value } = await readerRead(reader);
+        if (done) {
+          sendFrame(END, this.#stream, EMPTY);
+          return;
+        }
+        await this.#sendChunk(value);
+      }
+      await readerCancel(reader);
+    } catch (error) {
+      if (!this.#done) this.#abort(error);
+    }
+  }
+
+  async #sendChunk(chunk: unknown): Promise<void> {
+    if (!(chunk instanceof NativeUint8Array)) {
+      throw new NativeTypeError('This ReadableStream did not return bytes: a body must be a stream of Uint8Array.');
+    }
+    for (let at = 0; at < chunk.length && !this.#done; ) {
+      while (this.#sendCredit <= 0 && !this.#done) {
+        await new NativePromise<void>((resolve) => {
+          this.#wakeSender = resolve;
+        });
+      }
+      const end = at + CHUNK_BYTES < chunk.length ? at + CHUNK_BYTES : chunk.length;
+      sendFrame(DATA, this.#stream, subarray(chunk, at, end));
+      this.#sendCredit -= end - at;
+      at = end;
+    }
+  }
+
+  #abort(reason: unknown): void {
+    if (this.#done) return;
+    sendFail(this.#stream, { name: 'AbortError', message: 'aborted' });
+    this.#finish();
+    this.#reject(reason);
+    this.#body?.fail(reason);
+  }
+
+  #finish(): void {
+    if (this.#done) return;
+    this.#done = true;
+    closeStream(this.#stream);
+    this.#removeAbort?.();
+    this.#wakeSender?.();
+  }
+}
+
+/** A ReadableStream fed by DATA frames; tells the sender what was consumed. */
+class IncomingBody {
+  readonly stream: ReadableStream<Uint8Array>;
+  #controller!: ReadableStreamDefaultController<Uint8Array>;
+  readonly #grant: (bytes: number) => void;
+  #chunks: Uint8Array[] = [];
+  #first = 0;
+  #consumed = 0;
+  #ended = false;
+  #wanted: (() => void) | undefined;
+
+  constructor(grant: (bytes: number) => void, cancel: () => void) {
+    this.#grant = grant;
+    this.stream = new NativeReadableStream<Uint8Array>(
+      {
+        start: (controller) => {
+          this.#controller = controller;
+        },
+        pull: () => this.#pull(),
+        cancel,
+      },
+      { highWaterMark: 0 },
+    );
+  }
+
+  push(bytes: Uint8Array): void {
+    this.#chunks[this.#chunks.length] = bytes;
+    this.#wanted?.();
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#wanted?.();
+    if (this.#first >= this.#chunks.length) this.#close();
+  }
+
+  fail(error: unknown): void {
+    this.#ended = true;
+    this.#chunks = [];
+    this.#first = 0;
+    try {
+      this.#controller.error(error);
+    } catch {
+      // Already closed or cancelled by the reader.
+    }
+    this.#wanted?.();
+  }
+
+  async #pull(): Promise<void> {
+    if (this.#first >= this.#chunks.length) {
+      if (this.#ended) return;
+      await new NativePromise<void>((resolve) => {
+        this.#wanted = resolve;
+      });
+      this.#wanted = undefined;
+    }
+    const chunk = this.#take();
+    if (chunk !== undefined) this.#controller.enqueue(chunk);
+    if (this.#ended && this.#first >= this.#chunks.length) this.#close();
+  }
+
+  #take(): Uint8Array | undefined {
+    if (this.#first >= this.#chunks.length) return undefined;
+    const chunk = this.#chunks[this.#first] as Uint8Array;
+    this.#first++;
+    if (this.#first === this.#chunks.length) {
+      this.#chunks = [];
+      this.#first = 0;
+    }
+    this.#consumed += chunk.length;
+    if (this.#consumed >= CHANNEL_LIMITS.streamWindowBytes / 4 && !this.#ended) {
+      this.#grant(this.#consumed);
+      this.#consumed = 0;
+    }
+    return chunk;
+  }
+
+  #close(): void {
+    try {
+      this.#controller.close();
+    } catch {
+      // Already closed or errored.
+    }
+  }
+}
+
+const NULL_BODY = { __proto__: null, 101: true, 204: true, 205: true, 304: true } as unknown as Record<number, boolean>;
+
+function makeResponse(
+  head: ResponseHead,
+  body: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null,
+  decodes: boolean,
+): Response {
+  const headers = new NativeHeaders();
+  for (let index = 0; index + 1 < head.headers.length; index += 2) {
+    headersAppend(headers, head.headers[index] as string, head.headers[index + 1] as string);
+  }
+  const init = { status: head.status, statusText: head.statusText, headers };
+  if (body === null || NULL_BODY[head.status]) return new NativeResponse(null, init);
+  const encoding = decodes ? headersGet(headers, 'content-encoding') : null;
+  return new NativeResponse(encoding === null ? body : decode(encoding, body, headers), init);
+}
+
+const DecompressionNative = DecompressionStream;
+const pipeThrough = uncurry(
+  ReadableStream.prototype.pipeThrough as (transform: unknown) => ReadableStream<Uint8Array>,
+);
+const FORMATS = { __proto__: null, gzip: 'gzip', deflate: 'deflate', br: 'brotli' } as unknown as Record<
+  string,
+  CompressionFormat
+>;
+
+/** The worker asked for a compressed answer by name: it reads plain bytes, and the headers that described them go. */
+function decode(
+  encoding: string,
+  body: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>,
+  headers: Headers,
+): BodyInit {
+  const format = FORMATS[encoding];
+  if (format === undefined) return body;
+  headersDelete(headers, 'content-encoding');
+  headersDelete(headers, 'content-length');
+  const stream = body instanceof NativeReadableStream ? body : responseBody(new NativeResponse(body));
+  return pipeThrough(stream as ReadableStream<Uint8Array>, new DecompressionNative(format));
+}

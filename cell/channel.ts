@@ -1,0 +1,172 @@
+/**
+ * The cell's end of the wire to its supervisor (`shared/protocol.ts`): one connection, opened before the sandbox closes.
+ * Frames queue up while a write is under way and leave together, so a burst of calls costs one system call.
+ */
+import { encodeFrame, encodeFullFrame, FrameReader, readU32, writeU32 } from '../shared/frames.ts';
+import { CHANNEL_LIMITS } from '../shared/limits.ts';
+import { CALL_FULL, DATA, END, FAIL, type Failure, RESPONSE, RESPONSE_FULL, WINDOW } from '../shared/protocol.ts';
+import { deno, type DenoConn } from './deno.ts';
+import {
+  copyInto,
+  jsonStringify,
+  MapConstructor,
+  mapDelete,
+  mapGet,
+  mapSet,
+  NativeUint8Array,
+  promiseThen,
+  subarray,
+  uncurry,
+  utf8Encode,
+} from './primordials.ts';
+
+/** What a call hears back. Payloads are only valid during the call. */
+export interface StreamListener {
+  onResponse(head: Uint8Array, body: Uint8Array | null): void;
+  onData(bytes: Uint8Array): void;
+  onEnd(): void;
+  onFail(payload: Uint8Array): void;
+  onWindow(bytes: number): void;
+}
+
+type ControlHandler = (type: number, payload: Uint8Array) => void;
+
+const READ_BUFFER_BYTES = 64 * 1024;
+/** Above this many queued bytes callers that stream wait for the socket. */
+const HIGH_WATER_BYTES = 1024 * 1024;
+
+const listeners = new MapConstructor<number, StreamListener>();
+let nextStream = 1;
+let connection: DenoConn;
+let connRead: (conn: DenoConn, buffer: Uint8Array) => Promise<number | null>;
+let connWrite: (conn: DenoConn, bytes: Uint8Array) => Promise<number>;
+
+let queue: Uint8Array[] = [];
+let queueLength = 0;
+let queuedBytes = 0;
+let writing = false;
+
+/** Connects; frames are read only after `startReading`. */
+export async function connectChannel(path: string): Promise<void> {
+  connection = await deno.connect({ transport: 'unix', path });
+  connRead = uncurry(connection.read);
+  connWrite = uncurry(connection.write);
+}
+
+/** Reads frames for ever. When the supervisor is gone there is nothing left to live for. */
+export async function startReading(onControl: ControlHandler): Promise<void> {
+  const reader = new FrameReader(CHANNEL_LIMITS.maxFrameBytes * 8, (type, stream, payload) => {
+    if (stream === 0) onControl(type, payload);
+    else dispatch(type, stream, payload);
+  });
+  const buffer = new NativeUint8Array(READ_BUFFER_BYTES);
+  for (;;) {
+    const count = await connRead(connection, buffer);
+    if (count === null) return;
+    reader.push(subarray(buffer, 0, count));
+  }
+}
+
+function dispatch(type: number, stream: number, payload: Uint8Array): void {
+  const listener = mapGet(listeners, stream);
+  if (listener === undefined) return;
+  if (type === DATA) listener.onData(payload);
+  else if (type === RESPONSE_FULL) {
+    const headLength = readU32(payload, 0);
+    closeStream(stream);
+    listener.onResponse(subarray(payload, 4, 4 + headLength), subarray(payload, 4 + headLength, payload.length));
+  } else if (type === RESPONSE) listener.onResponse(payload, null);
+  else if (type === END) {
+    closeStream(stream);
+    listener.onEnd();
+  } else if (type === FAIL) {
+    closeStream(stream);
+    listener.onFail(payload);
+  } else if (type === WINDOW) listener.onWindow(readU32(payload, 0));
+}
+
+/** Opens a stream; frames about it reach `listener` until END, FAIL or a whole response. */
+export function openStream(listener: StreamListener): number {
+  const stream = nextStream;
+  nextStream = nextStream >= 0xffffffff ? 1 : nextStream + 1;
+  mapSet(listeners, stream, listener);
+  return stream;
+}
+
+export const closeStream = (stream: number): void => {
+  mapDelete(listeners, stream);
+};
+
+export function sendFrame(type: number, stream: number, payload: Uint8Array): void {
+  enqueue(encodeFrame(type, stream, payload));
+}
+
+export function sendJson(type: number, stream: number, value: unknown): void {
+  enqueue(encodeFrame(type, stream, utf8Encode(jsonStringify(value))));
+}
+
+export function sendFullCall(stream: number, head: unknown, body: Uint8Array): void {
+  enqueue(encodeFullFrame(CALL_FULL, stream, utf8Encode(jsonStringify(head)), body));
+}
+
+export function sendFail(stream: number, failure: Failure): void {
+  sendJson(FAIL, stream, failure);
+}
+
+export function sendWindow(stream: number, bytes: number): void {
+  const payload = new NativeUint8Array(4);
+  writeU32(payload, 0, bytes);
+  sendFrame(WINDOW, stream, payload);
+}
+
+/** True when the socket lags so far behind that a producer should wait. */
+export const isCongested = (): boolean => queuedBytes > HIGH_WATER_BYTES;
+
+function enqueue(frame: Uint8Array): void {
+  queue[queueLength++] = frame;
+  queuedBytes += frame.length;
+  if (!writing) {
+    writing = true;
+    flush();
+  }
+}
+
+function flush(): void {
+  const bytes = takeQueue();
+  const rest = (written: number): unknown => {
+    if (written < bytes.length) return writeFrom(bytes, written);
+    if (queueLength > 0) flush();
+    else writing = false;
+    return undefined;
+  };
+  const writeFrom = (all: Uint8Array, from: number): unknown =>
+    promiseThen(connWrite(connection, subarray(all, from, all.length)), (count) => rest(from + count), stopProcess);
+  writeFrom(bytes, 0);
+}
+
+function takeQueue(): Uint8Array {
+  if (queueLength === 1) {
+    const only = queue[0] as Uint8Array;
+    queueLength = 0;
+    queuedBytes = 0;
+    return only;
+  }
+  const all = new NativeUint8Array(queuedBytes);
+  let at = 0;
+  for (let index = 0; index < queueLength; index++) {
+    const frame = queue[index] as Uint8Array;
+    copyInto(all, frame, at);
+    at += frame.length;
+  }
+  queue = [];
+  queueLength = 0;
+  queuedBytes = 0;
+  return all;
+}
+
+const exit = deno.exit;
+export const stopProcess = (): void => {
+  exit(1);
+};
+
+

@@ -1,0 +1,47 @@
+/**
+ * The invocation that JavaScript runs for at this moment, and its clock. Kept apart from `invocation.ts` so that the console and
+ * the clock can ask without knowing how invocations end.
+ */
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { dateNow, uncurry } from './primordials.ts';
+
+export interface Invocation {
+  readonly id: number;
+  /** What `Date.now()` reads: stands still while JavaScript runs, moves on at I/O. */
+  clockMs: number;
+  /** Promises given to `waitUntil` that have not settled. */
+  pendingWaits: number;
+  /** The handler has answered; what is left is `waitUntil` work. */
+  answered: boolean;
+  passThrough: boolean;
+  ended: boolean;
+  /** Run when the invocation ends: timers and calls to stop. Created on first use. */
+  onEnd: Set<() => void> | undefined;
+}
+
+const storage = new AsyncLocalStorage<Invocation>();
+const getStore = uncurry(AsyncLocalStorage.prototype.getStore as () => Invocation | undefined);
+const run = uncurry(
+  AsyncLocalStorage.prototype.run as (
+    invocation: Invocation,
+    callback: (...args: never[]) => unknown,
+    ...args: unknown[]
+  ) => unknown,
+);
+
+export function createInvocation(id: number, clockMs: number): Invocation {
+  return { id, clockMs, pendingWaits: 0, answered: false, passThrough: false, ended: false, onEnd: undefined };
+}
+
+export const currentInvocation = (): Invocation | undefined => getStore(storage);
+
+export const runInvocation = <T>(invocation: Invocation, callback: (...args: never[]) => T, ...args: unknown[]): T =>
+  run(storage, invocation, callback as (...args: never[]) => unknown, ...args) as T;
+
+/** I/O from outside the isolate has arrived: the clock may move on, never back. */
+export function advanceClock(invocation: Invocation | undefined, toMs: number): void {
+  if (invocation !== undefined && toMs > invocation.clockMs) invocation.clockMs = toMs;
+}
+
+/** As `advanceClock`, to the real time: for timers, which are the cell's own I/O. */
+export const advanceClockToNow = (invocation: Invocation | undefined): void => advanceClock(invocation, dateNow());

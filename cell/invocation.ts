@@ -1,0 +1,77 @@
+/** What ends with an invocation: `waitUntil` work, timers, calls. The supervisor keeps its own account; nothing here is trusted there. */
+import { INVOCATION_END } from '../shared/protocol.ts';
+import { sendJson } from './channel.ts';
+import { reportException } from './console.ts';
+import { type Invocation, runInvocation } from './context.ts';
+import {
+  MapConstructor,
+  mapDelete,
+  mapGet,
+  mapSet,
+  promiseResolve,
+  promiseThen,
+  setAdd,
+  SetConstructor,
+  setDelete,
+  setForEach,
+} from './primordials.ts';
+
+/** Invocations with something left to stop or to wait for, by id. Most never get here. */
+const tracked = new MapConstructor<number, Invocation>();
+
+/** Registers what to stop when the invocation ends; returns the way to take it back. */
+export function onInvocationEnd(invocation: Invocation, stop: () => void): () => void {
+  if (invocation.onEnd === undefined) {
+    invocation.onEnd = new SetConstructor();
+    mapSet(tracked, invocation.id, invocation);
+  }
+  const stops = invocation.onEnd;
+  setAdd(stops, stop);
+  return () => {
+    setDelete(stops, stop);
+  };
+}
+
+/** `ctx.waitUntil(promise)`: the invocation lives on until it settles. */
+export function waitUntil(invocation: Invocation, value: unknown): void {
+  if (invocation.ended) return;
+  invocation.pendingWaits++;
+  mapSet(tracked, invocation.id, invocation);
+  const settled = () => {
+    invocation.pendingWaits--;
+    if (invocation.answered && invocation.pendingWaits === 0) endWaiting(invocation);
+  };
+  promiseThen(promiseResolve(value), settled, (reason) => {
+    runInvocation(invocation, () => reportException(reason));
+    settled();
+  });
+}
+
+function endWaiting(invocation: Invocation): void {
+  if (invocation.ended) return;
+  endInvocation(invocation);
+  sendJson(INVOCATION_END, 0, { invocation: invocation.id });
+}
+
+/** Stops the invocation's timers and calls. The supervisor's CANCEL, or its natural end. */
+export function endInvocation(invocation: Invocation): void {
+  if (invocation.ended) return;
+  invocation.ended = true;
+  mapDelete(tracked, invocation.id);
+  if (invocation.onEnd !== undefined) setForEach(invocation.onEnd, (stop) => stop());
+}
+
+/** The visitor is gone: what `waitUntil` holds may finish, the rest stops now. */
+export function disconnectInvocation(id: number): void {
+  const invocation = mapGet(tracked, id);
+  if (invocation === undefined) sendJson(INVOCATION_END, 0, { invocation: id });
+  else {
+    invocation.answered = true;
+    if (invocation.pendingWaits === 0) endWaiting(invocation);
+  }
+}
+
+export function cancelInvocation(id: number): void {
+  const invocation = mapGet(tracked, id);
+  if (invocation !== undefined) endInvocation(invocation);
+}

@@ -1,0 +1,107 @@
+/**
+ * The harness: everything that runs inside a cell around the user's code. The order below is the security argument
+ * (see docs/protocol.md): open both sockets, take the doors away, close the sandbox, give up the last permissions,
+ * and only then take a worker. If any step fails the process ends before it has seen a byte of user code.
+ *
+ * Arguments: broker socket, in socket, libc, RLIMIT_DATA in MiB, user id (0: keep).
+ */
+import './primordials.ts';
+import {
+  CANCEL,
+  type CancelMessage,
+  DISCONNECT,
+  HELLO,
+  type HelloMessage,
+  LOAD,
+  LOAD_BYTES,
+  LOAD_FAILED,
+  LOADED,
+  type LoadMessage,
+  PING,
+  PONG,
+  PROTOCOL_VERSION,
+} from '../shared/protocol.ts';
+import { connectChannel, sendFrame, sendJson, startReading, stopProcess } from './channel.ts';
+import { installClock } from './clock.ts';
+import { installConsole, toFailure } from './console.ts';
+import { deno } from './deno.ts';
+import { installEvents } from './events.ts';
+import { installGlobals } from './globals.ts';
+import { cancelInvocation, disconnectInvocation } from './invocation.ts';
+import { installModuleHooks } from './modules.ts';
+import { copyInto, jsonParse, NativeUint8Array, promiseThen, utf8Decode } from './primordials.ts';
+import { enterSandbox } from './sandbox.ts';
+import { setNonce, startServing } from './serve.ts';
+import { installTimers } from './timers.ts';
+import { installWebSockets } from './websocket.ts';
+import { installFetch, loadWorker } from './worker.ts';
+
+const EMPTY = new NativeUint8Array(0);
+/** The process's own standard error, before `console` is taken over. */
+const writeError = console.error.bind(console);
+
+let load: { message: LoadMessage; bytes: Uint8Array; received: number } | undefined;
+
+async function start(): Promise<void> {
+  const [brokerPath, inPath, libcPath, dataLimitMiB, uid] = deno.args as [string, string, string, string, string];
+  const { deno: denoVersion, v8 } = deno.version;
+  await connectChannel(brokerPath);
+  startServing(inPath);
+  installModuleHooks();
+  installConsole();
+  installEvents();
+  installTimers();
+  installFetch();
+  installWebSockets();
+  installClock();
+  installGlobals();
+  const sandbox = enterSandbox({ libcPath, dataLimitMiB: Number(dataLimitMiB), uid: Number(uid) });
+  revokeSocketRights(brokerPath, inPath);
+  sendJson(HELLO, 0, { protocol: PROTOCOL_VERSION, deno: denoVersion, v8, sandbox } satisfies HelloMessage);
+  await startReading(onControl);
+}
+
+/** Both sockets stay open; opening another one, or unlinking these, is no longer allowed. */
+function revokeSocketRights(...paths: string[]): void {
+  for (const path of paths) {
+    deno.permissions.revokeSync({ name: 'read', path });
+    deno.permissions.revokeSync({ name: 'write', path });
+    deno.permissions.revokeSync({ name: 'net', host: `unix:${path}` });
+  }
+}
+
+function onControl(type: number, payload: Uint8Array): void {
+  if (type === PING) sendFrame(PONG, 0, EMPTY);
+  else if (type === CANCEL) cancelInvocation((jsonParse(utf8Decode(payload)) as CancelMessage).invocation);
+  else if (type === DISCONNECT) disconnectInvocation((jsonParse(utf8Decode(payload)) as CancelMessage).invocation);
+  else if (type === LOAD) beginLoad(jsonParse(utf8Decode(payload)) as LoadMessage);
+  else if (type === LOAD_BYTES) receiveBytes(payload);
+}
+
+function beginLoad(message: LoadMessage): void {
+  let total = 0;
+  for (const module of message.modules) total += module.sizeBytes;
+  load = { message, bytes: new NativeUint8Array(total), received: 0 };
+  if (total === 0) receiveBytes(EMPTY);
+}
+
+function receiveBytes(payload: Uint8Array): void {
+  if (load === undefined) return;
+  copyInto(load.bytes, payload, load.received);
+  load.received += payload.length;
+  if (load.received < load.bytes.length) return;
+  const { message, bytes } = load;
+  load = undefined;
+  setNonce(message.nonce);
+  promiseThen(
+    loadWorker(message, bytes),
+    (loaded) => sendJson(LOADED, 0, loaded),
+    (error) => sendJson(LOAD_FAILED, 0, toFailure(error)),
+  );
+}
+
+start().then(stopProcess, (error: unknown) => {
+  // Standard error is read by the supervisor until HELLO, and shown to the operator as the reason.
+  writeError(error);
+  stopProcess();
+});

@@ -1,0 +1,153 @@
+/**
+ * The worker's modules, served from memory: there is no bundle folder and no right to read files. `registerHooks` sees
+ * every import (static, dynamic, in `data:` URLs, with attributes); what is not in the list does not exist.
+ */
+import mod from 'node:module';
+import { Script } from 'node:vm';
+import type { LoadMessage } from '../shared/protocol.ts';
+import {
+  copyBytes,
+  defineProperty,
+  jsonParse,
+  MapConstructor,
+  mapGet,
+  mapHas,
+  mapSet,
+  NativeError,
+  NativeURL,
+  stringStartsWith,
+  subarray,
+  urlHref,
+  utf8Decode,
+} from './primordials.ts';
+import { userStack } from './console.ts';
+
+interface LoadedModule {
+  readonly type: string;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+const SCHEME = 'cell:/';
+/** How a generated module reaches its value; not enumerable, and worth nothing to user code but its own data. */
+const HANDOVER = '__skepModuleValue';
+
+const modules = new MapConstructor<string, LoadedModule>();
+const values = new MapConstructor<number, unknown>();
+let valueCount = 0;
+/** Until the worker's modules are there the harness itself may still load what it needs. */
+let sealed = false;
+
+const WasmModule = WebAssembly.Module;
+
+export function installModuleHooks(): void {
+  defineProperty(globalThis, HANDOVER, {
+    value: (key: number) => mapGet(values, key),
+    enumerable: false,
+    configurable: false,
+    writable: false,
+  });
+  mod.registerHooks({
+    resolve(specifier, context, next) {
+      if (!sealed) return next(specifier, context);
+      return { url: resolveModule(specifier, context.parentURL), format: 'module', shortCircuit: true };
+    },
+    load(url, context, next) {
+      if (!sealed) return next(url, context);
+      return { source: moduleSource(url), format: 'module', shortCircuit: true };
+    },
+  });
+}
+
+/** Relative to the importing module, or by the very name it was uploaded under. */
+function resolveModule(specifier: string, parent: string | undefined): string {
+  if (mapHas(modules, specifier)) return specifier;
+  const relative = stringStartsWith(specifier, './') || stringStartsWith(specifier, '../');
+  const base = parent !== undefined && stringStartsWith(parent, SCHEME) ? parent : SCHEME;
+  for (const candidate of relative ? [base, SCHEME] : [SCHEME]) {
+    const url = tryResolve(specifier, candidate);
+    if (url !== null && mapHas(modules, url)) return url;
+  }
+  const importer = parent === undefined ? '' : `\n  imported from "${userStack(parent)}"`;
+  throw new NativeError(`No such module "${specifier}".${importer}`);
+}
+
+function tryResolve(specifier: string, base: string): string | null {
+  try {
+    // A bare name is the name of a module as uploaded, not a URL of its own.
+    return urlHref(new NativeURL(stringStartsWith(specifier, '.') ? specifier : `./${specifier}`, base));
+  } catch {
+    return null;
+  }
+}
+
+function moduleSource(url: string): string {
+  const found = mapGet(modules, url);
+  if (found === undefined) throw new NativeError(`No such module "${userStack(url)}".`);
+  if (found.type === 'esm') return utf8Decode(found.bytes);
+  const key = ++valueCount;
+  mapSet(values, key, moduleValue(url, found));
+  return `export default ${HANDOVER}(${key});`;
+}
+
+function moduleValue(url: string, module: LoadedModule): unknown {
+  if (module.type === 'text') return utf8Decode(module.bytes);
+  if (module.type === 'data') return module.bytes.buffer;
+  if (module.type === 'json') return jsonParse(utf8Decode(module.bytes));
+  if (module.type === 'wasm') return new WasmModule(module.bytes);
+  if (module.type === 'commonjs') return runCommonJs(url, module);
+  throw new NativeError(`Module "${userStack(url)}" has the type "${module.type}", which cannot be imported.`);
+}
+
+const commonJsExports = new MapConstructor<string, { exports: unknown }>();
+
+/** A CommonJS module runs when first required, once; a cycle sees what is exported so far. */
+function runCommonJs(url: string, module: LoadedModule): unknown {
+  const running = mapGet(commonJsExports, url);
+  if (running !== undefined) return running.exports;
+  const record = { exports: {} as unknown };
+  mapSet(commonJsExports, url, record);
+  const wrapper = `(function (module, exports, require) {${utf8Decode(module.bytes)}\n})`;
+  const run = new Script(wrapper, { filename: url }).runInThisContext() as (...args: unknown[]) => void;
+  const require = (specifier: string) => requireModule(`${specifier}`, url);
+  Reflect.apply(run, record.exports, [record, record.exports, require]);
+  return record.exports;
+}
+
+function requireModule(specifier: string, parent: string): unknown {
+  const url = resolveModule(specifier, parent);
+  const module = mapGet(modules, url) as LoadedModule;
+  if (module.type === 'esm') throw new NativeError(`require("${specifier}"): an ES module cannot be required.`);
+  return moduleValue(url, module);
+}
+
+/** Takes the modules over and closes the door: from here on nothing else can be imported. */
+export function provideModules(message: LoadMessage, bytes: Uint8Array): void {
+  let at = 0;
+  for (const module of message.modules) {
+    const end = at + module.sizeBytes;
+    mapSet(modules, urlOf(module.name), { type: module.type, bytes: copyBytes(subarray(bytes, at, end)) });
+    at = end;
+  }
+  sealed = true;
+}
+
+const urlOf = (name: string): string => urlHref(new NativeURL(`./${name}`, SCHEME));
+
+/** Computed on purpose: a literal specifier would be loaded while the graph is built, outside every check. */
+export const importMain = (name: string): Promise<Record<string, unknown>> => import(urlOf(name));
+
+/** Runs a service-worker script: classic, sloppy, in the global scope. */
+export function runScript(name: string): void {
+  const module = mapGet(modules, urlOf(name));
+  if (module === undefined) throw new NativeError(`No such module "${name}".`);
+  new Script(utf8Decode(module.bytes), { filename: urlOf(name) }).runInThisContext();
+}
+
+/** The value of a module bound to a global (`text_blob`, `data_blob`, `wasm_module`). */
+export function readModuleValue(name: string): unknown {
+  const url = urlOf(name);
+  const module = mapGet(modules, url);
+  if (module === undefined) throw new NativeError(`No such module "${name}".`);
+  return moduleValue(url, module);
+}
+

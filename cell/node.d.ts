@@ -1,0 +1,42 @@
+/** The few Node built-ins the harness itself uses inside Deno. User code cannot import them from here. */
+
+declare module 'node:async_hooks' {
+  export class AsyncLocalStorage<T> {
+    getStore(): T | undefined;
+    run<R>(store: T, callback: (...args: never[]) => R, ...args: unknown[]): R;
+  }
+}
+
+declare module 'node:module' {
+  export interface ResolveContext {
+    readonly parentURL?: string;
+  }
+  export interface LoadResult {
+    readonly source?: string;
+    readonly format: string;
+    readonly shortCircuit?: boolean;
+  }
+  export interface ResolveResult {
+    readonly url: string;
+    readonly format?: string;
+    readonly shortCircuit?: boolean;
+  }
+  const module: {
+    registerHooks(hooks: {
+      resolve(
+        specifier: string,
+        context: ResolveContext,
+        next: (specifier: string, context: ResolveContext) => ResolveResult,
+      ): ResolveResult;
+      load(url: string, context: unknown, next: (url: string, context: unknown) => LoadResult): LoadResult;
+    }): unknown;
+  };
+  export default module;
+}
+
+declare module 'node:vm' {
+  export class Script {
+    constructor(source: string, options: { filename: string });
+    runInThisContext(): unknown;
+  }
+}

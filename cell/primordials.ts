@@ -1,0 +1,150 @@
+/**
+ * Built-ins as they are before user code runs. The harness uses these wherever user code could have patched a prototype
+ * by then. What a worker patches can only hurt that worker (its cell is its own), but the harness must go on
+ * keeping its promises to it: so no method is looked up on a prototype after start.
+ */
+const { apply, defineProperty, getOwnPropertyDescriptor, getPrototypeOf, deleteProperty, ownKeys, construct } = Reflect;
+export { apply, construct, defineProperty, deleteProperty, getOwnPropertyDescriptor, getPrototypeOf, ownKeys };
+
+type AnyFunction = (...args: never[]) => unknown;
+
+/** `uncurry(f)(self, a, b)` is `f.call(self, a, b)` without looking up `call`. */
+export function uncurry<Self, Args extends unknown[], Result>(
+  method: (this: Self, ...args: Args) => Result,
+): (self: Self, ...args: Args) => Result {
+  return (self, ...args) => apply(method as AnyFunction, self, args) as Result;
+}
+
+/** The getter of an accessor property on a prototype, uncurried. */
+export function getterOf<Self, Result>(prototype: object, key: PropertyKey): (self: Self) => Result {
+  const getter = getOwnPropertyDescriptor(prototype, key)?.get;
+  if (getter === undefined) throw new TypeError(`No getter for ${String(key)}`);
+  return (self) => apply(getter as AnyFunction, self, []) as Result;
+}
+
+export const NativeRequest = Request;
+export const NativeResponse = Response;
+export const NativeHeaders = Headers;
+export const NativeURL = URL;
+export const NativeReadableStream = ReadableStream;
+export const NativeDate = Date;
+export const NativeError = Error;
+export const NativeTypeError = TypeError;
+export const NativePromise = Promise;
+export const NativeUint8Array = Uint8Array;
+export const NativeProxy = Proxy;
+export const nativeSetTimeout = setTimeout;
+export const nativeClearTimeout = clearTimeout;
+export const nativeSetInterval = setInterval;
+export const nativeClearInterval = clearInterval;
+export const nativeQueueMicrotask = queueMicrotask;
+
+export const dateNow = Date.now;
+export const jsonParse = JSON.parse;
+export const jsonStringify = JSON.stringify;
+export const freeze = Object.freeze;
+export const isArray = Array.isArray;
+export const nativeString = String;
+
+export const stringStartsWith = uncurry(String.prototype.startsWith);
+export const stringIndexOf = uncurry(String.prototype.indexOf);
+export const stringSlice = uncurry(String.prototype.slice);
+export const stringToLowerCase = uncurry(String.prototype.toLowerCase);
+export const stringSplit = uncurry(String.prototype.split as (separator: string) => string[]);
+export const stringReplaceAll = uncurry(String.prototype.replaceAll as (from: string, to: string) => string);
+export const stringTrim = uncurry(String.prototype.trim);
+export const numberParseInt = Number.parseInt;
+
+export const MapConstructor = Map;
+export const mapGet = uncurry(Map.prototype.get);
+export const mapSet = uncurry(Map.prototype.set);
+export const mapHas = uncurry(Map.prototype.has);
+export const mapDelete = uncurry(Map.prototype.delete);
+export const mapForEach = uncurry(Map.prototype.forEach);
+export const mapSize = getterOf<Map<unknown, unknown>, number>(Map.prototype, 'size');
+export const WeakMapConstructor = WeakMap;
+export const weakMapGet = uncurry(WeakMap.prototype.get);
+export const weakMapSet = uncurry(WeakMap.prototype.set);
+export const SetConstructor = Set;
+export const setAdd = uncurry(Set.prototype.add);
+export const setHas = uncurry(Set.prototype.has);
+export const setDelete = uncurry(Set.prototype.delete);
+export const setForEach = uncurry(Set.prototype.forEach);
+
+export const promiseThen = uncurry(Promise.prototype.then) as <T, R>(
+  promise: Promise<T>,
+  onFulfilled?: (value: T) => R,
+  onRejected?: (reason: unknown) => R,
+) => Promise<R>;
+const nativeResolve = Promise.resolve;
+export const promiseResolve = <T>(value: T | PromiseLike<T>): Promise<T> =>
+  apply(nativeResolve as AnyFunction, NativePromise, [value]) as Promise<T>;
+
+export const subarray = uncurry(Uint8Array.prototype.subarray as (start: number, end: number) => Uint8Array);
+const typedArraySet = uncurry(Uint8Array.prototype.set as (source: Uint8Array, offset: number) => void);
+export const copyInto = (target: Uint8Array, source: Uint8Array, offset: number): void =>
+  typedArraySet(target, source, offset);
+/** A copy of the bytes in a buffer of its own. */
+export function copyBytes(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const copy = new NativeUint8Array(bytes.length);
+  typedArraySet(copy, bytes, 0);
+  return copy;
+}
+
+const encoder = new TextEncoder();
+const encode = uncurry(TextEncoder.prototype.encode as (text: string) => Uint8Array<ArrayBuffer>);
+export const utf8Encode = (text: string): Uint8Array<ArrayBuffer> => encode(encoder, text);
+const decoder = new TextDecoder();
+const decode = uncurry(TextDecoder.prototype.decode as (bytes: Uint8Array) => string);
+export const utf8Decode = (bytes: Uint8Array): string => decode(decoder, bytes);
+
+export const responseStatus = getterOf<Response, number>(Response.prototype, 'status');
+export const responseStatusText = getterOf<Response, string>(Response.prototype, 'statusText');
+export const responseHeaders = getterOf<Response, Headers>(Response.prototype, 'headers');
+export const responseBody = getterOf<Response, ReadableStream<Uint8Array> | null>(Response.prototype, 'body');
+export const requestMethod = getterOf<Request, string>(Request.prototype, 'method');
+export const requestUrl = getterOf<Request, string>(Request.prototype, 'url');
+export const requestHeaders = getterOf<Request, Headers>(Request.prototype, 'headers');
+export const requestBody = getterOf<Request, ReadableStream<Uint8Array> | null>(Request.prototype, 'body');
+export const requestSignal = getterOf<Request, AbortSignal>(Request.prototype, 'signal');
+export const requestRedirect = getterOf<Request, RequestRedirect>(Request.prototype, 'redirect');
+export const headersGet = uncurry(Headers.prototype.get);
+export const headersHas = uncurry(Headers.prototype.has);
+export const headersSet = uncurry(Headers.prototype.set);
+export const headersAppend = uncurry(Headers.prototype.append);
+export const headersDelete = uncurry(Headers.prototype.delete);
+const headersForEachMethod = uncurry(
+  Headers.prototype.forEach as (callback: (value: string, name: string) => void) => void,
+);
+/** Flat `[name, value, name, value …]`; set-cookie lines stay apart. */
+export function flatHeaders(headers: Headers): string[] {
+  const flat: string[] = [];
+  let at = 0;
+  headersForEachMethod(headers, (value, name) => {
+    flat[at++] = name;
+    flat[at++] = value;
+  });
+  return flat;
+}
+
+export const streamGetReader = uncurry(
+  ReadableStream.prototype.getReader as () => ReadableStreamDefaultReader<Uint8Array>,
+);
+export const readerRead = uncurry(ReadableStreamDefaultReader.prototype.read) as (
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+) => Promise<ReadableStreamReadResult<Uint8Array>>;
+export const readerCancel = uncurry(ReadableStreamDefaultReader.prototype.cancel) as (
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+  reason?: unknown,
+) => Promise<void>;
+
+export const signalAborted = getterOf<AbortSignal, boolean>(AbortSignal.prototype, 'aborted');
+export const signalReason = getterOf<AbortSignal, unknown>(AbortSignal.prototype, 'reason');
+export const eventTargetAdd = uncurry(
+  EventTarget.prototype.addEventListener as (type: string, listener: (event: Event) => void) => void,
+);
+export const eventTargetRemove = uncurry(
+  EventTarget.prototype.removeEventListener as (type: string, listener: (event: Event) => void) => void,
+);
+export const urlHref = getterOf<URL, string>(URL.prototype, 'href');
+export const urlProtocol = getterOf<URL, string>(URL.prototype, 'protocol');

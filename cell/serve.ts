@@ -1,0 +1,188 @@
+/**
+ * Requests in: HTTP on the cell's own socket, one invocation each. The hot path of every worker, so it touches as little as
+ * it can: the request is Deno's own object, handed to user code as it is.
+ */
+import { INVOCATION_HEADER, OUTCOME_FLAGS, OUTCOME_HEADER } from '../shared/protocol.ts';
+import { toFailure, reportException } from './console.ts';
+import { createInvocation, type Invocation, runInvocation } from './context.ts';
+import { deno, type DenoServeInfo } from './deno.ts';
+import { endInvocation } from './invocation.ts';
+import {
+  apply,
+  defineProperty,
+  getOwnPropertyDescriptor,
+  getPrototypeOf,
+  headersGet,
+  headersHas,
+  headersSet,
+  jsonStringify,
+  NativeError,
+  NativeHeaders,
+  NativeResponse,
+  NativeTypeError,
+  numberParseInt,
+  promiseThen,
+  requestHeaders,
+  requestMethod,
+  requestUrl,
+  responseBody,
+  responseHeaders,
+  responseStatus,
+  responseStatusText,
+  stringIndexOf,
+  stringSlice,
+  stringStartsWith,
+} from './primordials.ts';
+import { callFetchHandler } from './worker.ts';
+import { takeWebSocket, upgrade } from './websocket.ts';
+
+/** The engine's own record behind a served Request: where headers are read without making a Headers object. */
+interface InnerRequest {
+  header(name: string): string | null;
+  readonly headerList: [name: string, value: string][];
+}
+
+let innerKey: symbol | undefined;
+let readHeader: (inner: InnerRequest, name: string) => string | null;
+let nonce = '';
+
+export const setNonce = (value: string): void => {
+  nonce = value;
+};
+
+export function startServing(path: string): void {
+  deno.serve(
+    {
+      __proto__: null,
+      path,
+      automaticCompression: false,
+      onListen: () => undefined,
+      onError: (error: unknown) => failedResponse(error),
+    },
+    handle,
+  );
+}
+
+function handle(request: Request, info: DenoServeInfo): Response | Promise<Response> {
+  const inner = innerOf(request);
+  const token = readHeader(inner, INVOCATION_HEADER);
+  if (token === null) return new NativeResponse('No invocation', { status: 400 });
+  const separator = stringIndexOf(token, ';');
+  const id = numberParseInt(stringSlice(token, 0, separator), 10);
+  const invocation = createInvocation(id, numberParseInt(stringSlice(token, separator + 1), 10));
+  return runInvocation(invocation, invoke, invocation, request, info);
+}
+
+async function invoke(invocation: Invocation, request: Request, info: DenoServeInfo): Promise<Response> {
+  let response: unknown;
+  try {
+    response = await callFetchHandler(invocation, request);
+    return answer(invocation, request, response, info);
+  } catch (error) {
+    reportException(error);
+    return closing(invocation, failedResponse(error), info);
+  }
+}
+
+/** Checks what the handler gave and lets it go out. */
+function answer(invocation: Invocation, request: Request, response: unknown, info: DenoServeInfo): Response {
+  const status = statusOf(response);
+  const socket = takeWebSocket(response as Response);
+  if (socket !== undefined) {
+    keepReadable(request);
+    return upgrade(request, response as Response, socket, invocation);
+  }
+  if (status === 101) throw new NativeTypeError('A response with status 101 needs a webSocket.');
+  return closing(invocation, response as Response, info, request);
+}
+
+function statusOf(response: unknown): number {
+  try {
+    return responseStatus(response as Response);
+  } catch {
+    throw new NativeTypeError("Incorrect type for Promise: the Promise did not resolve to 'Response'.");
+  }
+}
+
+/** Marks the invocation answered; when something goes on after it, says so and keeps the request readable. */
+function closing(invocation: Invocation, response: Response, info: DenoServeInfo, request?: Request): Response {
+  invocation.answered = true;
+  if (invocation.pendingWaits > 0) {
+    if (request !== undefined) keepReadable(request);
+    return flagged(response, OUTCOME_FLAGS.waiting);
+  }
+  if (invocation.onEnd !== undefined) {
+    const end = () => {
+      if (invocation.pendingWaits === 0) endInvocation(invocation);
+    };
+    promiseThen(info.completed, end, end);
+  }
+  return response;
+}
+
+/** Deno forgets a request when its response is out; `waitUntil` work may still read it. Reading once makes it remember. */
+function keepReadable(request: Request): void {
+  requestUrl(request);
+  requestMethod(request);
+  headersHas(requestHeaders(request), 'host');
+}
+
+function flagged(response: Response, flags: string): Response {
+  const headers = new NativeHeaders(responseHeaders(response));
+  const previous = outcomeFlags(headers);
+  headersSet(headers, OUTCOME_HEADER, `${nonce};${previous}${flags}`);
+  return new NativeResponse(responseBody(response), {
+    status: responseStatus(response),
+    statusText: responseStatusText(response),
+    headers,
+  });
+}
+
+function outcomeFlags(headers: Headers): string {
+  const value = headersGet(headers, OUTCOME_HEADER);
+  const prefix = `${nonce};`;
+  return value !== null && stringStartsWith(value, prefix) ? stringSlice(value, prefix.length, value.length) : '';
+}
+
+/** The supervisor turns this into Cloudflare's error page, or into an exception in the calling worker. */
+function failedResponse(error: unknown): Response {
+  return new NativeResponse(jsonStringify(toFailure(error)), {
+    status: 500,
+    headers: { [OUTCOME_HEADER]: `${nonce};${OUTCOME_FLAGS.exception}` },
+  });
+}
+
+/** Finds the engine's record on the first request and hides our own header from everything read through it later. */
+function innerOf(request: Request): InnerRequest {
+  if (innerKey === undefined) {
+    innerKey = Object.getOwnPropertySymbols(request).find((symbol) => symbol.description === 'request');
+    if (innerKey === undefined) throw new NativeError('This Deno has no inner request');
+    hideInternalHeaders((request as unknown as Record<symbol, InnerRequest>)[innerKey] as InnerRequest);
+  }
+  return (request as unknown as Record<symbol, InnerRequest>)[innerKey] as InnerRequest;
+}
+
+function hideInternalHeaders(inner: InnerRequest): void {
+  const prototype = getPrototypeOf(inner) as object;
+  const header = inner.header;
+  readHeader = (target, name) => apply(header, target, [name]) as string | null;
+  defineProperty(prototype, 'header', {
+    value: function (this: InnerRequest, name: string) {
+      return name === INVOCATION_HEADER ? null : readHeader(this, name);
+    },
+  });
+  const list = getOwnPropertyDescriptor(prototype, 'headerList')?.get as () => InnerRequest['headerList'];
+  defineProperty(prototype, 'headerList', {
+    get: function (this: InnerRequest) {
+      const all = apply(list, this, []) as InnerRequest['headerList'];
+      let kept = 0;
+      for (let index = 0; index < all.length; index++) {
+        const entry = all[index] as [string, string];
+        if (entry[0] !== INVOCATION_HEADER) all[kept++] = entry;
+      }
+      all.length = kept;
+      return all;
+    },
+  });
+}
+

@@ -1,0 +1,269 @@
+/**
+ * The control API: Cloudflare's paths in Cloudflare's envelope, so that unmodified wrangler works, and what Skep adds.
+ *
+ * Every request: id and log line → token → account → body → handler → envelope. Nothing a client sends can make it answer
+ * with a stack; what is unexpected is logged under the request id that the client sees.
+ */
+import { createHash, randomBytes } from 'node:crypto';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { ReadableStream } from 'node:stream/web';
+import { getRequestListener } from '@hono/node-server';
+import { type Context, Hono } from 'hono';
+import { UPLOAD_LIMITS } from '../../shared/limits.ts';
+import { type CloudflareProblem, cloudflareProblem } from '../../shared/cloudflare-errors.ts';
+import type { Logger } from '../log/types.ts';
+import { isUnavailable } from '../storage/errors.ts';
+import type { Account, TokenIdentity } from '../storage/store.ts';
+import { ApiError, fail, unavailable } from './errors.ts';
+import { openApiDocument } from './openapi.ts';
+import { type AccountRequest, type ApiOptions, type ApiRequest, readJsonBody, type Route } from './router.ts';
+import { identityRoutes } from './routes/identity.ts';
+import { platformRoutes } from './routes/platform.ts';
+import { secretRoutes } from './routes/secrets.ts';
+import { triggerRoutes } from './routes/triggers.ts';
+import { versionRoutes } from './routes/versions.ts';
+import { workerRoutes } from './routes/workers.ts';
+import { unsupportedFeature } from './unsupported.ts';
+
+const PREFIX = '/client/v4';
+const API_VERSION = '4';
+
+/** Problems in one answer; a hostile upload could cause one per binding. */
+const MAX_PROBLEMS = 50;
+
+interface Variables {
+  requestId: string;
+  log: Logger;
+  identity: TokenIdentity;
+}
+type Env = { Variables: Variables };
+type ApiContext = Context<Env>;
+
+export interface ApiServer {
+  readonly host: string;
+  /** The real port, also when 0 was asked for. */
+  readonly port: number;
+  /** Stops listening, lets requests under way finish for at most `graceMs`, then closes their connections. Idempotent. */
+  close(graceMs?: number): Promise<void>;
+}
+
+export interface Api {
+  /** For tests (`app.request(…)`) and for mounting the dashboard beside it. */
+  readonly app: Hono<Env>;
+  readonly routes: readonly Route[];
+  /** Rejects with the error of node:net when the address cannot be listened on (EADDRINUSE, EACCES …). */
+  listen(host: string, port: number): Promise<ApiServer>;
+}
+
+/** Builds the API. Opens nothing by itself. */
+export function createApi(options: ApiOptions): Api {
+  const routes: readonly Route[] = [
+    ...identityRoutes,
+    ...workerRoutes,
+    ...versionRoutes(),
+    ...secretRoutes,
+    ...triggerRoutes,
+    ...platformRoutes,
+  ];
+  const app = new Hono<Env>({ getPath: routingPath });
+  app.use(withRequestId(options.log));
+  app.onError((error, context) => errorAnswer(error, context));
+  addHealth(app, options);
+  app.get(`${PREFIX}/openapi.json`, (context) => context.json(openApiDocument(routes, API_VERSION)));
+  app.use(`${PREFIX}/*`, async (context, next) => {
+    context.set('identity', await authenticate(context, options));
+    await next();
+  });
+  for (const route of routes) {
+    app.on(route.method, PREFIX + route.path, (context) => runRoute(route, context, options));
+  }
+  app.notFound((context) => notFound(context));
+  return { app, routes, listen: (host, port) => listen(app, options, host, port) };
+}
+
+/**
+ * The path that routes are matched on: still percent-encoded, so that `%2F` in a key is no separator, and with runs of slashes
+ * taken together (a base URL with a trailing slash gives `//accounts`).
+ */
+function routingPath(request: Request): string {
+  const start = request.url.indexOf('/', request.url.indexOf('://') + 3);
+  const path = start === -1 ? '/' : request.url.slice(start).replace(/[?#].*$/s, '');
+  return path.replace(/\/{2,}/g, '/').replace(/(?<=.)\/$/, '');
+}
+
+function withRequestId(log: Logger) {
+  return async (context: ApiContext, next: () => Promise<void>): Promise<void> => {
+    const requestId = randomBytes(8).toString('hex');
+    const started = performance.now();
+    context.set('requestId', requestId);
+    context.set('log', log.child({ requestId }));
+    context.header('cf-ray', requestId);
+    context.header('cache-control', 'no-store');
+    context.header('x-content-type-options', 'nosniff');
+    await next();
+    context.get('log').debug('API request', {
+      method: context.req.method,
+      path: context.req.path.slice(0, 300),
+      status: context.res.status,
+      ms: Math.round(performance.now() - started),
+    });
+  };
+}
+
+function addHealth(app: Hono<Env>, options: ApiOptions): void {
+  app.get('/healthz', (context) => context.text('ok\n'));
+  app.get('/readyz', async (context) => {
+    const readiness = await options.readiness();
+    return context.json(readiness, readiness.ready ? 200 : 503);
+  });
+}
+
+/** Tokens are stored as SHA-256; the look-up by hash leaks nothing through its timing that would help to guess one. */
+async function authenticate(context: ApiContext, options: ApiOptions): Promise<TokenIdentity> {
+  const token = readToken(context);
+  if (token === undefined) {
+    throw fail('unauthenticated', { reason: 'it has no API token (Authorization: Bearer, or X-Auth-Key)' });
+  }
+  const identity = await options.store.findToken(createHash('sha256').update(token, 'utf8').digest());
+  if (identity === null) throw fail('unauthenticated', { reason: 'the API token is not known here' });
+  return identity;
+}
+
+function readToken(context: ApiContext): string | undefined {
+  const authorization = context.req.header('authorization');
+  const bearer = authorization === undefined ? undefined : /^Bearer +(\S+)\s*$/i.exec(authorization)?.[1];
+  const token = bearer ?? context.req.header('x-auth-key')?.trim();
+  return token === '' ? undefined : token;
+}
+
+async function runRoute(route: Route, context: ApiContext, options: ApiOptions): Promise<Response> {
+  // Access first: whoever may not use the account has no body read for him.
+  const account = route.scope === 'account' ? await resolveAccount(context, options) : undefined;
+  const request = await buildRequest(route, context, options);
+  const { result, resultInfo } =
+    route.scope === 'account' && account !== undefined
+      ? await route.handle({ ...request, account } as AccountRequest<never>)
+      : await route.handle(request as AccountRequest<never>);
+  return context.json({
+    success: true,
+    errors: [],
+    messages: [],
+    result,
+    ...(resultInfo === undefined ? {} : { result_info: resultInfo }),
+  });
+}
+
+/** Access is checked before existence: a token of one account must not learn which others exist. */
+async function resolveAccount(context: ApiContext, options: ApiOptions): Promise<Account> {
+  const accountId = context.req.param('account') ?? '';
+  const shown = accountId.slice(0, 64);
+  const { accountId: own } = context.get('identity');
+  if (own !== null && own !== accountId) throw fail('forbidden', { account: shown });
+  const account = /^[A-Za-z0-9_-]{1,64}$/.test(accountId) ? await options.store.findAccount(accountId) : null;
+  if (account === null) throw fail('accountNotFound', { account: shown });
+  return account;
+}
+
+async function buildRequest(route: Route, context: ApiContext, options: ApiOptions): Promise<ApiRequest<unknown>> {
+  const stream = context.req.raw.body as ReadableStream<Uint8Array> | null;
+  const isJson = route.body !== undefined && route.body !== 'multipart';
+  return {
+    options,
+    log: context.get('log'),
+    identity: context.get('identity'),
+    query: new URL(context.req.url).searchParams,
+    contentType: context.req.header('content-type') ?? '',
+    source: /^wrangler\//.test(context.req.header('user-agent') ?? '') ? 'wrangler' : 'api',
+    param(name) {
+      const value = context.req.param(name);
+      if (value === undefined) throw new Error(`Route ${route.path} has no parameter '${name}'`);
+      return value;
+    },
+    body: isJson ? await readJsonBody(route.body, stream) : undefined,
+    stream: isJson ? null : stream,
+  };
+}
+
+function notFound(context: ApiContext): Response {
+  const path = context.req.path;
+  const below = path.startsWith(PREFIX) ? path.slice(PREFIX.length) : path;
+  const feature = unsupportedFeature(below);
+  const problem =
+    feature === undefined
+      ? cloudflareProblem('noRoute', { path: path.slice(0, 300) })
+      : cloudflareProblem('unsupportedFeature', { feature });
+  return envelope(context, [problem]);
+}
+
+function errorAnswer(error: unknown, context: ApiContext): Response {
+  const log = context.get('log');
+  if (error instanceof ApiError) {
+    if (error.retryAfterS !== undefined) {
+      context.header('retry-after', String(error.retryAfterS));
+      log.warn('The API could not serve a request now', { path: context.req.path.slice(0, 300), error });
+    }
+    return envelope(context, error.problems);
+  }
+  if (isUnavailable(error))
+    return errorAnswer(unavailable('the database of this platform cannot be reached', 2, error), context);
+  log.error('An API request failed unexpectedly', {
+    method: context.req.method,
+    path: context.req.path.slice(0, 300),
+    error,
+  });
+  return envelope(context, [cloudflareProblem('internal', { requestId: context.get('requestId') })]);
+}
+
+function envelope(context: ApiContext, problems: readonly CloudflareProblem[]): Response {
+  const shown = problems.slice(0, MAX_PROBLEMS);
+  // The most serious decides: a 5xx among 4xx means that trying again may help.
+  const status = Math.max(...shown.map((problem) => problem.status));
+  const remedies = [...new Set(shown.map((problem) => problem.remedy))];
+  const body = {
+    success: false,
+    errors: shown.map(({ code, message }) => ({ code, message })),
+    messages: remedies.map((message) => ({ message })),
+    result: null,
+  };
+  return context.json(body, status as 400);
+}
+
+async function listen(app: Hono<Env>, options: ApiOptions, host: string, port: number): Promise<ApiServer> {
+  // The global Request and Response stay Node's own: other parts of the process use them.
+  const handle = getRequestListener(app.fetch, { overrideGlobalObjects: false });
+  const server = createServer(
+    { requestTimeout: UPLOAD_LIMITS.requestTimeoutMs, headersTimeout: 30_000, keepAliveTimeout: 75_000 },
+    (incoming, outgoing) => {
+      handle(incoming, outgoing).catch((error: unknown) => {
+        options.log.error('An API answer could not be sent', { error });
+        outgoing.destroy();
+      });
+    },
+  );
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+  server.on('error', (error) => options.log.error('The API server has an error', { error }));
+  let closing: Promise<void> | undefined;
+  return {
+    host,
+    port: (server.address() as AddressInfo).port,
+    close(graceMs = 5_000) {
+      closing ??= closeServer(server, graceMs);
+      return closing;
+    },
+  };
+}
+
+async function closeServer(server: Server, graceMs: number): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeIdleConnections();
+  const timer = setTimeout(() => server.closeAllConnections(), graceMs);
+  await closed;
+  clearTimeout(timer);
+}

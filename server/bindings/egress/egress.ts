@@ -1,0 +1,156 @@
+/**
+ * `fetch()` from a worker to the internet. One hop at a time: redirects come back to the cell, which asks again, so every hop passes the
+ * address policy. The name is resolved here, every address is judged, and the connection goes to the very address that was judged.
+ */
+import { lookup } from 'node:dns/promises';
+import { isIP, type LookupFunction } from 'node:net';
+import type { Readable } from 'node:stream';
+import { Agent, buildConnector } from 'undici';
+import type { Logger } from '../../log/types.ts';
+import type { BindingCall } from '../../supervisor/types.ts';
+import type { AddressPolicy } from './address-policy.ts';
+
+export interface EgressOptions {
+  readonly policy: AddressPolicy;
+  readonly log: Logger;
+}
+
+export interface Egress {
+  call(call: BindingCall): void;
+  close(): Promise<void>;
+}
+
+const CONNECT_TIMEOUT_MS = 10_000;
+/** Cloudflare gives an origin 100 s to start its answer. */
+const HEADERS_TIMEOUT_MS = 100_000;
+const BODY_IDLE_TIMEOUT_MS = 300_000;
+const KEEP_ALIVE_MS = 10_000;
+const CONNECTIONS_PER_ORIGIN = 64;
+const MAX_RESPONSE_HEADER_BYTES = 128 * 1024;
+
+/** The policy said no. The worker hears that much; the addresses stay in the log. */
+class EgressRefused extends Error {
+  override readonly name = 'EgressRefused';
+}
+
+export function createEgress({ policy, log }: EgressOptions): Egress {
+  const agent = new Agent({
+    connections: CONNECTIONS_PER_ORIGIN,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    bodyTimeout: BODY_IDLE_TIMEOUT_MS,
+    maxHeaderSize: MAX_RESPONSE_HEADER_BYTES,
+    connect: (options, callback) => {
+      judge(policy, options).then(
+        (addresses) => buildConnector({ timeout: CONNECT_TIMEOUT_MS, lookup: answerWith(addresses) })(options, callback),
+        (error: Error) => callback(error, null),
+      );
+    },
+  });
+  return {
+    call: (call) => {
+      forward(call, agent, log).catch((error: unknown) => fail(call, error, log));
+    },
+    close: () => agent.destroy(),
+  };
+}
+
+interface Address {
+  readonly address: string;
+  readonly family: number;
+}
+
+/** Resolves the name and keeps the addresses that may be reached. Throws EgressRefused when none may. */
+async function judge(policy: AddressPolicy, target: buildConnector.Options): Promise<Address[]> {
+  const host = target.hostname.replace(/^\[|\]$/g, '');
+  const port = Number(target.port) || (target.protocol === 'https:' ? 443 : 80);
+  const family = isIP(host);
+  const addresses = family === 0 ? await lookup(host, { all: true }) : [{ address: host, family }];
+  const allowed = addresses.filter(({ address }) => policy.allows(host, port, address));
+  if (allowed.length > 0) return allowed;
+  throw new EgressRefused(`${host}:${port} is ${addresses.map(({ address }) => address).join(', ')}`);
+}
+
+/** The connection asks for the name again: it gets what was judged, and nothing is resolved a second time. */
+const answerWith =
+  (addresses: readonly Address[]): LookupFunction =>
+  (_hostname, options, callback) => {
+    const [first] = addresses as [Address];
+    if (options.all) callback(null, [...addresses]);
+    else callback(null, first.address, first.family);
+  };
+
+async function forward(call: BindingCall, agent: Agent, log: Logger): Promise<void> {
+  const url = parseTarget(call.url);
+  const abort = new AbortController();
+  call.onAbort = () => abort.abort();
+  const { statusCode, headers, body } = await agent.request({
+    origin: url.origin,
+    path: `${url.pathname}${url.search}`,
+    method: call.method as 'GET',
+    headers: requestHeaders(call),
+    body: call.body,
+    signal: abort.signal,
+    responseHeaders: 'raw',
+  });
+  call.caller.pipeline.clockMs = Math.max(call.caller.pipeline.clockMs, Date.now());
+  call.respond(statusCode, '', responseHeaders(headers as unknown as readonly (string | Buffer)[]));
+  pipeBody(body, call, log);
+}
+
+/** Throws TypeError on what is no http(s) URL: `file:` and `data:` targets arrive here like any other. */
+function parseTarget(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
+    throw new TypeError(`Fetch API cannot load: ${text.slice(0, 200)}`);
+  }
+  return url;
+}
+
+function requestHeaders(call: BindingCall): string[] {
+  const headers: string[] = [];
+  for (let index = 0; index < call.headers.length; index += 2) {
+    const name = call.headers[index] as string;
+    if (name !== 'expect') headers.push(name, call.headers[index + 1] as string);
+  }
+  if (call.body !== null && call.bodyBytes !== null) headers.push('content-length', String(call.bodyBytes));
+  return headers;
+}
+
+const NOT_PASSED_ON = new Set(['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade']);
+
+function responseHeaders(raw: readonly (string | Buffer)[]): string[] {
+  const headers: string[] = [];
+  for (let index = 0; index + 1 < raw.length; index += 2) {
+    const name = text(raw[index] as string | Buffer).toLowerCase();
+    if (!NOT_PASSED_ON.has(name) && !name.startsWith('x-skep-')) headers.push(name, text(raw[index + 1] as string | Buffer));
+  }
+  return headers;
+}
+
+const text = (value: string | Buffer): string => (typeof value === 'string' ? value : value.toString('latin1'));
+
+function pipeBody(body: Readable, call: BindingCall, log: Logger): void {
+  call.onDrain = () => body.resume();
+  call.onAbort = () => body.destroy();
+  body.on('data', (chunk: Buffer) => {
+    if (!call.write(chunk)) body.pause();
+  });
+  body.on('end', () => call.end());
+  body.on('error', (error) => fail(call, error, log));
+}
+
+function fail(call: BindingCall, error: unknown, log: Logger): void {
+  const cause = error as Error & { code?: string };
+  log.debug('A fetch failed', { worker: call.caller.version.workerName, url: call.url, error: cause.message });
+  if (cause instanceof TypeError) call.fail(cause);
+  else if (cause instanceof EgressRefused) {
+    log.warn('A fetch to a private address was refused', { worker: call.caller.version.workerName, target: cause.message });
+    const message = `Fetch to ${hostOf(call.url)} was refused: the address is not public. The operator can allow it with SKEP_EGRESS_ALLOW.`;
+    call.fail({ name: 'Error', message });
+  } else if (cause.code === 'ENOTFOUND' || cause.code === 'EAI_AGAIN') {
+    call.fail({ name: 'Error', message: `Network connection lost: the name ${hostOf(call.url)} does not resolve.` });
+  } else call.fail({ name: 'Error', message: `Network connection lost (${cause.code ?? cause.name}).` });
+}
+
+const hostOf = (url: string): string => (URL.canParse(url) ? new URL(url).host : 'the target');

@@ -1,0 +1,47 @@
+/**
+ * The node's side of every binding. A cell's call names a binding of its own version, nothing else: what that binding leads to is decided
+ * here, from the deployed version, and counted against the pipeline whatever the cell says.
+ */
+import { CELL_LIMITS } from '../../shared/limits.ts';
+import type { Binding } from '../../shared/worker.ts';
+import type { BindingCall, Broker } from '../supervisor/types.ts';
+
+/** One kind of binding. Must answer the call (respond…end, or fail); must not throw. */
+export type BindingHandler<B extends Binding = Binding> = (call: BindingCall, binding: B) => void;
+
+export interface BrokerOptions {
+  /** Handlers by binding type: add a binding by adding one here (in `main.ts`). */
+  readonly bindings: { readonly [T in Binding['type']]?: BindingHandler<Extract<Binding, { type: T }>> };
+  /** `fetch()` of the global scope. */
+  readonly egress: (call: BindingCall) => void;
+  /** Calls to the internet per pipeline, when the version does not ask for less. */
+  readonly externalSubrequests: number;
+}
+
+const TOO_MANY = { name: 'Error', message: 'Too many subrequests.' };
+
+export function createBroker(options: BrokerOptions): Broker {
+  return {
+    call(call) {
+      if (call.binding === null) callEgress(options, call);
+      else callBinding(options, call, call.binding);
+    },
+  };
+}
+
+function callEgress(options: BrokerOptions, call: BindingCall): void {
+  const { pipeline, version } = call.caller;
+  const allowed = version.limits.subrequests ?? options.externalSubrequests;
+  if (++pipeline.externalSubrequests > allowed) call.fail(TOO_MANY);
+  else options.egress(call);
+}
+
+function callBinding(options: BrokerOptions, call: BindingCall, name: string): void {
+  const { pipeline, version } = call.caller;
+  const binding = version.bindings.find((candidate) => candidate.name === name);
+  const handler = binding === undefined ? undefined : (options.bindings[binding.type] as BindingHandler | undefined);
+  if (binding === undefined || handler === undefined) {
+    call.fail({ name: 'TypeError', message: `There is no binding "${name.slice(0, 100)}" that can be called.` });
+  } else if (++pipeline.internalSubrequests > CELL_LIMITS.internalSubrequests) call.fail(TOO_MANY);
+  else handler(call, binding);
+}

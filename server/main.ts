@@ -1,0 +1,303 @@
+/**
+ * The composition root: the one file that knows all parts. Opens them in order, joins them by role, closes them in reverse. No logic
+ * of its own.
+ */
+import { createHash, randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Resources } from '../shared/resources.ts';
+import type { WorkerVersion } from '../shared/worker.ts';
+import { createApi } from './api/api.ts';
+import { renderBanner } from './banner.ts';
+import { createAddressPolicy } from './bindings/egress/address-policy.ts';
+import { createEgress } from './bindings/egress/egress.ts';
+import { createServiceBinding } from './bindings/service/service.ts';
+import { createBroker } from './broker/broker.ts';
+import { createBus } from './bus/postgres-bus.ts';
+import { createCatalog, type RunningCatalog } from './catalog/catalog.ts';
+import { commandOf, type Config, loadConfig } from './config/config.ts';
+import { helpText } from './config/docs.ts';
+import { createGateway, type Gateway } from './gateway/gateway.ts';
+import { createLogger, type RootLogger } from './log/log.ts';
+import { workerHost } from './routing/host.ts';
+import { openDataDir } from './storage/data-dir.ts';
+import type { DatabaseConnection } from './storage/database.ts';
+import { startEmbeddedPostgres } from './storage/embedded/embedded.ts';
+import { loadMasterKey } from './storage/master-key.ts';
+import { type OpenedStore, openStore } from './storage/open-store.ts';
+import type { Account } from './storage/store.ts';
+import { openRunDir } from './supervisor/run-dir.ts';
+import { Supervisor } from './supervisor/supervisor.ts';
+import { logWorkerEvent } from './worker-log.ts';
+
+/** From the first SIGTERM to the end, whatever still runs. */
+const STOP_TIMEOUT_MS = 30_000;
+/** Of which requests under way have this much. */
+const DRAIN_MS = 25_000;
+
+const require = createRequire(import.meta.url);
+const packageJson = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+
+interface Running {
+  readonly config: Config;
+  readonly log: RootLogger;
+  readonly resources: Resources;
+}
+
+async function main(): Promise<void> {
+  const startedAt = performance.now();
+  const argv = process.argv.slice(2);
+  const command = commandOf(argv);
+  if (command !== 'start') {
+    process.stdout.write(command === 'help' ? helpText() : `${packageJson.version}\n`);
+    return;
+  }
+  const config = loadConfig({ argv, env: process.env, cwd: process.cwd() });
+  const log = createLogger({ format: config.logFormat, verbose: config.verbose });
+  const running: Running = { config, log, resources: new Resources() };
+  stopOnSignals(running);
+  try {
+    await start(running, startedAt);
+  } catch (error) {
+    await running.resources.close().catch(() => undefined);
+    throw error;
+  }
+}
+
+async function start(running: Running, startedAt: number): Promise<void> {
+  const { config, log, resources } = running;
+  const dataDir = resources.use('the data directory', await openDataDir(config.dataDir), (dir) => dir.close());
+  const masterKey = await loadMasterKey(config.masterKey, config.dataDir);
+  const connection = config.databaseUrl === null ? await embeddedDatabase(running, dataDir) : { url: config.databaseUrl };
+  const opened = resources.use('the store', await openStore({ connection, masterKey, log }), (store) => store.close());
+  const first = await bootstrap(config, opened);
+  const { supervisor, catalog } = await startCells(running, opened);
+  const gateway = config.roles.includes('gateway') ? await startGateway(running, supervisor, catalog) : null;
+  const api = config.roles.includes('api') ? await startApi(running, opened, supervisor, catalog) : null;
+  announce(running, { startedAt, first, gatewayPort: gateway, apiPort: api, supervisor });
+}
+
+async function embeddedDatabase(
+  { log, resources }: Running,
+  dataDir: Awaited<ReturnType<typeof openDataDir>>,
+): Promise<DatabaseConnection> {
+  const postgres = await startEmbeddedPostgres({ dataDir, log });
+  resources.use('PostgreSQL', postgres, (server) => server.stop());
+  return postgres.connection;
+}
+
+/** The first account and its token. The token exists in clear only here, in the banner. */
+async function bootstrap(
+  config: Config,
+  { store }: OpenedStore,
+): Promise<{ account: Account; newToken: string | null }> {
+  const { accountId, subdomain, adminToken } = config;
+  const given = adminToken === null ? null : sha256(adminToken);
+  const { account, hasAdminToken } = await store.bootstrap({ accountId, subdomain, tokenHash: given });
+  if (hasAdminToken) return { account, newToken: null };
+  const newToken = randomBytes(32).toString('base64url');
+  await store.bootstrap({ accountId, subdomain, tokenHash: sha256(newToken) });
+  return { account, newToken };
+}
+
+const sha256 = (text: string): Uint8Array => createHash('sha256').update(text, 'utf8').digest();
+
+/** Everything that runs workers: supervisor, broker, and the catalog that tells them what is deployed. */
+async function startCells(
+  { config, log, resources }: Running,
+  opened: OpenedStore,
+): Promise<{ supervisor: Supervisor; catalog: RunningCatalog }> {
+  const egress = createEgress({ policy: createAddressPolicy(config.egressAllow), log: log.child({ component: 'egress' }) });
+  resources.use('egress', egress, (open) => open.close());
+  const broker = createBroker({
+    bindings: {
+      service: createServiceBinding({
+        catalog: { findByName: (accountId, name) => catalog.findByName(accountId, name) },
+        dispatcher: () => supervisor,
+      }),
+    },
+    egress: (call) => egress.call(call),
+    externalSubrequests: config.limitSubrequests,
+  });
+  const supervisor = await Supervisor.start({
+    runDir: resources.use('the run directory', openRunDir(config.dataDir), (dir) => dir.remove()).path,
+    denoPath: join(require.resolve('@deno/linux-x64-glibc/package.json'), '..', 'deno'),
+    harnessPath: fileURLToPath(new URL('../cell/harness.js', import.meta.url)),
+    watchdogPath: new URL('./watchdog-thread.js', import.meta.url),
+    sandbox: config.sandbox,
+    cpuMs: config.limitCpuMs,
+    memoryMiB: config.limitMemoryMiB,
+    maxCells: config.limitCells,
+    prestarted: config.prestartedCells,
+    idleCellMs: config.idleCellSeconds * 1000,
+    broker,
+    log: log.child({ component: 'supervisor' }),
+    loadModules: (version: WorkerVersion) => catalog.loadModules(version),
+    onEvent: logWorkerEvent(log),
+  });
+  resources.use('the supervisor', supervisor, (open) => open.close(0));
+  const bus = createBus({ database: opened.database, log });
+  resources.use('the bus', bus, (open) => open.close());
+  const catalog = await createCatalog({
+    store: opened.store,
+    bus,
+    log: log.child({ component: 'catalog' }),
+    baseDomain: config.baseDomain,
+    cacheDir: join(config.dataDir, 'modules'),
+    beforeSwitch: async (worker) => {
+      await Promise.all(worker.versions.map(({ version }) => supervisor.warm(version)));
+    },
+    afterSwitch: (previous, next) => {
+      const kept = new Set(next?.versions.map(({ version }) => version.id));
+      for (const { version } of previous?.versions ?? []) if (!kept.has(version.id)) supervisor.retire(version.id);
+    },
+  });
+  resources.use('the catalog', catalog, (open) => open.close());
+  return { supervisor, catalog };
+}
+
+async function startGateway(
+  { config, log, resources }: Running,
+  supervisor: Supervisor,
+  catalog: RunningCatalog,
+): Promise<number> {
+  const gateway: Gateway = createGateway({
+    catalog,
+    dispatcher: supervisor,
+    log,
+    host: config.host,
+    port: config.gatewayPort,
+    nodeName: config.nodeName,
+    trustedProxies: config.trustedProxies,
+    readyz: () => ({ ready: true, detail: cellReport(supervisor) }),
+    limits: { maxBodyBytes: config.limitBodyBytes === 0 ? Number.POSITIVE_INFINITY : config.limitBodyBytes },
+  });
+  resources.use('the gateway', gateway, (open) => open.close({ graceMs: DRAIN_MS }));
+  return (await gateway.listen()).port;
+}
+
+async function startApi(
+  { config, log, resources }: Running,
+  opened: OpenedStore,
+  supervisor: Supervisor,
+  catalog: RunningCatalog,
+): Promise<number> {
+  const api = createApi({
+    store: opened.store,
+    catalog,
+    startup: supervisor,
+    log: log.child({ component: 'api' }),
+    maxLimits: { cpuMs: config.limitCpuMs, subrequests: config.limitSubrequests },
+    publicUrl: (worker, subdomain) =>
+      `http://${workerHost(worker, subdomain, config.baseDomain)}:${config.gatewayPort}`,
+    readiness: async () => {
+      const database = await opened.store.ping().then(
+        () => ({ ok: true }),
+        (error: Error) => ({ ok: false, message: error.message }),
+      );
+      const { cells, sandbox } = cellReport(supervisor);
+      return { ready: database.ok, parts: { database, cells: { ok: true, ...cells } }, sandbox };
+    },
+  });
+  const server = await api.listen(config.host, config.apiPort);
+  resources.use('the API', server, (open) => open.close());
+  return server.port;
+}
+
+const cellReport = (supervisor: Supervisor) => ({
+  cells: supervisor.counts(),
+  sandbox: { strong: supervisor.sandbox.strong, layers: supervisor.sandbox.layers },
+});
+
+function announce(
+  { config, log }: Running,
+  facts: {
+    startedAt: number;
+    first: { account: Account; newToken: string | null };
+    gatewayPort: number | null;
+    apiPort: number | null;
+    supervisor: Supervisor;
+  },
+): void {
+  const { account, newToken } = facts.first;
+  const urlOf = (port: number | null) => (port === null ? null : `http://${shownHost(config.host)}:${port}`);
+  const startMs = performance.now() - facts.startedAt;
+  const text = renderBanner({
+    version: packageJson.version,
+    startMs,
+    gatewayUrl: urlOf(facts.gatewayPort),
+    workerUrl: `http://<worker>.${account.subdomain}.${config.baseDomain}:${facts.gatewayPort}/`,
+    apiUrl: urlOf(facts.apiPort),
+    accountId: account.id,
+    newToken,
+    tokenGiven: config.adminToken !== null,
+    sandboxLines: sandboxLines(facts.supervisor),
+  });
+  if (process.stdout.isTTY) process.stdout.write(text);
+  else {
+    // Standard output is JSON lines for machines then; the person who starts it by hand reads the other one.
+    process.stderr.write(text);
+    log.info('Ready', {
+      version: packageJson.version,
+      startMs: Math.round(startMs),
+      gateway: urlOf(facts.gatewayPort),
+      api: urlOf(facts.apiPort),
+      accountId: account.id,
+      sandbox: facts.supervisor.sandbox.layers.filter(({ active }) => active).map(({ name }) => name),
+    });
+  }
+}
+
+const shownHost = (host: string): string => (host.includes(':') ? `[${host}]` : host);
+
+function sandboxLines({ sandbox }: Supervisor): string[] {
+  const missing = sandbox.layers.filter(({ active }) => !active);
+  const has = sandbox.layers.filter(({ active }) => active).map(({ name }) => name);
+  const lines = [`Sandbox  ${sandbox.strong ? 'strong' : 'NOT STRONG on this machine'}: ${has.join(', ')}`];
+  for (const { name, detail } of missing) lines.push(`         without ${name}: ${detail}`);
+  return lines;
+}
+
+/** The first signal drains and ends with 0; a second one, or the deadline, ends at once. */
+function stopOnSignals({ log, resources }: Running): void {
+  let stopping = false;
+  const stop = (signal: string): void => {
+    if (stopping) {
+      log.warn('Second signal: ending at once', { signal });
+      log.flush();
+      process.exit(1);
+    }
+    stopping = true;
+    log.info('Stopping', { signal });
+    setTimeout(() => {
+      log.error('Stopping took too long: ending at once', { seconds: STOP_TIMEOUT_MS / 1000 });
+      log.flush();
+      process.exit(1);
+    }, STOP_TIMEOUT_MS).unref();
+    resources.close().then(
+      () => finish(log, 0),
+      (error: Error) => {
+        log.error('Stopping failed', { error: error.message, cause: String(error.cause) });
+        finish(log, 1);
+      },
+    );
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+}
+
+function finish(log: RootLogger, code: number): void {
+  log.flush();
+  process.exit(code);
+}
+
+main().catch((error: Error) => {
+  // Errors for the operator are written as sentences; anything else is a defect and shows where it is.
+  const known = ['ConfigError', 'DatabaseError', 'SandboxError', 'EgressAllowError', 'ListenError'].includes(error.name);
+  process.stderr.write(`${known ? `Skep cannot start. ${error.message}` : (error.stack ?? error.message)}\n`);
+  process.exit(1);
+});

@@ -1,0 +1,253 @@
+/**
+ * The connection to PostgreSQL: a pool, transactions, and single clients for LISTEN. A connection that breaks is thrown
+ * away, the pool makes new ones by itself, so an outage of the database needs no restart of Skep.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import pg from 'pg';
+import type { Logger } from '../log/types.ts';
+import { DatabaseError, codeOf, isUnavailable, maskUrl, mayRetry } from './errors.ts';
+import { migrate } from './migrate.ts';
+import { StoreUnavailable } from './store.ts';
+
+/** Where a PostgreSQL is. `host` may be the directory of a unix socket. */
+export interface DatabaseConnection {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly password: string;
+  readonly database: string;
+}
+
+export interface DatabaseOptions {
+  readonly connection: DatabaseConnection | { readonly url: string };
+  readonly log: Logger;
+  /** Default: the folder `migrations` next to this program file. */
+  readonly migrationsDir?: string;
+  /** How long an unreachable database is tried again before giving up. */
+  readonly connectTimeoutMs?: number;
+}
+
+/** Runs SQL in the way of `pg`. */
+export interface Queryable {
+  query<Row extends pg.QueryResultRow>(sql: string, values?: readonly unknown[]): Promise<pg.QueryResult<Row>>;
+}
+
+export interface Database extends Queryable {
+  /** Runs `work` in one transaction (READ COMMITTED); retried when PostgreSQL asks for it, so `work` must only query. */
+  transaction<T>(work: (tx: Queryable) => Promise<T>, mode?: 'write' | 'snapshot'): Promise<T>;
+  /** Opens a connection of its own that gets notifications of a channel. `onLost` is called once when it breaks. */
+  listen(channel: string, onNotify: (payload: string) => void, onLost: (error: Error | null) => void): Promise<{ close(): Promise<void> }>;
+  close(): Promise<void>;
+}
+
+/** Oldest major version Skep is tested with. */
+const OLDEST_MAJOR = 15;
+const POOL_SIZE = 10;
+const CONNECT_TIMEOUT_MS = 5_000;
+/** A 64 MiB upload over a slow network is the longest honest statement. */
+const STATEMENT_TIMEOUT_MS = 60_000;
+const LOCK_TIMEOUT_MS = 15_000;
+const TRANSACTION_ATTEMPTS = 5;
+
+/**
+ * Connects, checks the server and brings its schema up to date.
+ * @throws DatabaseError with one printable sentence when the database is unreachable, too old or too new.
+ */
+export async function openDatabase(options: DatabaseOptions): Promise<Database> {
+  const config = clientConfig(options.connection);
+  const shown = 'url' in options.connection ? maskUrl(options.connection.url) : 'the embedded PostgreSQL';
+  await untilReachable(options, shown, () => prepare(config, options.migrationsDir ?? defaultMigrationsDir(), shown));
+  const pool = new pg.Pool({ ...config, max: POOL_SIZE, idleTimeoutMillis: 30_000 });
+  // Without a listener an idle connection that the server closes would end the process.
+  pool.on('error', (error) => options.log.warn('An idle database connection was lost', { error }));
+  return new PoolDatabase(pool, config);
+}
+
+/** In the sources and in the build the migrations lie next to the file that holds this function. */
+function defaultMigrationsDir(): string {
+  return fileURLToPath(new URL('./migrations/', import.meta.url));
+}
+
+function clientConfig(connection: DatabaseOptions['connection']): pg.ClientConfig {
+  const where = 'url' in connection ? { connectionString: connection.url } : { ...connection };
+  return {
+    ...where,
+    application_name: 'skep',
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    statement_timeout: STATEMENT_TIMEOUT_MS,
+    lock_timeout: LOCK_TIMEOUT_MS,
+    idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
+    // The server's own timeout cannot reach us through a dead network; this one is ours.
+    query_timeout: STATEMENT_TIMEOUT_MS + 10_000,
+  };
+}
+
+async function untilReachable(options: DatabaseOptions, shown: string, attempt: () => Promise<void>): Promise<void> {
+  const deadline = performance.now() + (options.connectTimeoutMs ?? 10_000);
+  for (let delayMs = 100; ; delayMs = Math.min(delayMs * 2, 1_000)) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!isUnavailable(error)) throw asDatabaseError(error, shown);
+      if (performance.now() + delayMs > deadline) {
+        throw new DatabaseError(
+          `Cannot reach the database ${shown}: ${reasonOf(error)}. Start it, or correct DATABASE_URL.`,
+          { cause: error },
+        );
+      }
+      options.log.debug('The database does not answer yet', { error });
+      await sleep(delayMs);
+    }
+  }
+}
+
+/** Reasons that are the operator's to mend get a sentence; all else is a bug and keeps its stack. */
+function asDatabaseError(error: unknown, shown: string): unknown {
+  const hint = {
+    '28P01': 'The password is wrong. Correct DATABASE_URL.',
+    '28000': 'This user may not log in. Correct DATABASE_URL or the pg_hba.conf of the server.',
+    '3D000': 'Create the database, or correct DATABASE_URL.',
+    '42501': 'Let the user of DATABASE_URL create a schema in this database (GRANT CREATE ON DATABASE).',
+  }[codeOf(error)];
+  if (hint !== undefined) return new DatabaseError(`Cannot use the database ${shown}: ${reasonOf(error)}. ${hint}`, { cause: error });
+  if (error instanceof Error && /SSL|certificate/i.test(error.message)) {
+    return new DatabaseError(
+      `Cannot use the database ${shown}: ${error.message}. Set sslmode in DATABASE_URL as the server needs it.`,
+      { cause: error },
+    );
+  }
+  return error;
+}
+
+function reasonOf(error: unknown): string {
+  const inner = error instanceof AggregateError ? error.errors[0] : error;
+  return inner instanceof Error ? inner.message.replace(/\.$/, '') : String(inner);
+}
+
+async function prepare(config: pg.ClientConfig, migrationsDir: string, shown: string): Promise<void> {
+  const client = new pg.Client({ ...config, query_timeout: 0 });
+  client.on('error', () => {});
+  try {
+    await client.connect();
+    await checkServer(client, shown);
+    await migrate(client, migrationsDir);
+  } finally {
+    await client.end().catch(() => {});
+  }
+}
+
+async function checkServer(client: pg.Client, shown: string): Promise<void> {
+  const { rows } = await client.query<{ version: string; number: number; encoding: string }>(
+    `SELECT current_setting('server_version') AS version, current_setting('server_version_num')::int AS number,
+            current_setting('server_encoding') AS encoding`,
+  );
+  const { version, number, encoding } = rows[0] as { version: string; number: number; encoding: string };
+  if (number < OLDEST_MAJOR * 10_000) {
+    throw new DatabaseError(
+      `Cannot use the database ${shown}: it is PostgreSQL ${version}. Skep needs ${OLDEST_MAJOR} or newer. Upgrade the server, ` +
+        'or leave DATABASE_URL out to use the embedded PostgreSQL.',
+    );
+  }
+  if (encoding !== 'UTF8') {
+    throw new DatabaseError(
+      `Cannot use the database ${shown}: its encoding is ${encoding}. Skep needs UTF8. Create it with ENCODING 'UTF8' TEMPLATE template0.`,
+    );
+  }
+}
+
+class PoolDatabase implements Database {
+  readonly #pool: pg.Pool;
+  readonly #config: pg.ClientConfig;
+  #closed: Promise<void> | undefined;
+
+  constructor(pool: pg.Pool, config: pg.ClientConfig) {
+    this.#pool = pool;
+    this.#config = config;
+  }
+
+  async query<Row extends pg.QueryResultRow>(sql: string, values: readonly unknown[] = []): Promise<pg.QueryResult<Row>> {
+    try {
+      return await this.#pool.query<Row>(sql, values as unknown[]);
+    } catch (error) {
+      throw translated(error);
+    }
+  }
+
+  async transaction<T>(work: (tx: Queryable) => Promise<T>, mode: 'write' | 'snapshot' = 'write'): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#attempt(work, mode);
+      } catch (error) {
+        if (!mayRetry(error) || attempt >= TRANSACTION_ATTEMPTS) throw translated(error);
+        // Two that collided must not collide again in step.
+        await sleep(Math.random() * 20 * 2 ** attempt);
+      }
+    }
+  }
+
+  async #attempt<T>(work: (tx: Queryable) => Promise<T>, mode: 'write' | 'snapshot'): Promise<T> {
+    const client = await this.#pool.connect();
+    // While it is checked out, the pool does not listen for errors of this client.
+    const onError = (): void => {};
+    client.on('error', onError);
+    let broken = true;
+    try {
+      await client.query(mode === 'write' ? 'BEGIN' : 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+      const result = await work(client as unknown as Queryable);
+      await client.query('COMMIT');
+      broken = false;
+      return result;
+    } catch (error) {
+      // On a connection that is gone, ROLLBACK would only wait for its time-out.
+      broken = isUnavailable(error) || (await client.query('ROLLBACK').then(() => false, () => true));
+      throw error;
+    } finally {
+      client.off('error', onError);
+      client.release(broken);
+    }
+  }
+
+  async listen(
+    channel: string,
+    onNotify: (payload: string) => void,
+    onLost: (error: Error | null) => void,
+  ): Promise<{ close(): Promise<void> }> {
+    const client = new pg.Client({ ...this.#config, statement_timeout: 0, query_timeout: CONNECT_TIMEOUT_MS });
+    let state: 'opening' | 'open' | 'over' = 'opening';
+    const lost = (error: Error | null): void => {
+      if (state === 'open') onLost(error);
+      state = 'over';
+    };
+    client.on('error', lost);
+    client.on('end', () => lost(null));
+    client.on('notification', (message) => onNotify(message.payload ?? ''));
+    try {
+      await client.connect();
+      await client.query(`LISTEN ${pg.escapeIdentifier(channel)}`);
+      state = 'open';
+    } catch (error) {
+      await client.end().catch(() => {});
+      throw translated(error);
+    }
+    return {
+      close: async () => {
+        state = 'over';
+        await client.end().catch(() => {});
+      },
+    };
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#pool.end();
+    return this.#closed;
+  }
+}
+
+/** What the rest of the server can tell apart: "not now" and everything else. */
+function translated(error: unknown): unknown {
+  if (!isUnavailable(error) && !mayRetry(error)) return error;
+  return new StoreUnavailable(`The database does not answer: ${reasonOf(error)}`, { cause: error });
+}

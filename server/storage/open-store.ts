@@ -1,0 +1,68 @@
+/** Opens the storage: database, schema, master key check, and the use cases on top. */
+import type { Logger } from '../log/types.ts';
+import { bootstrap, findAccount, findToken, listAccounts, setSubdomain } from './accounts.ts';
+import { currentChangeSeq, listChanges } from './changes.ts';
+import { openDatabase } from './database.ts';
+import type { Database, DatabaseOptions } from './database.ts';
+import { createDeployment, listDeployments } from './deployments.ts';
+import { readDeployed } from './deployed.ts';
+import { checkMasterKey } from './master-key.ts';
+import { readModules } from './modules.ts';
+import type { Store } from './store.ts';
+import { findVersion, isUuid, listVersions, publishVersion } from './versions.ts';
+import { deleteWorker, findWorker, listCallers, listWorkers, updateWorker } from './workers.ts';
+
+export interface StoreOptions extends DatabaseOptions {
+  /** 32 bytes; seals the secrets of workers. */
+  readonly masterKey: Uint8Array;
+}
+
+export interface OpenedStore {
+  readonly store: Store;
+  /** For the bus, which needs a connection of its own. */
+  readonly database: Database;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the store. An unreachable database is tried for `connectTimeoutMs` (10 s).
+ * @throws DatabaseError with one printable sentence: unreachable, too old, too new, another master key.
+ */
+export async function openStore(options: StoreOptions): Promise<OpenedStore> {
+  const database = await openDatabase(options);
+  try {
+    await checkMasterKey(database, options.masterKey);
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+  return { store: createStore(database, options.masterKey, options.log), database, close: () => database.close() };
+}
+
+/** The use cases on an open database. */
+export function createStore(db: Database, masterKey: Uint8Array, log: Logger): Store {
+  return {
+    bootstrap: (first) => bootstrap(db, first),
+    listAccounts: () => listAccounts(db),
+    findAccount: (accountId) => findAccount(db, accountId),
+    setSubdomain: (accountId, subdomain) => setSubdomain(db, accountId, subdomain),
+    findToken: (hash) => findToken(db, hash),
+    listWorkers: (accountId) => listWorkers(db, accountId),
+    findWorker: (accountId, name) => findWorker(db, accountId, name),
+    publishVersion: (version) => publishVersion(db, masterKey, version),
+    createDeployment: (accountId, workerName, deployment) => createDeployment(db, accountId, workerName, deployment),
+    listDeployments: (accountId, workerName, limit) => listDeployments(db, accountId, workerName, limit),
+    listVersions: (accountId, workerName, limit) => listVersions(db, masterKey, accountId, workerName, limit),
+    findVersion: (accountId, workerName, versionId) => findVersion(db, masterKey, accountId, workerName, versionId),
+    readModules: async (versionId) => (isUuid(versionId) ? readModules(db, versionId) : []),
+    updateWorker: (accountId, workerName, change) => updateWorker(db, accountId, workerName, change),
+    listCallers: (accountId, workerName) => listCallers(db, accountId, workerName),
+    deleteWorker: (accountId, workerName) => deleteWorker(db, accountId, workerName),
+    currentChangeSeq: () => currentChangeSeq(db),
+    listChanges: (after, limit) => listChanges(db, after, limit),
+    readDeployed: (only) => readDeployed(db, masterKey, log, only),
+    ping: async () => {
+      await db.query('SELECT 1');
+    },
+  };
+}

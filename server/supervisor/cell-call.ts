@@ -1,0 +1,256 @@
+/**
+ * The supervisor's half of one call that a cell has opened. The head and every size come from the cell: they are checked here, once, so
+ * that bindings get values they can use. Flow control runs both ways under `CHANNEL_LIMITS.streamWindowBytes`.
+ */
+import { Readable } from 'node:stream';
+import { encodeFrame, encodeFullFrame, readU32, writeU32 } from '../../shared/frames.ts';
+import { CHANNEL_LIMITS, GATEWAY_LIMITS } from '../../shared/limits.ts';
+import {
+  type CallHead,
+  DATA,
+  END,
+  FAIL,
+  INTERNAL_HEADER_PREFIX,
+  RESPONSE,
+  RESPONSE_FULL,
+  WINDOW,
+} from '../../shared/protocol.ts';
+import type { BindingCall, Caller } from './types.ts';
+
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
+const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+/** Framing belongs to whoever sends, and `host` follows from the URL. */
+const NOT_PASSED_ON = new Set([
+  'connection',
+  'content-length',
+  'host',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+]);
+/** A body that fits goes to the cell in one frame with its head. */
+const INLINE_BODY_BYTES = 64 * 1024;
+const DATA_CHUNK_BYTES = 64 * 1024;
+
+/** The cell broke the protocol: it is ended, whatever it meant. */
+export class CellMisbehaved extends Error {
+  override readonly name = 'CellMisbehaved';
+}
+
+/** Checks a call's head. Throws CellMisbehaved on wrong shapes; wrong *values* of a well-formed head are the binding's to refuse. */
+export function parseCallHead(bytes: Uint8Array): CallHead {
+  if (bytes.length > CHANNEL_LIMITS.maxHeadBytes) {
+    throw new CellMisbehaved(`Call head of ${bytes.length} bytes; allowed are ${CHANNEL_LIMITS.maxHeadBytes}`);
+  }
+  const head = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')) as CallHead;
+  const wellFormed =
+    typeof head === 'object' &&
+    head !== null &&
+    Number.isSafeInteger(head.invocation) &&
+    (head.binding === null || typeof head.binding === 'string') &&
+    typeof head.method === 'string' &&
+    typeof head.url === 'string' &&
+    Array.isArray(head.headers) &&
+    typeof head.hasBody === 'boolean' &&
+    Number.isFinite(head.clockMs);
+  if (!wellFormed) throw new CellMisbehaved('Call head of a wrong shape');
+  return head;
+}
+
+/** Why a well-formed head cannot be passed on as HTTP, or undefined. */
+function invalidHead(head: CallHead): string | undefined {
+  if (!TOKEN.test(head.method)) return `The method "${head.method.slice(0, 40)}" is not valid`;
+  if (head.url.length > GATEWAY_LIMITS.maxUrlBytes) return `The URL is longer than ${GATEWAY_LIMITS.maxUrlBytes} bytes`;
+  for (let index = 0; index < head.headers.length; index++) {
+    const value: unknown = head.headers[index];
+    if (typeof value !== 'string' || !(index % 2 === 0 ? TOKEN : HEADER_VALUE).test(value)) return 'A header is not valid';
+  }
+  return head.headers.length % 2 === 0 ? undefined : 'A header has no value';
+}
+
+/** Headers as they may be passed on: lower case, no framing, nothing of ours. */
+function passableHeaders(headers: readonly string[]): string[] {
+  const kept: string[] = [];
+  for (let index = 0; index < headers.length; index += 2) {
+    const name = (headers[index] as string).toLowerCase();
+    if (NOT_PASSED_ON.has(name) || name.startsWith(INTERNAL_HEADER_PREFIX)) continue;
+    kept.push(name, headers[index + 1] as string);
+  }
+  return kept;
+}
+
+export interface CallWire {
+  send(frame: Uint8Array): void;
+  /** The call is over: forget the stream. */
+  closed(stream: number): void;
+}
+
+export class CellCall implements BindingCall {
+  readonly caller: Caller;
+  readonly binding: string | null;
+  readonly method: string;
+  readonly headers: readonly string[];
+  readonly body: Readable | null;
+  readonly bodyBytes: number | null;
+  url: string;
+  onDrain: (() => void) | undefined;
+  onAbort: (() => void) | undefined;
+
+  readonly #wire: CallWire;
+  readonly #stream: number;
+  #over = false;
+  #head: Buffer | undefined;
+  #inline: Uint8Array[] = [];
+  #inlineBytes = 0;
+  #headSent = false;
+  #credit: number = CHANNEL_LIMITS.streamWindowBytes;
+  #queue: Uint8Array[] = [];
+  #ending = false;
+  #receivable: number = CHANNEL_LIMITS.streamWindowBytes;
+  #consumed = 0;
+
+  constructor(wire: CallWire, stream: number, caller: Caller, head: CallHead, wholeBody: Uint8Array | null) {
+    this.#wire = wire;
+    this.#stream = stream;
+    this.caller = caller;
+    this.binding = head.binding;
+    this.method = head.method;
+    this.url = head.url;
+    this.headers = passableHeaders(head.headers);
+    this.bodyBytes = wholeBody === null ? null : wholeBody.length;
+    if (wholeBody !== null) this.body = wholeBody.length === 0 ? null : Readable.from([Buffer.from(wholeBody)]);
+    else this.body = new Readable({ read: () => this.#grant(), highWaterMark: DATA_CHUNK_BYTES });
+    // A binding that does not listen must not bring the server down with the cell's abort.
+    this.body?.on('error', () => undefined);
+  }
+
+  /** Makes the call, or answers it with the reason it cannot be made. */
+  static open(
+    wire: CallWire,
+    stream: number,
+    caller: Caller,
+    head: CallHead,
+    wholeBody: Uint8Array | null,
+  ): CellCall | undefined {
+    const problem = invalidHead(head);
+    if (problem === undefined) return new CellCall(wire, stream, caller, head, wholeBody);
+    wire.send(failFrame(stream, { name: 'TypeError', message: `${problem}.` }));
+    return undefined;
+  }
+
+  // --- from the cell ---
+
+  receiveData(payload: Uint8Array): void {
+    this.#receivable -= payload.length;
+    if (this.#receivable < 0) throw new CellMisbehaved('The cell sent more than its window allows');
+    this.body?.push(Buffer.from(payload));
+  }
+
+  receiveEnd(): void {
+    this.body?.push(null);
+  }
+
+  receiveWindow(payload: Uint8Array): void {
+    if (payload.length !== 4) throw new CellMisbehaved('Window frame of a wrong length');
+    this.#credit = Math.min(this.#credit + readU32(payload, 0), CHANNEL_LIMITS.streamWindowBytes);
+    this.#flush();
+    if (!this.#over && this.#queue.length === 0) this.onDrain?.();
+  }
+
+  /** The cell gave up, its invocation ended, or the cell is gone. */
+  abort(): void {
+    if (this.#over) return;
+    this.#finish();
+    this.body?.destroy(new Error('The worker gave up its request'));
+    this.onAbort?.();
+  }
+
+  // --- from the binding ---
+
+  respond(status: number, statusText: string, headers: readonly string[]): void {
+    if (this.#over) return;
+    const clockMs = this.caller.pipeline.clockMs;
+    this.#head = Buffer.from(JSON.stringify({ status, statusText, headers, clockMs }));
+    // Most answers are complete within this turn and leave as one frame; a stream's head must not wait for its first byte.
+    setImmediate(() => this.#sendHead());
+  }
+
+  write(chunk: Uint8Array): boolean {
+    if (this.#over) return true;
+    if (!this.#headSent) {
+      this.#inline.push(chunk);
+      this.#inlineBytes += chunk.length;
+      if (this.#inlineBytes <= INLINE_BODY_BYTES) return true;
+      this.#sendHead();
+    } else this.#queue.push(chunk);
+    this.#flush();
+    return this.#queue.length === 0;
+  }
+
+  end(): void {
+    if (this.#over) return;
+    if (!this.#headSent) {
+      const body = this.#inline.length === 1 ? (this.#inline[0] as Uint8Array) : Buffer.concat(this.#inline);
+      this.#wire.send(encodeFullFrame(RESPONSE_FULL, this.#stream, this.#head as Buffer, body));
+      this.#finish();
+      return;
+    }
+    this.#ending = true;
+    this.#flush();
+  }
+
+  fail(error: { name: string; message: string }): void {
+    if (this.#over) return;
+    this.#wire.send(failFrame(this.#stream, error));
+    this.#finish();
+  }
+
+  #sendHead(): void {
+    if (this.#over || this.#headSent) return;
+    this.#headSent = true;
+    this.#wire.send(encodeFrame(RESPONSE, this.#stream, this.#head as Buffer));
+    this.#queue.push(...this.#inline);
+    this.#inline = [];
+    this.#flush();
+  }
+
+  #flush(): void {
+    while (this.#queue.length > 0 && this.#credit > 0) {
+      const chunk = this.#queue[0] as Uint8Array;
+      const size = Math.min(chunk.length, this.#credit, DATA_CHUNK_BYTES);
+      this.#wire.send(encodeFrame(DATA, this.#stream, chunk.subarray(0, size)));
+      this.#credit -= size;
+      if (size === chunk.length) this.#queue.shift();
+      else this.#queue[0] = chunk.subarray(size);
+    }
+    if (this.#ending && this.#queue.length === 0) {
+      this.#wire.send(encodeFrame(END, this.#stream, new Uint8Array(0)));
+      this.#finish();
+    }
+  }
+
+  /** The binding reads the body: what it took, the cell may send again. */
+  #grant(): void {
+    this.#consumed = CHANNEL_LIMITS.streamWindowBytes - this.#receivable - (this.body?.readableLength ?? 0);
+    if (this.#over || this.#consumed < CHANNEL_LIMITS.streamWindowBytes / 4) return;
+    const payload = new Uint8Array(4);
+    writeU32(payload, 0, this.#consumed);
+    this.#receivable += this.#consumed;
+    this.#wire.send(encodeFrame(WINDOW, this.#stream, payload));
+  }
+
+  #finish(): void {
+    this.#over = true;
+    this.#queue = [];
+    this.#inline = [];
+    this.#wire.closed(this.#stream);
+  }
+}
+
+export const failFrame = (stream: number, error: { name: string; message: string }): Uint8Array =>
+  encodeFrame(FAIL, stream, Buffer.from(JSON.stringify({ name: error.name, message: error.message })));

@@ -1,0 +1,619 @@
+/**
+ * One cell: a sandboxed Deno process that runs one version.
+ *
+ *   starting ──hello──► warm ──load──► loading ──loaded──► serving ──drain──► draining
+ *      │                 │               │                   │                  │
+ *      └─────────────────┴───────────────┴───────kill/exit───┴──────────────────┴──► dead
+ *
+ * A generic cell is `warm`; `load` gives it its one version for life. Only a `serving` cell takes new invocations; a `draining`
+ * one finishes what it has. `dead` is final, and a dead cell's directory is gone. Calls that do not fit the state throw, naming it.
+ */
+import { mkdirSync, rmSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { encodeFrame, splitFull } from '../../shared/frames.ts';
+import { CELL_LIMITS, CHANNEL_LIMITS } from '../../shared/limits.ts';
+import {
+  BROKER_SOCKET,
+  CALL,
+  CALL_FULL,
+  CANCEL,
+  DATA,
+  DISCONNECT,
+  END,
+  EXCEPTION,
+  type ExceptionMessage,
+  FAIL,
+  type Failure,
+  HELLO,
+  type HelloMessage,
+  IN_SOCKET,
+  INVOCATION_END,
+  LOAD,
+  LOAD_BYTES,
+  LOAD_FAILED,
+  LOADED,
+  type LoadedMessage,
+  type LoadMessage,
+  LOG,
+  type LogMessage,
+  PING,
+  PONG,
+  PROTOCOL_VERSION,
+  WINDOW,
+} from '../../shared/protocol.ts';
+import type { ModuleContent, WorkerVersion } from '../../shared/worker.ts';
+import type { Logger } from '../log/types.ts';
+import { CellCall, CellMisbehaved, failFrame, parseCallHead } from './cell-call.ts';
+import { CellHttp } from './cell-http.ts';
+import { Channel } from './channel.ts';
+import { createPipeline, type Invocation } from './invocation.ts';
+import { envEntries } from './load-message.ts';
+import { type CellProcess, type CellProgram, spawnCell } from './spawn.ts';
+import type { Broker, Outcome, Pipeline, WorkerEvent } from './types.ts';
+import {
+  KILLED_BACKGROUND,
+  KILLED_CPU,
+  KILLED_HANG,
+  KILLED_MEMORY,
+  KILLED_TURN,
+} from './watchdog-layout.ts';
+import type { WatchedCell, Watchdog } from './watchdog.ts';
+
+export type CellState = 'starting' | 'warm' | 'loading' | 'serving' | 'draining' | 'dead';
+
+export interface CellContext {
+  readonly program: CellProgram;
+  readonly watchdog: Watchdog;
+  readonly broker: Broker;
+  readonly log: Logger;
+  readonly memoryMiB: number;
+  readonly onEvent: (event: WorkerEvent) => void;
+}
+
+/** Why a version could not be loaded. `exception`: user code threw; the message is what it threw. */
+export class LoadError extends Error {
+  override readonly name = 'LoadError';
+  readonly kind: 'exception' | 'cpu' | 'memory' | 'hang' | 'no-cell';
+  constructor(kind: LoadError['kind'], message: string) {
+    super(message);
+    this.kind = kind;
+  }
+}
+
+/** A process that has not said hello by then is killed. Generous: the machine may be full. */
+const HELLO_TIMEOUT_MS = 15_000;
+const LOAD_CHUNK_BYTES = 1024 * 1024;
+const MAX_TEXT_BYTES = 64 * 1024;
+/** V8's own overhead and garbage not yet collected, on top of what a worker may use. */
+const MEMORY_SLACK_MIB = 32;
+const MiB = 1024 * 1024;
+/** A cell that lets so much of what we send it pile up is not reading. */
+const MAX_PENDING_BYTES = 64 * MiB;
+
+export class Cell {
+  readonly id: string;
+  readonly directory: string;
+  http: CellHttp;
+  version: WorkerVersion | undefined;
+  loaded: LoadedMessage | undefined;
+  hello: HelloMessage | undefined;
+  lastUsedMs: number;
+  /** How many invocations were in flight when the process died. */
+  inFlightAtDeath = 0;
+  /** Called whenever an invocation has ended. */
+  onInvocationEnd: (() => void) | undefined;
+  /** Called once, when the process is gone. */
+  onDead: (() => void) | undefined;
+
+  readonly #context: CellContext;
+  readonly #process: CellProcess;
+  readonly #invocations = new Map<number, Invocation>();
+  readonly #calls = new Map<number, CellCall>();
+  #channel: Channel | undefined;
+  #watched: WatchedCell | undefined;
+  #state: CellState = 'starting';
+  #nonce = '';
+  #nextInvocation = 1;
+  #deathReason: string | undefined;
+  #baselineBytes = 0;
+  #awaiting: { resolve: (value: never) => void; reject: (error: Error) => void } | undefined;
+  #exited: Promise<void>;
+
+  private constructor(id: string, directory: string, context: CellContext, process: CellProcess) {
+    this.id = id;
+    this.directory = directory;
+    this.#context = context;
+    this.#process = process;
+    this.http = new CellHttp(`${directory}/${IN_SOCKET}`);
+    this.lastUsedMs = performance.now();
+    this.#exited = new Promise((resolve) => {
+      process.child.once('close', (code, signal) => {
+        this.#died(`exit code ${code}, signal ${signal}`);
+        resolve();
+      });
+      process.child.once('error', (error) => {
+        this.#died(error.message);
+        resolve();
+      });
+    });
+  }
+
+  /** Starts a generic cell and waits until its sandbox is closed (`warm`). Throws LoadError('no-cell') with the reason. */
+  static async start(id: string, directory: string, uid: number, context: CellContext): Promise<Cell> {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    let cell: Cell | undefined;
+    try {
+      const channel = await Channel.listen(`${directory}/${BROKER_SOCKET}`, {
+        onFrame: (type, stream, payload) => cell?.receive(type, stream, payload),
+        onClosed: (error) => cell?.kill(`its channel ended: ${error.message}`),
+      });
+      cell = new Cell(id, directory, context, spawnCell(context.program, directory, uid));
+      cell.#channel = channel;
+      await cell.#awaitHello(uid);
+      return cell;
+    } catch (error) {
+      cell?.kill('it did not start');
+      if (cell === undefined) rmSync(directory, { recursive: true, force: true });
+      else await cell.exited;
+      throw new LoadError('no-cell', `A cell did not start: ${(error as Error).message}`);
+    }
+  }
+
+  get state(): CellState {
+    return this.#state;
+  }
+
+  get exited(): Promise<void> {
+    return this.#exited;
+  }
+
+  get inFlight(): number {
+    return this.#invocations.size;
+  }
+
+  get nonce(): string {
+    return this.#nonce;
+  }
+
+  get privateBytes(): number {
+    return this.#watched?.privateBytes ?? 0;
+  }
+
+  /** Why the process is gone, in the words of the operator; undefined while it lives. */
+  get deathReason(): string | undefined {
+    return this.#deathReason;
+  }
+
+  /** How invocations ended that were in flight when the cell died. */
+  get deathOutcome(): Outcome {
+    const reason = this.#watched?.killReason;
+    if (reason === KILLED_CPU || reason === KILLED_TURN || reason === KILLED_BACKGROUND) return 'exceededCpu';
+    if (reason === KILLED_MEMORY || this.#diedOfMemory()) return 'exceededMemory';
+    if (reason === KILLED_HANG) return 'exceededWallTime';
+    return 'unknown';
+  }
+
+  // --- starting and loading ---
+
+  async #awaitHello(uid: number): Promise<void> {
+    const hello = await this.#expect<HelloMessage>(HELLO_TIMEOUT_MS, 'hello');
+    if (hello.protocol !== PROTOCOL_VERSION) throw new Error(`it speaks protocol ${hello.protocol}, not ${PROTOCOL_VERSION}`);
+    const pid = await this.#process.pid;
+    await verifySandbox(pid, uid);
+    this.hello = hello;
+    this.#watched = this.#context.watchdog.watch(pid);
+    this.#baselineBytes = await readPrivateBytes(pid);
+    this.#transition('starting', 'warm');
+  }
+
+  /** Hands the cell its version and runs the top level, under the start-up limits. Throws LoadError. */
+  async load(version: WorkerVersion, modules: readonly ModuleContent[], cpuMs: number): Promise<LoadedMessage> {
+    this.#transition('warm', 'loading');
+    this.version = version;
+    this.#nonce = Math.random().toString(36).slice(2) + Math.random().toString(36).slice(2);
+    const watched = this.#watched as WatchedCell;
+    const memoryMiB = this.#context.memoryMiB + MEMORY_SLACK_MIB;
+    watched.memoryLimitBytes = this.#baselineBytes + memoryMiB * MiB;
+    watched.budgetMs = CELL_LIMITS.startupCpuMs;
+    watched.setLoad(1, watched.shareMs);
+    this.#sendLoad(version, modules);
+    try {
+      this.loaded = await this.#expect<LoadedMessage>(CELL_LIMITS.startupWallMs, 'loaded');
+    } catch (error) {
+      const failure = this.#loadError(error as Error);
+      this.kill(`its version did not start: ${failure.message}`);
+      throw failure;
+    }
+    watched.budgetMs = cpuMs;
+    watched.setLoad(0, 0);
+    this.#transition('loading', 'serving');
+    this.lastUsedMs = performance.now();
+    return this.loaded;
+  }
+
+  #sendLoad(version: WorkerVersion, modules: readonly ModuleContent[]): void {
+    const channel = this.#channel as Channel;
+    const message: LoadMessage = {
+      format: version.format,
+      mainModule: version.mainModule,
+      compatibilityDate: version.compatibilityDate,
+      compatibilityFlags: version.compatibilityFlags,
+      env: envEntries(version),
+      modules: modules.map(({ name, type, content }) => ({ name, type, sizeBytes: content.length })),
+      nonce: this.#nonce,
+    };
+    channel.batch(() => {
+      channel.send(encodeFrame(LOAD, 0, Buffer.from(JSON.stringify(message))));
+      for (const { content } of modules) {
+        for (let at = 0; at < content.length; at += LOAD_CHUNK_BYTES) {
+          channel.send(encodeFrame(LOAD_BYTES, 0, content.subarray(at, at + LOAD_CHUNK_BYTES)));
+        }
+      }
+    });
+  }
+
+  #loadError(error: Error): LoadError {
+    if (error instanceof LoadError) return error;
+    const outcome = this.#state === 'dead' ? this.deathOutcome : undefined;
+    if (outcome === 'exceededCpu') return new LoadError('cpu', 'Script startup exceeded CPU time limit.');
+    if (outcome === 'exceededMemory') return new LoadError('memory', 'Script startup exceeded memory limits.');
+    if (this.#state === 'dead') return new LoadError('exception', `The script ended its process while starting (${this.#deathReason}).`);
+    return new LoadError('hang', `Script startup did not finish within ${CELL_LIMITS.startupWallMs / 1000} s.`);
+  }
+
+  /** Waits for the next hello/loaded message; rejects at the deadline or when the process dies. */
+  #expect<T>(timeoutMs: number, what: string): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      if (this.#state === 'dead') {
+        reject(new Error(this.#deathReason));
+        return;
+      }
+      const timer = setTimeout(() => settle(() => reject(new Error(`no ${what} within ${timeoutMs} ms`))), timeoutMs);
+      const settle = (finish: () => void) => {
+        clearTimeout(timer);
+        this.#awaiting = undefined;
+        finish();
+      };
+      this.#awaiting = {
+        resolve: (value: never) => settle(() => resolve(value as T)),
+        reject: (error) => settle(() => reject(error)),
+      };
+    });
+  }
+
+  // --- invocations ---
+
+  /** Begins an invocation. The caller must end it, whatever happens. */
+  begin(parent: { pipeline: Pipeline; depth: number } | undefined): Invocation {
+    if (this.#state !== 'serving') throw new Error(`A cell that is ${this.#state} takes no invocation`);
+    const watched = this.#watched as WatchedCell;
+    const invocation: Invocation = {
+      id: this.#nextInvocation++,
+      version: this.version as WorkerVersion,
+      pipeline: parent?.pipeline ?? createPipeline(),
+      depth: (parent?.depth ?? 0) + 1,
+      startedAtMs: performance.now(),
+      shareStartMs: watched.shareMs,
+      calls: undefined,
+      hasCalled: false,
+      logBytes: 0,
+      outcome: 'ok',
+      answered: false,
+      waitTimer: undefined,
+    };
+    this.#invocations.set(invocation.id, invocation);
+    this.#publishLoad();
+    return invocation;
+  }
+
+  /** Ends an invocation: closes its calls, reports it, and lets a draining cell go when it was the last. Idempotent. */
+  end(invocation: Invocation): void {
+    if (!this.#invocations.delete(invocation.id)) return;
+    this.#publishLoad();
+    clearTimeout(invocation.waitTimer);
+    if (invocation.calls !== undefined) for (const call of invocation.calls) call.abort();
+    const now = performance.now();
+    this.lastUsedMs = now;
+    this.#context.onEvent({
+      type: 'invocation',
+      version: invocation.version,
+      invocationId: invocation.id,
+      pipelineId: invocation.pipeline.id,
+      depth: invocation.depth,
+      outcome: invocation.outcome,
+      wallMs: now - invocation.startedAtMs,
+      cpuMs: Math.max(0, (this.#watched?.shareMs ?? 0) - invocation.shareStartMs),
+    });
+    if (this.#state === 'draining' && this.#invocations.size === 0) this.kill('drained');
+    this.onInvocationEnd?.();
+  }
+
+  /** The response is out but `waitUntil` work goes on: it has 30 s. */
+  keepForWaitUntil(invocation: Invocation): void {
+    if (!this.#invocations.has(invocation.id)) return;
+    invocation.answered = true;
+    invocation.waitTimer = setTimeout(() => {
+      this.#send(CANCEL, { invocation: invocation.id });
+      this.end(invocation);
+    }, CELL_LIMITS.waitUntilMs);
+    invocation.waitTimer.unref();
+  }
+
+  /** The visitor is gone: only `waitUntil` work may go on, and the cell says when it has ended. */
+  disconnect(invocation: Invocation): void {
+    if (!this.#invocations.has(invocation.id)) return;
+    invocation.outcome = 'canceled';
+    this.keepForWaitUntil(invocation);
+    this.#send(DISCONNECT, { invocation: invocation.id });
+  }
+
+  /** A connection that stays open (a WebSocket) starts a new CPU budget: what it used so far is settled. */
+  renewBudget(invocation: Invocation): void {
+    if (!this.#invocations.delete(invocation.id)) return;
+    invocation.shareStartMs = this.#watched?.shareMs ?? 0;
+    this.#invocations.set(invocation.id, invocation);
+    this.#publishLoad();
+  }
+
+  #publishLoad(): void {
+    const size = this.#invocations.size;
+    let oldest = 0;
+    // Maps keep insertion order: the first is the oldest.
+    for (const invocation of this.#invocations.values()) {
+      oldest = invocation.shareStartMs;
+      break;
+    }
+    this.#watched?.setLoad(size, oldest);
+  }
+
+  /** Asks the event loop for a sign of life; the watchdog measures how much CPU passes until it comes. */
+  ping(): void {
+    if (this.#pingOutstanding || this.#invocations.size === 0) return;
+    this.#pingOutstanding = true;
+    (this.#watched as WatchedCell).pingOutstanding = true;
+    this.#channel?.send(PING_FRAME);
+  }
+  #pingOutstanding = false;
+
+  // --- frames from the cell ---
+
+  /** Every frame. Throws CellMisbehaved (the channel then ends the cell) on what no honest harness sends. */
+  receive(type: number, stream: number, payload: Uint8Array): void {
+    if (stream !== 0) this.#receiveStream(type, stream, payload);
+    else this.#receiveControl(type, payload);
+    if ((this.#channel?.pendingBytes ?? 0) > MAX_PENDING_BYTES) throw new CellMisbehaved('The cell does not read');
+  }
+
+  #receiveControl(type: number, payload: Uint8Array): void {
+    switch (type) {
+      case PONG:
+        this.#pingOutstanding = false;
+        (this.#watched as WatchedCell).pingOutstanding = false;
+        return;
+      case HELLO:
+        return this.#settleAwaited('starting', payload);
+      case LOADED:
+        return this.#settleAwaited('loading', payload);
+      case LOAD_FAILED: {
+        if (this.#state !== 'loading') throw new CellMisbehaved(`LOAD_FAILED while ${this.#state}`);
+        const failure = readFailure(payload);
+        const text = failure.stack ?? `${failure.name}: ${failure.message}`;
+        this.#awaiting?.reject(new LoadError('exception', text));
+        return;
+      }
+      case LOG:
+        return this.#receiveLog(payload);
+      case EXCEPTION:
+        return this.#receiveException(payload);
+      case INVOCATION_END: {
+        const invocation = this.#invocations.get(readObject<{ invocation: number }>(payload).invocation);
+        if (invocation?.answered) this.end(invocation);
+        return;
+      }
+      default:
+        throw new CellMisbehaved(`Unknown control frame ${type}`);
+    }
+  }
+
+  #settleAwaited(state: CellState, payload: Uint8Array): void {
+    if (this.#state !== state) throw new CellMisbehaved(`Message for ${state} while ${this.#state}`);
+    this.#awaiting?.resolve(checkedMessage(readObject(payload)) as never);
+  }
+
+  #receiveLog(payload: Uint8Array): void {
+    const { invocation: id, level, message } = readObject<LogMessage>(payload);
+    if (!Array.isArray(message) || typeof level !== 'string') throw new CellMisbehaved('Log of a wrong shape');
+    const invocation = this.#invocations.get(id);
+    if (invocation !== undefined) {
+      invocation.logBytes += payload.length;
+      if (invocation.logBytes > CELL_LIMITS.logBytesPerInvocation * 2) return;
+    }
+    this.#context.onEvent({
+      type: 'log',
+      version: this.version as WorkerVersion,
+      invocationId: id,
+      pipelineId: invocation?.pipeline.id ?? '',
+      level: level.slice(0, 16),
+      message: message.map((part) => String(part)),
+    });
+  }
+
+  #receiveException(payload: Uint8Array): void {
+    const { invocation: id } = readObject<ExceptionMessage>(payload);
+    const failure = readFailure(payload);
+    this.#context.onEvent({
+      type: 'exception',
+      version: this.version as WorkerVersion,
+      invocationId: id,
+      pipelineId: this.#invocations.get(id)?.pipeline.id ?? '',
+      ...failure,
+    });
+  }
+
+  #receiveStream(type: number, stream: number, payload: Uint8Array): void {
+    if (type === CALL || type === CALL_FULL) {
+      this.#openCall(type, stream, payload);
+      return;
+    }
+    const call = this.#calls.get(stream);
+    // Frames that crossed with our own END or FAIL.
+    if (call === undefined) return;
+    if (type === DATA) call.receiveData(payload);
+    else if (type === END) call.receiveEnd();
+    else if (type === WINDOW) call.receiveWindow(payload);
+    else if (type === FAIL) call.abort();
+    else throw new CellMisbehaved(`Unknown stream frame ${type}`);
+  }
+
+  #openCall(type: number, stream: number, payload: Uint8Array): void {
+    if (this.#calls.has(stream)) throw new CellMisbehaved('A stream opened twice');
+    if (this.#calls.size >= CHANNEL_LIMITS.maxOpenCalls) throw new CellMisbehaved('Too many open calls');
+    const { head: headBytes, body } = type === CALL_FULL ? splitFull(payload) : { head: payload, body: null };
+    const head = parseCallHead(headBytes);
+    const invocation = this.#invocations.get(head.invocation);
+    const wire = { send: (frame: Uint8Array) => this.#channel?.send(frame), closed: (id: number) => this.#closeCall(id) };
+    if (invocation === undefined) {
+      wire.send(failFrame(stream, { name: 'Error', message: 'The invocation is over: its response was sent and its waitUntil work has ended.' }));
+      return;
+    }
+    const caller = {
+      version: invocation.version,
+      cellId: this.id,
+      invocationId: invocation.id,
+      pipeline: invocation.pipeline,
+      depth: invocation.depth,
+    };
+    invocation.hasCalled = true;
+    // The caller's clock may have moved on with its timers; it never runs ahead of the real one.
+    const { pipeline } = invocation;
+    if (head.clockMs > pipeline.clockMs) pipeline.clockMs = Math.min(head.clockMs, Date.now());
+    const call = CellCall.open(wire, stream, caller, head, body);
+    if (call === undefined) return;
+    this.#calls.set(stream, call);
+    invocation.calls ??= new Set();
+    invocation.calls.add(call);
+    this.#context.broker.call(call);
+  }
+
+  #closeCall(stream: number): void {
+    const call = this.#calls.get(stream);
+    if (call === undefined) return;
+    this.#calls.delete(stream);
+    this.#invocations.get(call.caller.invocationId)?.calls?.delete(call);
+  }
+
+  #send(type: number, message: unknown): void {
+    this.#channel?.send(encodeFrame(type, 0, Buffer.from(JSON.stringify(message))));
+  }
+
+  // --- the end ---
+
+  /** Takes no more invocations; ends when the last is over, or at the deadline. */
+  drain(deadlineMs: number): void {
+    if (this.#state !== 'serving') {
+      this.kill(`drained while ${this.#state}`);
+      return;
+    }
+    this.#state = 'draining';
+    if (this.#invocations.size === 0) this.kill('drained');
+    else setTimeout(() => this.kill('its time to drain was over'), deadlineMs).unref();
+  }
+
+  /** SIGKILL: the only signal a cell cannot swallow. Idempotent. */
+  kill(reason: string): void {
+    this.#deathReason ??= reason;
+    this.#process.child.kill('SIGKILL');
+    void this.#process.pid.then(
+      (pid) => {
+        // bubblewrap's child outlives a killed bubblewrap by the moment its death signal takes.
+        if (this.#state !== 'dead' && pid !== this.#process.child.pid) killQuietly(pid);
+      },
+      () => undefined,
+    );
+  }
+
+  #died(how: string): void {
+    if (this.#state === 'dead') return;
+    const stderr = this.#process.stderr();
+    this.#deathReason ??= `its process ended (${how})`;
+    if (stderr !== '') this.#deathReason += `: ${stderr.slice(0, 2000)}`;
+    this.#state = 'dead';
+    this.inFlightAtDeath = this.#invocations.size;
+    this.#channel?.close();
+    const outcome = this.deathOutcome;
+    this.#awaiting?.reject(new Error(this.#deathReason));
+    for (const call of [...this.#calls.values()]) call.abort();
+    for (const invocation of [...this.#invocations.values()]) {
+      if (invocation.outcome === 'ok' && !invocation.answered) invocation.outcome = outcome;
+      this.end(invocation);
+    }
+    this.http.close();
+    this.#watched?.release();
+    rmSync(this.directory, { recursive: true, force: true });
+    this.onDead?.();
+  }
+
+  /** V8 and the allocator end the process themselves when they run out: SIGTRAP, SIGABRT, also as bubblewrap's exit codes. */
+  #diedOfMemory(): boolean {
+    return /SIGTRAP|SIGABRT|exit code 13[34]|out of memory|memory allocation of/.test(this.#deathReason ?? '');
+  }
+
+  #transition(from: CellState, to: CellState): void {
+    if (this.#state !== from) throw new LoadError('no-cell', `The cell is ${this.#state}, not ${from}: ${this.#deathReason ?? ''}`);
+    this.#state = to;
+  }
+}
+
+const PING_FRAME = encodeFrame(PING, 0, new Uint8Array(0));
+
+function killQuietly(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // Gone.
+  }
+}
+
+function readObject<T>(payload: Uint8Array): T {
+  const value: unknown = JSON.parse(Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString('utf8'));
+  if (typeof value !== 'object' || value === null) throw new CellMisbehaved('Message of a wrong shape');
+  return value as T;
+}
+
+/** hello and loaded: lists of short names, or the cell is lying. */
+function checkedMessage(message: object): object {
+  for (const value of Object.values(message)) {
+    if (Array.isArray(value) && (value.length > 1000 || value.some((item) => typeof item !== 'string' || item.length > 1000))) {
+      throw new CellMisbehaved('Message with lists of a wrong shape');
+    }
+  }
+  return message;
+}
+
+function readFailure(payload: Uint8Array): Failure {
+  const { name, message, stack } = readObject<Record<string, unknown>>(payload);
+  const failure = { name: shortText(name), message: shortText(message) };
+  return stack === undefined ? failure : { ...failure, stack: shortText(stack) };
+}
+
+const shortText = (value: unknown): string => String(value).slice(0, MAX_TEXT_BYTES);
+
+/** What the harness says of its sandbox is checked against what the kernel says. */
+async function verifySandbox(pid: number, uid: number): Promise<void> {
+  const status = await readFile(`/proc/${pid}/status`, 'latin1');
+  const field = (name: string) => new RegExp(`^${name}:\\s*(.*)$`, 'm').exec(status)?.[1] ?? '';
+  if (field('Seccomp') !== '2') throw new Error('its system-call filter is not on');
+  if (field('NoNewPrivs') !== '1') throw new Error('it could gain privileges');
+  if (Number.parseInt(field('CapEff'), 16) !== 0) throw new Error('it kept capabilities');
+  if (uid !== 0 && !field('Uid').startsWith(`${uid}\t`)) throw new Error('it did not take its own user id');
+}
+
+async function readPrivateBytes(pid: number): Promise<number> {
+  const [, resident, shared] = (await readFile(`/proc/${pid}/statm`, 'latin1')).split(' ').map(Number) as [
+    number,
+    number,
+    number,
+  ];
+  return (resident - shared) * 4096;
+}
+

@@ -1,0 +1,274 @@
+/**
+ * One HTTP call on its way through a cell: finds a cell, sends the request, reads what the harness says of the outcome, and decides what
+ * happens when the cell dies under it.
+ *
+ * When a cell is killed with several requests in flight, one of them is guilty and nobody can see which. Those that are safe to
+ * repeat run again, one at a time, each alone in a cell: the guilty one then dies alone and gets the blame.
+ */
+import type { Socket } from 'node:net';
+import { INTERNAL_HEADER_PREFIX, INVOCATION_HEADER, OUTCOME_FLAGS, OUTCOME_HEADER } from '../../shared/protocol.ts';
+import type { Cell } from './cell.ts';
+import { type Exchange, type ResponseHandler } from './cell-http.ts';
+import type { Invocation } from './invocation.ts';
+import type { FetchCall, FetchControl, FetchSink, InvocationFailure, Outcome } from './types.ts';
+
+/** Where a dispatch gets cells from. */
+export interface CellSource {
+  /** A cell that can take one more right now. */
+  pick(): Cell | undefined;
+  /** Waits for one. Rejects with DispatchFailure. */
+  wait(): Promise<Cell>;
+  /** Waits for a cell that serves nothing else until `done` is called. */
+  isolate(): Promise<{ readonly cell: Cell; done(): void }>;
+}
+
+/** No cell could be had. */
+export class DispatchFailure extends Error {
+  override readonly name = 'DispatchFailure';
+  readonly failure: InvocationFailure;
+  constructor(failure: InvocationFailure) {
+    super(failure.reason);
+    this.failure = failure;
+  }
+}
+
+/** Methods whose repetition changes nothing (RFC 9110 §9.2.1). */
+const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
+/** The process's exit is seen a moment after its sockets break. */
+const EXIT_WAIT_MS = 2_000;
+const MAX_FAILURE_BYTES = 64 * 1024;
+/** A connection that stays open starts a new CPU budget so often. */
+const RENEW_INTERVAL_MS = 1_000;
+
+export class Dispatch implements FetchControl, ResponseHandler {
+  readonly #call: FetchCall;
+  readonly #sink: FetchSink;
+  readonly #source: CellSource;
+  #cell: Cell | undefined;
+  #invocation: Invocation | undefined;
+  #exchange: Exchange | undefined;
+  #attempts = 0;
+  #headSent = false;
+  #over = false;
+  #waiting = false;
+  #failureBody: Buffer[] | undefined;
+  #failureBytes = 0;
+  #release: (() => void) | undefined;
+
+  constructor(call: FetchCall, sink: FetchSink, source: CellSource) {
+    this.#call = call;
+    this.#sink = sink;
+    this.#source = source;
+  }
+
+  start(): this {
+    const cell = this.#source.pick();
+    if (cell !== undefined) this.#send(cell);
+    else this.#sendWhenReady(this.#source.wait());
+    return this;
+  }
+
+  resume(): void {
+    this.#exchange?.resume();
+  }
+
+  cancel(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#exchange?.abort();
+    if (this.#cell !== undefined && this.#invocation !== undefined) this.#cell.disconnect(this.#invocation);
+    this.#release?.();
+  }
+
+  #sendWhenReady(ready: Promise<Cell>): void {
+    ready.then(
+      (cell) => {
+        if (!this.#over) this.#send(cell);
+      },
+      (error: unknown) => this.#fail(toFailure(error)),
+    );
+  }
+
+  #send(cell: Cell): void {
+    this.#attempts++;
+    const { method, url, headers, body, bodyBytes, upgrade, parent } = this.#call;
+    this.#cell = cell;
+    const invocation = cell.begin(parent);
+    this.#invocation = invocation;
+    const marked = headers.concat(INVOCATION_HEADER, `${invocation.id};${invocation.pipeline.clockMs}`);
+    this.#exchange = cell.http.send({ method, url, headers: marked, body, bodyBytes, upgrade }, this);
+  }
+
+  // --- the response ---
+
+  onHead(status: number, statusText: string, headers: string[]): void {
+    const flags = this.#takeFlags(headers);
+    if (flags.includes(OUTCOME_FLAGS.exception)) {
+      this.#failureBody = [];
+      this.#waiting = flags.includes(OUTCOME_FLAGS.waiting);
+      return;
+    }
+    this.#waiting = flags.includes(OUTCOME_FLAGS.waiting);
+    this.#headSent = true;
+    this.#sink.head(status, statusText, headers);
+  }
+
+  onData(chunk: Buffer): boolean {
+    if (this.#failureBody === undefined) return this.#over || this.#sink.data(chunk);
+    this.#failureBytes += chunk.length;
+    if (this.#failureBytes <= MAX_FAILURE_BYTES) this.#failureBody.push(chunk);
+    return true;
+  }
+
+  onEnd(): void {
+    if (this.#over) return;
+    if (this.#failureBody !== undefined) {
+      (this.#invocation as Invocation).outcome = 'exception';
+      this.#endInvocation();
+      this.#fail(exceptionFailure(Buffer.concat(this.#failureBody).toString('utf8')));
+      return;
+    }
+    this.#over = true;
+    this.#endInvocation();
+    this.#release?.();
+    this.#sink.end();
+  }
+
+  onUpgrade(headers: string[], socket: Socket, head: Buffer): void {
+    if (this.#over) {
+      socket.destroy();
+      return;
+    }
+    this.#over = true;
+    this.#takeFlags(headers);
+    const cell = this.#cell as Cell;
+    const invocation = this.#invocation as Invocation;
+    const renewal = setInterval(() => cell.renewBudget(invocation), RENEW_INTERVAL_MS);
+    renewal.unref();
+    socket.once('close', () => {
+      clearInterval(renewal);
+      cell.end(invocation);
+      this.#release?.();
+    });
+    this.#sink.upgrade(headers, socket, head);
+  }
+
+  onFailure(error: Error): void {
+    if (this.#over) return;
+    const cell = this.#cell as Cell;
+    if (this.#headSent) {
+      (this.#invocation as Invocation).outcome = 'responseStreamDisconnected';
+      cell.end(this.#invocation as Invocation);
+      this.#fail({ kind: 'exception', outcome: 'responseStreamDisconnected', reason: error.message });
+      return;
+    }
+    void this.#afterDeath(cell, error);
+  }
+
+  /** The connection broke before any answer: finds out why, then repeats the request or gives it up. */
+  async #afterDeath(cell: Cell, error: Error): Promise<void> {
+    const died = await exitedWithin(cell, EXIT_WAIT_MS);
+    cell.end(this.#invocation as Invocation);
+    this.#release?.();
+    this.#release = undefined;
+    if (this.#over) return;
+    if (!died) {
+      this.#fail({ kind: 'exception', outcome: 'unknown', reason: `The cell broke its connection: ${error.message}` });
+      return;
+    }
+    const outcome = cell.deathOutcome;
+    const limit = outcome !== 'unknown';
+    const alone = cell.inFlightAtDeath <= 1;
+    if ((limit && alone) || !this.#repeatable()) {
+      this.#fail(deathFailure(outcome, cell.deathReason ?? error.message));
+      return;
+    }
+    if (limit) this.#repeatIsolated();
+    else this.#sendWhenReady(this.#source.wait());
+  }
+
+  #repeatable(): boolean {
+    const { method, body } = this.#call;
+    const called = (this.#invocation as Invocation).hasCalled;
+    return this.#attempts < 3 && SAFE_METHODS.has(method) && body === null && !called;
+  }
+
+  #repeatIsolated(): void {
+    this.#source.isolate().then(
+      ({ cell, done }) => {
+        if (this.#over) return done();
+        this.#release = done;
+        return this.#send(cell);
+      },
+      (error: unknown) => this.#fail(toFailure(error)),
+    );
+  }
+
+  #endInvocation(): void {
+    const cell = this.#cell as Cell;
+    const invocation = this.#invocation as Invocation;
+    if (this.#waiting) cell.keepForWaitUntil(invocation);
+    else cell.end(invocation);
+  }
+
+  #fail(failure: InvocationFailure): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#release?.();
+    this.#sink.fail(failure);
+  }
+
+  /** Reads the harness's own header and takes everything with our prefix out of what goes on. */
+  #takeFlags(headers: string[]): string {
+    let flags = '';
+    for (let index = headers.length - 2; index >= 0; index -= 2) {
+      const name = headers[index] as string;
+      if (!name.startsWith(INTERNAL_HEADER_PREFIX)) continue;
+      const [nonce, value] = (headers[index + 1] as string).split(';');
+      if (name === OUTCOME_HEADER && nonce === (this.#cell as Cell).nonce) flags = value ?? '';
+      headers.splice(index, 2);
+    }
+    return flags;
+  }
+}
+
+function exitedWithin(cell: Cell, timeoutMs: number): Promise<boolean> {
+  if (cell.state === 'dead') return Promise.resolve(true);
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve(false), timeoutMs);
+    void cell.exited.then(() => {
+      clearTimeout(timer);
+      resolve(true);
+    });
+  });
+}
+
+function exceptionFailure(body: string): InvocationFailure {
+  let error = { name: 'Error', message: 'unknown' };
+  let reason = body;
+  try {
+    const parsed = JSON.parse(body) as Record<string, unknown>;
+    error = { name: String(parsed.name), message: String(parsed.message) };
+    reason = typeof parsed.stack === 'string' ? parsed.stack : `${error.name}: ${error.message}`;
+  } catch {
+    // Not the harness's own words after all; the text is shown to the operator as it is.
+  }
+  return { kind: 'exception', outcome: 'exception', reason, error };
+}
+
+const deathFailure = (outcome: Outcome, reason: string): InvocationFailure => ({
+  kind: outcome === 'unknown' ? 'exception' : 'limit',
+  outcome,
+  reason: outcome === 'unknown' ? `The cell ended: ${reason}` : `${LIMIT_REASONS[outcome] ?? outcome} (${reason})`,
+});
+
+const LIMIT_REASONS: Partial<Record<Outcome, string>> = {
+  exceededCpu: 'Worker exceeded its CPU time limit',
+  exceededMemory: 'Worker exceeded its memory limit',
+  exceededWallTime: 'Worker blocked its event loop',
+};
+
+const toFailure = (error: unknown): InvocationFailure =>
+  error instanceof DispatchFailure
+    ? error.failure
+    : { kind: 'no-cell', outcome: 'unknown', reason: error instanceof Error ? error.message : String(error) };

@@ -1,0 +1,34 @@
+/** The supervisor's own account of one invocation. The cell only ever learns its number. */
+import type { WorkerVersion } from '../../shared/worker.ts';
+import type { CellCall } from './cell-call.ts';
+import type { Outcome, Pipeline } from './types.ts';
+
+export interface Invocation {
+  readonly id: number;
+  readonly version: WorkerVersion;
+  readonly pipeline: Pipeline;
+  readonly depth: number;
+  readonly startedAtMs: number;
+  /** The watchdog's reading when it began: what has been charged since is this invocation's CPU. */
+  shareStartMs: number;
+  /** Calls to bindings still open; created with the first. */
+  calls: Set<CellCall> | undefined;
+  /** A call to something that may have changed the world: not to be run a second time. */
+  hasCalled: boolean;
+  logBytes: number;
+  outcome: Outcome;
+  /** The response is out; only `waitUntil` work is left. */
+  answered: boolean;
+  waitTimer: NodeJS.Timeout | undefined;
+}
+
+let pipelineCount = 0;
+const processTag = Math.random().toString(36).slice(2, 8);
+
+/** A new tree of invocations. Its clock starts at the real time. */
+export const createPipeline = (): Pipeline => ({
+  id: `${processTag}-${(++pipelineCount).toString(36)}`,
+  clockMs: Date.now(),
+  externalSubrequests: 0,
+  internalSubrequests: 0,
+});

@@ -1,0 +1,115 @@
+/** Starting the process of a cell. The only place besides the PostgreSQL launcher where Skep starts a process. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import type { Readable } from 'node:stream';
+import { CHANNEL_LIMITS } from '../../shared/limits.ts';
+import { BROKER_SOCKET, IN_SOCKET } from '../../shared/protocol.ts';
+import { CELL_ENVIRONMENT, type Sandbox } from './sandbox.ts';
+
+export interface CellProgram {
+  readonly denoPath: string;
+  readonly harnessPath: string;
+  readonly sandbox: Sandbox;
+  /** V8's heap limit. */
+  readonly heapMiB: number;
+}
+
+/** What an idle Deno maps privately (V8 reserves 512 MiB for code), measured; RLIMIT_DATA counts it. */
+const BASE_DATA_MIB = 640;
+
+/** Descriptor on which bubblewrap says which process is the cell. */
+const INFO_FD = 3;
+
+export interface CellProcess {
+  readonly child: ChildProcess;
+  /** The process id of Deno itself, as this machine sees it. */
+  readonly pid: Promise<number>;
+  /** What the cell wrote to its standard error, at most `maxStderrBytes`. */
+  stderr(): string;
+}
+
+/** Starts a cell in `directory` (its own, existing). `uid` 0 keeps the user. */
+export function spawnCell(program: CellProgram, directory: string, uid: number): CellProcess {
+  const { sandbox } = program;
+  const inside = sandbox.pathInside(directory);
+  const infoFd = sandbox.wrapper === 'bubblewrap' ? INFO_FD : null;
+  const [file, ...args] = sandbox.wrap(denoCommand(program, inside, uid), { directory, infoFd });
+  const child = spawn(file as string, args, {
+    stdio: ['ignore', 'ignore', 'pipe', infoFd === null ? 'ignore' : 'pipe'],
+    env: { ...CELL_ENVIRONMENT, PATH: '/usr/bin:/bin:/usr/sbin:/sbin' },
+    cwd: '/',
+  });
+  return {
+    child,
+    pid: infoFd === null ? pidOfChild(child) : pidFromInfo(child, child.stdio[INFO_FD] as Readable),
+    stderr: collectStderr(child),
+  };
+}
+
+function denoCommand(program: CellProgram, directory: string, uid: number): string[] {
+  const broker = `${directory}/${BROKER_SOCKET}`;
+  const incoming = `${directory}/${IN_SOCKET}`;
+  const { libcPath } = program.sandbox;
+  return [
+    program.denoPath,
+    'run',
+    '--no-prompt',
+    '--no-remote',
+    '--no-npm',
+    '--no-config',
+    '--no-lock',
+    '--cached-only',
+    '--deny-import',
+    '--no-code-cache',
+    // Many npm packages read `__proto__`, which Deno takes away and Workers does not.
+    '--unsafe-proto',
+    // `request.signal` fires when the client goes away and not when the response is done.
+    '--unstable-no-legacy-abort',
+    `--v8-flags=--max-heap-size=${program.heapMiB},--disallow-code-generation-from-strings`,
+    `--allow-read=${broker},${incoming}`,
+    `--allow-write=${broker},${incoming}`,
+    `--allow-net=unix:${broker},unix:${incoming}`,
+    `--allow-ffi=${libcPath}`,
+    program.harnessPath,
+    broker,
+    incoming,
+    libcPath,
+    String(BASE_DATA_MIB + program.heapMiB * 2),
+    String(uid),
+  ];
+}
+
+const pidOfChild = (child: ChildProcess): Promise<number> =>
+  child.pid === undefined
+    ? new Promise((_resolve, reject) => child.once('error', reject))
+    : Promise.resolve(child.pid);
+
+/** bubblewrap writes `{"child-pid": N, …}` once the namespaces are there. */
+function pidFromInfo(child: ChildProcess, info: Readable): Promise<number> {
+  return new Promise((resolve, reject) => {
+    let text = '';
+    info.setEncoding('utf8');
+    info.on('data', (chunk: string) => {
+      text += chunk;
+    });
+    info.on('end', () => {
+      const pid = /"child-pid":\s*(\d+)/.exec(text)?.[1];
+      if (pid === undefined) reject(new Error('bubblewrap did not say which process is the cell'));
+      else resolve(Number(pid));
+    });
+    info.on('error', reject);
+    child.once('error', reject);
+  });
+}
+
+function collectStderr(child: ChildProcess): () => string {
+  let text = '';
+  const stderr = child.stderr as Readable;
+  stderr.setEncoding('utf8');
+  stderr.on('data', (chunk: string) => {
+    if (text.length < CHANNEL_LIMITS.maxStderrBytes) text += chunk.slice(0, CHANNEL_LIMITS.maxStderrBytes - text.length);
+    // The harness writes nothing here once it runs: whatever floods this pipe is not ours.
+    else child.kill('SIGKILL');
+  });
+  stderr.on('error', () => undefined);
+  return () => text.trim();
+}

@@ -1,0 +1,275 @@
+/**
+ * Starts, feeds, limits, drains and ends the cells of this node. The data path calls `fetch`; deployments call `warm` and `retire`;
+ * uploads call `checkStartup`. Generic cells are kept pre-started, so that a version that has no cell gets one within
+ * milliseconds.
+ */
+import { mkdirSync, rmSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { CELL_LIMITS } from '../../shared/limits.ts';
+import type { ModuleContent, WorkerVersion } from '../../shared/worker.ts';
+import type { Logger } from '../log/types.ts';
+import { Cell, type CellContext, LoadError } from './cell.ts';
+import { Dispatch } from './dispatch.ts';
+import { detectSandbox, type Sandbox, SandboxError } from './sandbox.ts';
+import type {
+  Broker,
+  Dispatcher,
+  FetchCall,
+  FetchControl,
+  FetchSink,
+  StartupChecker,
+  StartupResult,
+  WorkerEvent,
+} from './types.ts';
+import { VersionPool } from './version-pool.ts';
+import { Watchdog } from './watchdog.ts';
+
+export interface SupervisorOptions {
+  /** For the cells' own directories (sockets). Short: a socket path has 107 bytes. Emptied at start. */
+  readonly runDir: string;
+  readonly denoPath: string;
+  readonly harnessPath: string;
+  readonly watchdogPath: string | URL;
+  /** `require-strong`: refuse to start without namespaces and an empty root. */
+  readonly sandbox: 'auto' | 'require-strong';
+  readonly cpuMs: number;
+  readonly memoryMiB: number;
+  readonly maxCells: number;
+  readonly prestarted: number;
+  readonly idleCellMs: number;
+  readonly broker: Broker;
+  readonly log: Logger;
+  readonly loadModules: (version: WorkerVersion) => Promise<readonly ModuleContent[]>;
+  readonly onEvent: (event: WorkerEvent) => void;
+}
+
+/** User ids for cells when Skep runs as root: the range that systemd keeps for services without a user of their own. */
+const FIRST_CELL_UID = 61184;
+const LAST_CELL_UID = 65519;
+const PING_INTERVAL_MS = 20;
+const SWEEP_INTERVAL_MS = 1_000;
+const DRAIN_MS = CELL_LIMITS.waitUntilMs;
+/** How long a start waits for another cell to end when the node is full. */
+const ROOM_WAIT_MS = 5_000;
+/** A generic cell that does not start is tried again after this. */
+const REFILL_PAUSE_MS = 1_000;
+
+export class Supervisor implements Dispatcher, StartupChecker {
+  readonly sandbox: Sandbox;
+  readonly #options: SupervisorOptions;
+  readonly #watchdog: Watchdog;
+  readonly #context: CellContext;
+  readonly #pools = new Map<string, VersionPool>();
+  readonly #generic: Cell[] = [];
+  readonly #alive = new Set<Cell>();
+  #refilling = 0;
+  #nextCell = 0;
+  #closing = false;
+  readonly #timers: NodeJS.Timeout[] = [];
+
+  private constructor(options: SupervisorOptions, sandbox: Sandbox) {
+    this.#options = options;
+    this.sandbox = sandbox;
+    this.#watchdog = new Watchdog(options.watchdogPath, (error) => {
+      // Without the watchdog no limit holds: better no server than that.
+      options.log.error('The watchdog thread failed; stopping', { error: error.message });
+      throw error;
+    });
+    this.#context = {
+      program: {
+        denoPath: options.denoPath,
+        harnessPath: options.harnessPath,
+        sandbox,
+        heapMiB: options.memoryMiB,
+      },
+      watchdog: this.#watchdog,
+      broker: options.broker,
+      log: options.log,
+      memoryMiB: options.memoryMiB,
+      onEvent: options.onEvent,
+    };
+    this.#timers.push(setInterval(() => this.#pingBusy(), PING_INTERVAL_MS).unref());
+    this.#timers.push(setInterval(() => this.#sweep(), SWEEP_INTERVAL_MS).unref());
+  }
+
+  /** Finds out what walls this machine has and starts the first generic cells. Throws SandboxError. */
+  static async start(options: SupervisorOptions): Promise<Supervisor> {
+    const sandbox = await detectSandbox(options);
+    if (options.sandbox === 'require-strong' && !sandbox.strong) {
+      const missing = sandbox.layers.filter((layer) => !layer.active).map((layer) => `${layer.name}: ${layer.detail}`);
+      throw new SandboxError(`SKEP_SANDBOX is "require-strong", but walls are missing. ${missing.join(' ')}`);
+    }
+    rmSync(options.runDir, { recursive: true, force: true });
+    mkdirSync(options.runDir, { recursive: true, mode: 0o700 });
+    const supervisor = new Supervisor(options, sandbox);
+    supervisor.#refill();
+    return supervisor;
+  }
+
+  // --- the data path ---
+
+  fetch(call: FetchCall, sink: FetchSink): FetchControl {
+    return new Dispatch(call, sink, this.#pool(call.version)).start();
+  }
+
+  #pool(version: WorkerVersion): VersionPool {
+    const pool = this.#pools.get(version.id);
+    if (pool !== undefined) return pool;
+    const created = new VersionPool(version, {
+      startCell: (wanted) => this.#startVersion(wanted),
+      maxCells: availableParallelism(),
+      log: (level, message) => this.#options.log[level](message),
+    });
+    this.#pools.set(version.id, created);
+    return created;
+  }
+
+  // --- deployments ---
+
+  /** Makes sure that the version has a cell before traffic goes to it. Rejects when it does not start. */
+  warm(version: WorkerVersion): Promise<void> {
+    return this.#pool(version).warm();
+  }
+
+  /** The version gets no new traffic: its cells finish what they have (30 s) and end. */
+  retire(versionId: string): void {
+    const pool = this.#pools.get(versionId);
+    if (pool === undefined) return;
+    this.#pools.delete(versionId);
+    pool.drain(DRAIN_MS);
+  }
+
+  /** Runs the top level of a version in a cell of its own, which then ends. */
+  async checkStartup(version: WorkerVersion, modules: readonly ModuleContent[]): Promise<StartupResult> {
+    let cell: Cell | undefined;
+    try {
+      cell = await this.#takeCell();
+      const startedAt = performance.now();
+      const { handlers, entrypoints } = await cell.load(version, modules, this.#options.cpuMs);
+      return { ok: true, startupMs: performance.now() - startedAt, handlers, entrypoints };
+    } catch (error) {
+      const kind = error instanceof LoadError ? error.kind : 'no-cell';
+      return { ok: false, kind, message: (error as Error).message };
+    } finally {
+      cell?.kill('its start-up check is over');
+    }
+  }
+
+  // --- cells ---
+
+  /** Running cells by state, for `/readyz` and metrics. */
+  counts(): { generic: number; serving: number; total: number; inFlight: number } {
+    let inFlight = 0;
+    for (const cell of this.#alive) inFlight += cell.inFlight;
+    const generic = this.#generic.length;
+    return { generic, serving: this.#alive.size - generic, total: this.#alive.size, inFlight };
+  }
+
+  async #startVersion(version: WorkerVersion): Promise<Cell> {
+    const modules = await this.#options.loadModules(version);
+    const cell = await this.#takeCell();
+    await cell.load(version, modules, Math.min(version.limits.cpuMs ?? this.#options.cpuMs, this.#options.cpuMs));
+    return cell;
+  }
+
+  /** A generic cell: a pre-started one, or a new one when there is none. */
+  async #takeCell(): Promise<Cell> {
+    for (let cell = this.#generic.shift(); cell !== undefined; cell = this.#generic.shift()) {
+      if (cell.state !== 'warm') continue;
+      this.#refill();
+      return cell;
+    }
+    await this.#makeRoom();
+    return await this.#startCell();
+  }
+
+  async #startCell(): Promise<Cell> {
+    if (this.#closing) throw new LoadError('no-cell', 'The node is stopping.');
+    const number = ++this.#nextCell;
+    const id = number.toString(36);
+    const uid = this.sandbox.root ? FIRST_CELL_UID + (number % (LAST_CELL_UID - FIRST_CELL_UID + 1)) : 0;
+    const cell = await Cell.start(id, `${this.#options.runDir}/${id}`, uid, this.#context);
+    this.#alive.add(cell);
+    void cell.exited.then(() => this.#alive.delete(cell));
+    if (this.#closing) cell.kill('the node is stopping');
+    return cell;
+  }
+
+  /** Keeps the pre-started cells at their number, one start at a time so as not to disturb requests. */
+  #refill(): void {
+    if (this.#closing || this.#refilling > 0) return;
+    if (this.#generic.length >= this.#options.prestarted || this.#alive.size >= this.#options.maxCells) return;
+    this.#refilling++;
+    this.#startCell().then(
+      (cell) => {
+        this.#refilling--;
+        this.#generic.push(cell);
+        this.#refill();
+      },
+      (error: unknown) => {
+        this.#refilling--;
+        if (this.#closing) return;
+        this.#options.log.error('A cell could not be pre-started', { error: (error as Error).message });
+        setTimeout(() => this.#refill(), REFILL_PAUSE_MS).unref();
+      },
+    );
+  }
+
+  /** When the node is full, ends the cell that was idle longest; waits for one when all are busy. */
+  async #makeRoom(): Promise<void> {
+    const deadline = performance.now() + ROOM_WAIT_MS;
+    while (this.#alive.size >= this.#options.maxCells) {
+      if (!this.#stopLongestIdle() && performance.now() > deadline) {
+        throw new LoadError('no-cell', `All ${this.#options.maxCells} cells of this node are busy (SKEP_LIMIT_CELLS).`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
+  #stopLongestIdle(): boolean {
+    let found: { pool: VersionPool; cell: Cell } | undefined;
+    for (const pool of this.#pools.values()) {
+      for (const cell of pool.cells) {
+        if (cell.inFlight === 0 && (found === undefined || cell.lastUsedMs < found.cell.lastUsedMs)) found = { pool, cell };
+      }
+    }
+    return found?.pool.stopIdle(found.cell, 'the node needs its place') ?? false;
+  }
+
+  #pingBusy(): void {
+    for (const cell of this.#alive) if (cell.inFlight > 0) cell.ping();
+  }
+
+  /** Idle cells end; versions without any are forgotten; generic cells that died are replaced. */
+  #sweep(): void {
+    const idleSince = performance.now() - this.#options.idleCellMs;
+    for (const [id, pool] of this.#pools) {
+      for (const cell of [...pool.cells]) {
+        if (cell.inFlight === 0 && cell.lastUsedMs < idleSince) pool.stopIdle(cell, 'it was idle');
+      }
+      if (pool.isEmpty) this.#pools.delete(id);
+    }
+    for (let index = this.#generic.length - 1; index >= 0; index--) {
+      if (this.#generic[index]?.state !== 'warm') this.#generic.splice(index, 1);
+    }
+    this.#refill();
+  }
+
+  // --- the end ---
+
+  /** Lets work finish for `graceMs`, then ends every cell and waits until all processes are gone. */
+  async close(graceMs: number): Promise<void> {
+    this.#closing = true;
+    for (const timer of this.#timers) clearInterval(timer);
+    const deadline = performance.now() + graceMs;
+    while (performance.now() < deadline && this.counts().inFlight > 0) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    while (this.#refilling > 0) await new Promise((resolve) => setTimeout(resolve, 20));
+    const cells = [...this.#alive];
+    for (const cell of cells) cell.kill('the node is stopping');
+    await Promise.all(cells.map((cell) => cell.exited));
+    await this.#watchdog.close();
+    rmSync(this.#options.runDir, { recursive: true, force: true });
+  }
+}

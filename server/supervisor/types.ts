@@ -1,0 +1,168 @@
+/**
+ * The supervisor as the gateway and the bindings see it: hand in one HTTP call for one version, get the answer streamed
+ * into a sink. Which cell runs it, whether one must be started, retries and limits are not the caller's business.
+ */
+import type { Duplex, Readable } from 'node:stream';
+import type { WorkerVersion } from '../../shared/worker.ts';
+
+/** The tree of invocations one outside request causes. Made by the gateway's call, handed on by service bindings. */
+export interface Pipeline {
+  readonly id: string;
+  /** Milliseconds since the epoch; stands still while JavaScript runs, moves on at outside I/O only. */
+  clockMs: number;
+  /** Calls of the whole tree so far: to the internet, and to services and bindings. */
+  externalSubrequests: number;
+  internalSubrequests: number;
+}
+
+export interface FetchCall {
+  readonly version: WorkerVersion;
+  readonly method: string;
+  /** Absolute, as the worker shall see it. */
+  readonly url: string;
+  /** Flat `[name, value, name, value …]` in the order received; hop-by-hop headers already taken out. */
+  readonly headers: readonly string[];
+  /** Null: no body. */
+  readonly body: Readable | null;
+  /** Bytes of the body when known in advance (content-length). */
+  readonly bodyBytes: number | null;
+  /** True when the client asked for a WebSocket upgrade. */
+  readonly upgrade: boolean;
+  /** Undefined starts a new pipeline (an outside request). */
+  readonly parent?: { readonly pipeline: Pipeline; readonly depth: number };
+}
+
+/** Receives exactly one of: head… end, head… fail, fail, upgrade. Never called after `cancel()`. */
+export interface FetchSink {
+  /** `headers` is flat like FetchCall.headers; hop-by-hop and Skep's own headers are already taken out. */
+  head(status: number, statusText: string, headers: string[]): void;
+  /** False asks for a pause; the sink calls `resume()` of the control when it can take more. */
+  data(chunk: Buffer): boolean;
+  end(): void;
+  fail(failure: InvocationFailure): void;
+  /** 101: `socket` carries raw WebSocket bytes from now on and belongs to the sink; `head` are bytes already read. */
+  upgrade(headers: string[], socket: Duplex, head: Buffer): void;
+}
+
+export interface FetchControl {
+  resume(): void;
+  /** The client is gone or lost interest: aborts the worker's `request.signal`. Idempotent. */
+  cancel(): void;
+}
+
+/** How an invocation ended; the names are those of Cloudflare's trace events. */
+export type Outcome =
+  | 'ok'
+  | 'exception'
+  | 'exceededCpu'
+  | 'exceededMemory'
+  | 'exceededWallTime'
+  | 'canceled'
+  | 'responseStreamDisconnected'
+  | 'unknown';
+
+/** Why there is no (whole) answer. The gateway turns `code` into Cloudflare's error page; `reason` is the operator's only. */
+export interface InvocationFailure {
+  /** `exception` → 1101; `limit` → 1102; `loop` → 1019; `no-cell` → 503 with Retry-After. */
+  readonly kind: 'exception' | 'limit' | 'loop' | 'no-cell';
+  readonly outcome: Outcome;
+  readonly reason: string;
+  /** The exception as user code threw it, for a calling worker to see. */
+  readonly error?: { readonly name: string; readonly message: string };
+}
+
+/** The data path's one way to run a worker. */
+export interface Dispatcher {
+  fetch(call: FetchCall, sink: FetchSink): FetchControl;
+}
+
+/** What came of running a version's top level in a real cell, before it goes live. */
+export type StartupResult =
+  | {
+      readonly ok: true;
+      readonly startupMs: number;
+      readonly handlers: readonly string[];
+      readonly entrypoints: readonly string[];
+    }
+  | {
+      readonly ok: false;
+      readonly kind: 'exception' | 'cpu' | 'memory' | 'hang' | 'no-cell';
+      readonly message: string;
+    };
+
+export interface StartupChecker {
+  checkStartup(
+    version: WorkerVersion,
+    modules: readonly import('../../shared/worker.ts').ModuleContent[],
+  ): Promise<StartupResult>;
+}
+
+/** A cell's side of a call to a binding: who asks, and for which invocation. Nothing in it comes from the cell's own words. */
+export interface Caller {
+  readonly version: WorkerVersion;
+  readonly cellId: string;
+  readonly invocationId: number;
+  readonly pipeline: Pipeline;
+  /** How many workers are on the way from the outside request to this invocation, itself included. */
+  readonly depth: number;
+}
+
+/**
+ * One call a cell has opened, as a binding sees it. The binding answers with `respond` then `write`… `end`, or with `fail`; all are
+ * ignored once the call is over. Head fields are validated (see `cell-call.ts`).
+ */
+export interface BindingCall {
+  readonly caller: Caller;
+  readonly binding: string | null;
+  readonly method: string;
+  readonly url: string;
+  readonly headers: readonly string[];
+  /** Null: no body. Reading grants the cell credit to send more. */
+  readonly body: Readable | null;
+  /** Known when the whole body came with the call. */
+  readonly bodyBytes: number | null;
+  respond(status: number, statusText: string, headers: readonly string[]): void;
+  /** False: wait for `onDrain`. */
+  write(chunk: Uint8Array): boolean;
+  end(): void;
+  fail(error: { name: string; message: string }): void;
+  /** Called when the cell took enough to send it more. */
+  onDrain: (() => void) | undefined;
+  /** Called once when the cell gave the call up, its invocation ended or the cell died. */
+  onAbort: (() => void) | undefined;
+}
+
+/** The node's side of all bindings. Gets every call of every cell; must answer each. */
+export interface Broker {
+  call(call: BindingCall): void;
+}
+
+/** What a worker said or what became of it, for logs, tails and the trace store. */
+export type WorkerEvent =
+  | {
+      readonly type: 'log';
+      readonly version: WorkerVersion;
+      readonly invocationId: number;
+      readonly pipelineId: string;
+      readonly level: string;
+      readonly message: readonly string[];
+    }
+  | {
+      readonly type: 'exception';
+      readonly version: WorkerVersion;
+      readonly invocationId: number;
+      readonly pipelineId: string;
+      readonly name: string;
+      readonly message: string;
+      readonly stack?: string;
+    }
+  | {
+      readonly type: 'invocation';
+      readonly version: WorkerVersion;
+      readonly invocationId: number;
+      readonly pipelineId: string;
+      readonly depth: number;
+      readonly outcome: Outcome;
+      readonly wallMs: number;
+      readonly cpuMs: number;
+    };

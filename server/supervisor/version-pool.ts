@@ -1,0 +1,214 @@
+/**
+ * The cells of one version: which one takes the next request, when another is started, and how long a version that keeps dying is
+ * left alone.
+ */
+import { CELL_LIMITS } from '../../shared/limits.ts';
+import type { WorkerVersion } from '../../shared/worker.ts';
+import { type Cell, LoadError } from './cell.ts';
+import { type CellSource, DispatchFailure } from './dispatch.ts';
+import type { InvocationFailure } from './types.ts';
+
+export interface PoolContext {
+  /** A cell with the version loaded. Throws LoadError. */
+  startCell(version: WorkerVersion): Promise<Cell>;
+  /** Cells one version may have: no more than processors. */
+  readonly maxCells: number;
+  readonly log: (level: 'info' | 'warn', message: string) => void;
+}
+
+/** How long a request waits for a cell before it is told to come back. */
+const PATIENCE_MS = 10_000;
+/** A version that died this often within the window is started again only after a pause that doubles. */
+const CRASHES_BEFORE_PAUSE = 5;
+const CRASH_WINDOW_MS = 10_000;
+const FIRST_PAUSE_MS = 200;
+const LONGEST_PAUSE_MS = 10_000;
+
+interface Waiter {
+  resolve(cell: Cell): void;
+  reject(error: Error): void;
+  readonly timer: NodeJS.Timeout;
+}
+
+export class VersionPool implements CellSource {
+  readonly version: WorkerVersion;
+  readonly #context: PoolContext;
+  readonly #cells: Cell[] = [];
+  readonly #waiters: Waiter[] = [];
+  #starting = 0;
+  #crashes: number[] = [];
+  #pausedUntilMs = 0;
+  #pauseMs = FIRST_PAUSE_MS;
+  #lastFailure: InvocationFailure | undefined;
+  #isolation: Promise<unknown> = Promise.resolve();
+
+  constructor(version: WorkerVersion, context: PoolContext) {
+    this.version = version;
+    this.#context = context;
+  }
+
+  get cells(): readonly Cell[] {
+    return this.#cells;
+  }
+
+  get isEmpty(): boolean {
+    return this.#cells.length === 0 && this.#starting === 0 && this.#waiters.length === 0;
+  }
+
+  pick(): Cell | undefined {
+    const cells = this.#cells;
+    let best = cells[0];
+    for (let index = 1; index < cells.length; index++) {
+      const cell = cells[index] as Cell;
+      if (best === undefined || cell.inFlight < best.inFlight) best = cell;
+    }
+    if (best === undefined) return undefined;
+    if (best.inFlight < CELL_LIMITS.concurrency) return best;
+    if (cells.length + this.#starting < this.#context.maxCells) this.#start();
+    return undefined;
+  }
+
+  wait(): Promise<Cell> {
+    const cell = this.pick();
+    if (cell !== undefined) return Promise.resolve(cell);
+    if (performance.now() < this.#pausedUntilMs && this.#lastFailure !== undefined) {
+      return Promise.reject(new DispatchFailure(this.#lastFailure));
+    }
+    if (this.#cells.length + this.#starting === 0) this.#start();
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        const index = this.#waiters.findIndex((waiter) => waiter.timer === timer);
+        this.#waiters.splice(index, 1);
+        reject(new DispatchFailure(NO_CELL));
+      }, PATIENCE_MS);
+      this.#waiters.push({ resolve, reject, timer });
+    });
+  }
+
+  /** One suspect at a time, each with a cell to itself that joins the others when it has survived. */
+  isolate(): Promise<{ readonly cell: Cell; done(): void }> {
+    const before = this.#isolation;
+    let release: () => void = () => undefined;
+    this.#isolation = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    return before.then(async () => {
+      try {
+        const cell = await this.#context.startCell(this.version);
+        let done = false;
+        return {
+          cell,
+          done: () => {
+            if (done) return;
+            done = true;
+            if (cell.state === 'serving') this.#add(cell);
+            release();
+          },
+        };
+      } catch (error) {
+        release();
+        throw new DispatchFailure(failureOf(error));
+      }
+    });
+  }
+
+  /** Makes sure that a cell is there. Rejects with DispatchFailure. */
+  async warm(): Promise<void> {
+    await this.wait();
+  }
+
+  /** All cells finish what they have and take nothing new. */
+  drain(deadlineMs: number): void {
+    for (const cell of this.#cells.splice(0)) cell.drain(deadlineMs);
+  }
+
+  /** Ends a cell that serves nobody. False when it got work in between. */
+  stopIdle(cell: Cell, reason: string): boolean {
+    if (cell.inFlight > 0) return false;
+    const index = this.#cells.indexOf(cell);
+    if (index >= 0) this.#cells.splice(index, 1);
+    cell.kill(reason);
+    return true;
+  }
+
+  #start(): void {
+    this.#starting++;
+    this.#context.startCell(this.version).then(
+      (cell) => {
+        this.#starting--;
+        this.#lastFailure = undefined;
+        this.#add(cell);
+      },
+      (error: unknown) => {
+        this.#starting--;
+        this.#recordCrash(failureOf(error));
+        for (const waiter of this.#waiters.splice(0)) {
+          clearTimeout(waiter.timer);
+          waiter.reject(new DispatchFailure(failureOf(error)));
+        }
+      },
+    );
+  }
+
+  #add(cell: Cell): void {
+    if (cell.state !== 'serving') return;
+    this.#cells.push(cell);
+    cell.onDead = () => this.#remove(cell);
+    cell.onInvocationEnd = () => {
+      if (this.#waiters.length > 0) this.#serveWaiters();
+    };
+    this.#serveWaiters();
+  }
+
+  #serveWaiters(): void {
+    while (this.#waiters.length > 0) {
+      const cell = this.pick();
+      if (cell === undefined) return;
+      const waiter = this.#waiters.shift() as Waiter;
+      clearTimeout(waiter.timer);
+      waiter.resolve(cell);
+    }
+  }
+
+  #remove(cell: Cell): void {
+    const index = this.#cells.indexOf(cell);
+    // Drained or stopped on purpose: it is out of the list already.
+    if (index < 0) return;
+    this.#cells.splice(index, 1);
+    const limit = cell.deathOutcome !== 'unknown';
+    this.#context.log('warn', `A cell of ${this.version.workerName} ended: ${cell.deathOutcome}, ${cell.deathReason}`);
+    this.#recordCrash({
+      kind: limit ? 'limit' : 'exception',
+      outcome: cell.deathOutcome,
+      reason: `The worker's cell keeps ending: ${cell.deathReason}`,
+    });
+    if (this.#waiters.length > 0 && this.#cells.length + this.#starting === 0) this.#start();
+  }
+
+  #recordCrash(failure: InvocationFailure): void {
+    const now = performance.now();
+    this.#lastFailure = failure;
+    this.#crashes = this.#crashes.filter((at) => now - at < CRASH_WINDOW_MS);
+    if (this.#crashes.length === 0) this.#pauseMs = FIRST_PAUSE_MS;
+    this.#crashes.push(now);
+    if (this.#crashes.length < CRASHES_BEFORE_PAUSE) return;
+    this.#pausedUntilMs = now + this.#pauseMs;
+    this.#context.log('warn', `${this.version.workerName} failed ${this.#crashes.length} times; next start in ${this.#pauseMs} ms`);
+    this.#pauseMs = Math.min(this.#pauseMs * 2, LONGEST_PAUSE_MS);
+  }
+}
+
+const NO_CELL: InvocationFailure = {
+  kind: 'no-cell',
+  outcome: 'unknown',
+  reason: `No cell became free within ${PATIENCE_MS / 1000} s`,
+};
+
+function failureOf(error: unknown): InvocationFailure {
+  const reason = error instanceof Error ? error.message : String(error);
+  if (!(error instanceof LoadError) || error.kind === 'no-cell') return { kind: 'no-cell', outcome: 'unknown', reason };
+  if (error.kind === 'cpu') return { kind: 'limit', outcome: 'exceededCpu', reason };
+  if (error.kind === 'memory') return { kind: 'limit', outcome: 'exceededMemory', reason };
+  if (error.kind === 'hang') return { kind: 'limit', outcome: 'exceededWallTime', reason };
+  return { kind: 'exception', outcome: 'exception', reason };
+}

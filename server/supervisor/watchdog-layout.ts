@@ -1,0 +1,50 @@
+/**
+ * Memory shared between the supervisor and its watchdog thread: one row of doubles per cell. Each field has one writer, so no
+ * locks: a reader may see a value one tick old, never a torn one (aligned 64-bit).
+ */
+export const MAX_SLOTS = 1024;
+export const FIELDS = 16;
+
+/** Written by the supervisor. */
+export const PID = 0;
+/** Changes when a slot is given to another process. */
+export const GENERATION = 1;
+/** Invocations in flight; 0: idle. */
+export const IN_FLIGHT = 2;
+/** The SHARE reading at which the oldest invocation in flight began, milliseconds. */
+export const OLDEST_START = 3;
+/** CPU milliseconds one invocation may use. */
+export const BUDGET_MS = 4;
+/** Private bytes (resident − shared) above which the cell is killed; 0: not yet known. */
+export const MEMORY_LIMIT = 5;
+/** 1 while a ping is unanswered. */
+export const PING_OUTSTANDING = 6;
+/** Counts how often the cell went from idle to busy. */
+export const BUSY_COUNT = 7;
+
+/** Written by the thread. */
+/** What each invocation in flight has been charged so far: CPU time divided by the number in flight, summed up. */
+export const SHARE_MS = 8;
+/** CPU milliseconds of the process since it started (all threads). */
+export const CPU_MS = 9;
+export const PRIVATE_BYTES = 10;
+export const KILL_REASON = 11;
+/** The process id the numbers above belong to: lags behind PID after a slot was reused. */
+export const SEEN_GENERATION = 12;
+
+export const KILLED_CPU = 1;
+export const KILLED_MEMORY = 2;
+/** One uninterrupted turn of the event loop used up the budget. */
+export const KILLED_TURN = 3;
+/** CPU burnt with no invocation in flight. */
+export const KILLED_BACKGROUND = 4;
+/** The event loop did not turn for so long that it must be blocked. */
+export const KILLED_HANG = 5;
+
+/** Index into the Int32Array control block that follows the table. */
+export const CONTROL_WAKE = 0;
+export const CONTROL_ASLEEP = 1;
+export const CONTROL_STOP = 2;
+
+export const TABLE_BYTES = MAX_SLOTS * FIELDS * 8;
+export const CONTROL_BYTES = 64;

@@ -1,0 +1,271 @@
+/**
+ * The watchdog: a thread of its own, so that no load on the data path can delay a kill. It reads what the kernel says of
+ * each cell (CPU time of the main thread in nanoseconds, of all threads in ticks, private memory) and kills by SIGKILL. It trusts
+ * nothing a cell says.
+ */
+import { closeSync, openSync, readSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { workerData } from 'node:worker_threads';
+import {
+  BUDGET_MS,
+  BUSY_COUNT,
+  CONTROL_ASLEEP,
+  CONTROL_STOP,
+  CONTROL_WAKE,
+  CPU_MS,
+  FIELDS,
+  GENERATION,
+  IN_FLIGHT,
+  KILL_REASON,
+  KILLED_BACKGROUND,
+  KILLED_CPU,
+  KILLED_HANG,
+  KILLED_MEMORY,
+  KILLED_TURN,
+  MAX_SLOTS,
+  MEMORY_LIMIT,
+  OLDEST_START,
+  PID,
+  PING_OUTSTANDING,
+  PRIVATE_BYTES,
+  SEEN_GENERATION,
+  SHARE_MS,
+  TABLE_BYTES,
+} from './watchdog-layout.ts';
+
+/** How often a busy cell is looked at, at least. */
+const TICK_MS = 10;
+/** How often an idle cell is. */
+const IDLE_TICK_MS = 100;
+/** /proc/<pid>/stat counts in these units. */
+const CLOCK_TICK_MS = 10;
+/** Charged at most this much too early, because the last reading before an invocation began is one tick old. */
+const START_SLACK_MS = TICK_MS;
+/** A cell whose event loop has not turned for so long, with work in flight and no CPU used, is blocked for good. */
+const HANG_MS = 20_000;
+const PAGE_BYTES = 4096;
+
+const shared = workerData as SharedArrayBuffer;
+const table = new Float64Array(shared, 0, MAX_SLOTS * FIELDS);
+const control = new Int32Array(shared, TABLE_BYTES);
+const parallelism = Math.max(1, cpus().length);
+
+/** What the thread remembers of one process between two looks. */
+interface Watched {
+  readonly pid: number;
+  readonly generation: number;
+  readonly schedstat: number;
+  readonly stat: number;
+  readonly statm: number;
+  cpuMs: number;
+  busyCount: number;
+  /** CPU reading when the unanswered ping was first seen; negative: none. */
+  pingCpuMs: number;
+  pingSinceMs: number;
+  /** CPU reading when the cell became idle. */
+  idleCpuMs: number;
+  killed: boolean;
+}
+
+const watched = new Map<number, Watched>();
+const buffer = Buffer.alloc(1024);
+
+function open(slot: number, pid: number, generation: number): Watched | undefined {
+  const opened: number[] = [];
+  try {
+    for (const file of [`task/${pid}/schedstat`, 'stat', 'statm']) opened.push(openSync(`/proc/${pid}/${file}`, 'r'));
+  } catch {
+    for (const fd of opened) closeSync(fd);
+    return undefined;
+  }
+  const [schedstat, stat, statm] = opened as [number, number, number];
+  const entry: Watched = {
+    pid,
+    generation,
+    schedstat,
+    stat,
+    statm,
+    cpuMs: 0,
+    busyCount: -1,
+    pingCpuMs: -1,
+    pingSinceMs: 0,
+    idleCpuMs: 0,
+    killed: false,
+  };
+  entry.cpuMs = readCpuMs(entry);
+  entry.idleCpuMs = entry.cpuMs;
+  watched.set(slot, entry);
+  table[slot * FIELDS + SHARE_MS] = 0;
+  table[slot * FIELDS + SEEN_GENERATION] = generation;
+  return entry;
+}
+
+function forget(slot: number, entry: Watched): void {
+  closeSync(entry.schedstat);
+  closeSync(entry.stat);
+  closeSync(entry.statm);
+  watched.delete(slot);
+}
+
+/** The larger of what the main thread used (exact) and what all threads used (in whole ticks). */
+function readCpuMs(entry: Watched): number {
+  let length = readSync(entry.schedstat, buffer, 0, buffer.length, 0);
+  const mainMs = Number(buffer.toString('latin1', 0, length).split(' ', 1)[0]) / 1e6;
+  length = readSync(entry.stat, buffer, 0, buffer.length, 0);
+  const text = buffer.toString('latin1', 0, length);
+  // The second field is the program's name in brackets and may hold spaces: count from behind it.
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  const allMs = (Number(fields[11]) + Number(fields[12])) * CLOCK_TICK_MS;
+  return Math.max(mainMs, allMs - CLOCK_TICK_MS);
+}
+
+/** Resident less file-backed pages: what this process alone costs. */
+function readPrivateBytes(entry: Watched): number {
+  const length = readSync(entry.statm, buffer, 0, buffer.length, 0);
+  const fields = buffer.toString('latin1', 0, length).split(' ');
+  return (Number(fields[1]) - Number(fields[2])) * PAGE_BYTES;
+}
+
+function kill(slot: number, entry: Watched, reason: number): void {
+  entry.killed = true;
+  table[slot * FIELDS + KILL_REASON] = reason;
+  try {
+    process.kill(entry.pid, 'SIGKILL');
+  } catch {
+    // Gone already; the reason stands.
+  }
+}
+
+/** One look at one cell. Returns in how many milliseconds it wants the next one. */
+function look(slot: number, nowMs: number): number {
+  const row = slot * FIELDS;
+  const pid = table[row + PID] as number;
+  const generation = table[row + GENERATION] as number;
+  let entry = watched.get(slot);
+  if (entry !== undefined && entry.generation !== generation) {
+    forget(slot, entry);
+    entry = undefined;
+  }
+  if (pid === 0) return IDLE_TICK_MS;
+  entry ??= open(slot, pid, generation);
+  if (entry === undefined || entry.killed) return IDLE_TICK_MS;
+  try {
+    return measure(slot, row, entry, nowMs);
+  } catch {
+    // The process is gone; the supervisor will hear of it and free the slot.
+    entry.killed = true;
+    return IDLE_TICK_MS;
+  }
+}
+
+function measure(slot: number, row: number, entry: Watched, nowMs: number): number {
+  const inFlight = table[row + IN_FLIGHT] as number;
+  const cpuMs = readCpuMs(entry);
+  const used = Math.max(0, cpuMs - entry.cpuMs);
+  entry.cpuMs = Math.max(entry.cpuMs, cpuMs);
+  table[row + CPU_MS] = entry.cpuMs;
+  const privateBytes = readPrivateBytes(entry);
+  table[row + PRIVATE_BYTES] = privateBytes;
+  const memoryLimit = table[row + MEMORY_LIMIT] as number;
+  if (memoryLimit > 0 && privateBytes > memoryLimit) {
+    kill(slot, entry, KILLED_MEMORY);
+    return IDLE_TICK_MS;
+  }
+  return inFlight === 0 ? measureIdle(slot, row, entry) : measureBusy(slot, row, entry, inFlight, used, nowMs);
+}
+
+/** Nobody waits for this cell: whatever CPU it burns is nobody's request. */
+function measureIdle(slot: number, row: number, entry: Watched): number {
+  const busyCount = table[row + BUSY_COUNT] as number;
+  if (entry.busyCount !== busyCount || entry.pingCpuMs >= 0) {
+    entry.busyCount = busyCount;
+    entry.pingCpuMs = -1;
+    entry.idleCpuMs = entry.cpuMs;
+  }
+  const budget = table[row + BUDGET_MS] as number;
+  if (budget > 0 && entry.cpuMs - entry.idleCpuMs > budget * 2 + START_SLACK_MS) {
+    kill(slot, entry, KILLED_BACKGROUND);
+  }
+  return IDLE_TICK_MS;
+}
+
+function measureBusy(
+  slot: number,
+  row: number,
+  entry: Watched,
+  inFlight: number,
+  used: number,
+  nowMs: number,
+): number {
+  entry.busyCount = -1;
+  const share = (table[row + SHARE_MS] as number) + used / inFlight;
+  table[row + SHARE_MS] = share;
+  const budget = table[row + BUDGET_MS] as number;
+  const charged = share - (table[row + OLDEST_START] as number);
+  const left = budget + START_SLACK_MS - charged;
+  if (left <= 0) {
+    kill(slot, entry, KILLED_CPU);
+    return IDLE_TICK_MS;
+  }
+  const turnLeft = measureTurn(slot, row, entry, budget, nowMs);
+  // On n processors a process can use up n milliseconds in one.
+  return Math.max(1, Math.min(TICK_MS, left, turnLeft));
+}
+
+/** A ping that stays unanswered while CPU is burnt means that one turn of the event loop burns it. */
+function measureTurn(slot: number, row: number, entry: Watched, budget: number, nowMs: number): number {
+  if (table[row + PING_OUTSTANDING] !== 1) {
+    entry.pingCpuMs = -1;
+    return TICK_MS;
+  }
+  if (entry.pingCpuMs < 0) {
+    entry.pingCpuMs = entry.cpuMs;
+    entry.pingSinceMs = nowMs;
+    return TICK_MS;
+  }
+  const left = budget - (entry.cpuMs - entry.pingCpuMs);
+  if (left <= 0) kill(slot, entry, KILLED_TURN);
+  else if (nowMs - entry.pingSinceMs > HANG_MS) kill(slot, entry, KILLED_HANG);
+  return left / parallelism;
+}
+
+function run(): void {
+  const nextLook = new Float64Array(MAX_SLOTS);
+  while (Atomics.load(control, CONTROL_STOP) === 0) {
+    const nowMs = performance.now();
+    let soonest = nowMs + IDLE_TICK_MS;
+    let busy = false;
+    for (let slot = 0; slot < MAX_SLOTS; slot++) {
+      const row = slot * FIELDS;
+      if (table[row + PID] === 0 && !watched.has(slot)) continue;
+      const inFlight = (table[row + IN_FLIGHT] as number) > 0;
+      busy ||= inFlight;
+      const due = nextLook[slot] as number;
+      if (nowMs >= due || (inFlight && due > nowMs + TICK_MS)) nextLook[slot] = nowMs + look(slot, nowMs);
+      soonest = Math.min(soonest, nextLook[slot] as number);
+    }
+    sleep(busy, Math.max(1, soonest - performance.now()));
+  }
+}
+
+/** While nothing runs the thread sleeps until the supervisor wakes it: the first tick of a request is not lost. */
+function sleep(busy: boolean, ms: number): void {
+  const wake = Atomics.load(control, CONTROL_WAKE);
+  if (busy) {
+    Atomics.wait(control, CONTROL_WAKE, wake, ms);
+    return;
+  }
+  Atomics.store(control, CONTROL_ASLEEP, 1);
+  // A request that began between the last look and the line above woke nobody.
+  if (!anyBusy()) Atomics.wait(control, CONTROL_WAKE, wake, ms);
+  Atomics.store(control, CONTROL_ASLEEP, 0);
+}
+
+function anyBusy(): boolean {
+  for (let row = 0; row < MAX_SLOTS * FIELDS; row += FIELDS) {
+    if (table[row + PID] !== 0 && (table[row + IN_FLIGHT] as number) > 0) return true;
+  }
+  return false;
+}
+
+run();

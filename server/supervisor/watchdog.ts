@@ -1,0 +1,140 @@
+/** The supervisor's side of the watchdog thread: slots, and what the thread has found out. */
+import { Worker } from 'node:worker_threads';
+import {
+  BUDGET_MS,
+  BUSY_COUNT,
+  CONTROL_ASLEEP,
+  CONTROL_BYTES,
+  CONTROL_STOP,
+  CONTROL_WAKE,
+  CPU_MS,
+  FIELDS,
+  GENERATION,
+  IN_FLIGHT,
+  KILL_REASON,
+  MAX_SLOTS,
+  MEMORY_LIMIT,
+  OLDEST_START,
+  PID,
+  PING_OUTSTANDING,
+  PRIVATE_BYTES,
+  SEEN_GENERATION,
+  SHARE_MS,
+  TABLE_BYTES,
+} from './watchdog-layout.ts';
+
+export class Watchdog {
+  readonly #table: Float64Array;
+  readonly #control: Int32Array;
+  readonly #thread: Worker;
+  readonly #free: number[] = [];
+  #generation = 0;
+
+  /** `threadFile`: the built thread program. */
+  constructor(threadFile: string | URL, onError: (error: Error) => void) {
+    const memory = new SharedArrayBuffer(TABLE_BYTES + CONTROL_BYTES);
+    this.#table = new Float64Array(memory, 0, MAX_SLOTS * FIELDS);
+    this.#control = new Int32Array(memory, TABLE_BYTES);
+    for (let slot = MAX_SLOTS - 1; slot >= 0; slot--) this.#free.push(slot);
+    this.#thread = new Worker(threadFile, { workerData: memory, name: 'skep-watchdog' });
+    this.#thread.on('error', onError);
+    this.#thread.unref();
+  }
+
+  /** Watches a process. Throws when all slots are taken. */
+  watch(pid: number): WatchedCell {
+    const slot = this.#free.pop();
+    if (slot === undefined) throw new Error(`The watchdog watches ${MAX_SLOTS} cells already`);
+    const row = slot * FIELDS;
+    this.#table.fill(0, row, row + FIELDS);
+    this.#table[row + GENERATION] = ++this.#generation;
+    this.#table[row + PID] = pid;
+    return new WatchedCell(this.#table, row, () => this.#wakeIfAsleep(), () => {
+      this.#table[row + PID] = 0;
+      this.#table[row + GENERATION] = ++this.#generation;
+      this.#free.push(slot);
+    });
+  }
+
+  async close(): Promise<void> {
+    Atomics.store(this.#control, CONTROL_STOP, 1);
+    this.#wake();
+    await this.#thread.terminate();
+  }
+
+  #wakeIfAsleep(): void {
+    if (this.#control[CONTROL_ASLEEP] === 1) this.#wake();
+  }
+
+  #wake(): void {
+    Atomics.add(this.#control, CONTROL_WAKE, 1);
+    Atomics.notify(this.#control, CONTROL_WAKE);
+  }
+}
+
+/** One cell's row. */
+export class WatchedCell {
+  readonly #table: Float64Array;
+  readonly #row: number;
+  readonly #wake: () => void;
+  readonly #release: () => void;
+  #released = false;
+
+  constructor(table: Float64Array, row: number, wake: () => void, release: () => void) {
+    this.#table = table;
+    this.#row = row;
+    this.#wake = wake;
+    this.#release = release;
+  }
+
+  /** What an invocation that starts now begins at, in milliseconds of shared CPU. */
+  get shareMs(): number {
+    return this.#seen() ? (this.#table[this.#row + SHARE_MS] as number) : 0;
+  }
+
+  get cpuMs(): number {
+    return this.#seen() ? (this.#table[this.#row + CPU_MS] as number) : 0;
+  }
+
+  get privateBytes(): number {
+    return this.#seen() ? (this.#table[this.#row + PRIVATE_BYTES] as number) : 0;
+  }
+
+  get killReason(): number {
+    return this.#table[this.#row + KILL_REASON] as number;
+  }
+
+  set budgetMs(value: number) {
+    this.#table[this.#row + BUDGET_MS] = value;
+  }
+
+  set memoryLimitBytes(value: number) {
+    this.#table[this.#row + MEMORY_LIMIT] = value;
+  }
+
+  set pingOutstanding(value: boolean) {
+    this.#table[this.#row + PING_OUTSTANDING] = value ? 1 : 0;
+  }
+
+  /** Called whenever an invocation begins or ends. */
+  setLoad(inFlight: number, oldestStartMs: number): void {
+    const row = this.#row;
+    this.#table[row + OLDEST_START] = oldestStartMs;
+    const wasIdle = this.#table[row + IN_FLIGHT] === 0;
+    this.#table[row + IN_FLIGHT] = inFlight;
+    if (wasIdle && inFlight > 0) {
+      this.#table[row + BUSY_COUNT] = (this.#table[row + BUSY_COUNT] as number) + 1;
+      this.#wake();
+    }
+  }
+
+  release(): void {
+    if (this.#released) return;
+    this.#released = true;
+    this.#release();
+  }
+
+  #seen(): boolean {
+    return this.#table[this.#row + SEEN_GENERATION] === this.#table[this.#row + GENERATION];
+  }
+}

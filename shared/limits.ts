@@ -1,0 +1,125 @@
+/**
+ * Every limit on what comes from outside, in one place: value, unit (in the name) and the attack or
+ * outage it stops. Where Cloudflare documents a number we use it. What an operator may change is a setting in
+ * `server/config` whose default comes from here.
+ */
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+/** What a visitor may send through the gateway. */
+export const GATEWAY_LIMITS = {
+  /** Cloudflare: 16 KB. Stops memory being tied up by endless request lines. */
+  maxUrlBytes: 16 * KiB,
+  /** Cloudflare: 128 KB for all request headers together. Stops header floods. */
+  maxHeaderBytes: 128 * KiB,
+  /** How many header lines; stops hash-flooding and quadratic copying. */
+  maxHeaderLines: 512,
+  /** Cloudflare (Free, Pro): 100 MB request body → 413. Stops one upload from filling the machine; a setting. */
+  maxBodyBytes: 100_000_000,
+  /** Time to send all headers; stops slowloris. */
+  headersTimeoutMs: 30_000,
+  /** A body that brings no byte for this long is cut off; stops slow-post. */
+  bodyIdleTimeoutMs: 30_000,
+  /** A client that takes no byte of a response for this long is cut off; stops slow readers pinning cells. */
+  writeIdleTimeoutMs: 120_000,
+  /** Keep-alive idle time. */
+  keepAliveTimeoutMs: 75_000,
+  /** Open client connections on one node; each costs about 20 KB and a file descriptor. Further ones are closed at once. */
+  maxConnections: 20_000,
+  /** Requests one connection may have waiting behind the one being answered; more and it is closed. Stops pipelined floods. */
+  maxPipelinedRequests: 64,
+  /** All headers of a worker's response together; more is an exception of the worker (1101). */
+  maxResponseHeaderBytes: 128 * KiB,
+  /** Open WebSocket connections on one node → 503. */
+  maxUpgrades: 10_000,
+  /** A WebSocket that brings no byte in either direction for this long is closed; stops dead ones from pinning cells. */
+  upgradeIdleTimeoutMs: 600_000,
+  /** WebSocket bytes taken from a client before its worker has accepted the upgrade. */
+  maxEarlyUpgradeBytes: 64 * KiB,
+  /** After an early answer the rest of a request body is read and dropped, so that the client sees the answer: this much … */
+  maxDiscardedBytes: 1 * MiB,
+  /** … for this long; then the connection is cut. */
+  discardTimeoutMs: 5_000,
+} as const;
+
+/** What an upload to the control API may hold. */
+export const UPLOAD_LIMITS = {
+  /** Cloudflare since mid-2026: 64 MiB uncompressed on every plan (10027). */
+  maxWorkerBytes: 64 * MiB,
+  /** The metadata part alone. */
+  maxMetadataBytes: 1 * MiB,
+  /** Modules in one version; stops inode and module-graph floods. */
+  maxModules: 1_000,
+  /** UTF-8 bytes of a module name. */
+  maxModuleNameBytes: 512,
+  /** Cloudflare: 128 variables (vars and secrets) per worker. */
+  maxVariables: 128,
+  /** Cloudflare: 5 KB per variable. */
+  maxVariableBytes: 5 * KiB,
+  /** Bindings of all types. */
+  maxBindings: 512,
+  /** Cloudflare: worker names are DNS labels of at most 63 characters. */
+  maxWorkerNameLength: 63,
+  /** Source maps of one version together, beside `maxWorkerBytes`; they never run. */
+  maxSourceMapBytes: 32 * MiB,
+  /** Multipart boundaries and part headers around the contents. */
+  maxMultipartOverheadBytes: 2 * MiB,
+  /** Header bytes of one multipart part. */
+  maxPartHeaderBytes: 16 * KiB,
+  /** Bytes of one annotation (`workers/message`, `workers/tag`). */
+  maxAnnotationBytes: 1 * KiB,
+  /** Annotations of one version or deployment. */
+  maxAnnotations: 16,
+  /** Uploads read at the same time; further ones wait unread. Bounds the memory that uploads can take. */
+  maxConcurrentUploads: 4,
+  /** Any JSON body of the control API but an upload. */
+  maxJsonBodyBytes: 4 * MiB,
+  /** Nesting of JSON; deeper values overflow the stack of whoever walks or prints them. */
+  maxJsonDepth: 64,
+  /** What is read and thrown away of a refused body, so that a client that only listens after sending hears why. */
+  maxDrainBytes: 64 * MiB,
+  maxDrainMs: 10_000,
+  /** Versions in one deployment (Cloudflare: 2). */
+  maxDeploymentVersions: 2,
+  /** Time to send a whole request to the control API; stops slow uploads from holding places for ever. */
+  requestTimeoutMs: 300_000,
+} as const;
+
+/** Per invocation and per cell. The first three are settings (`SKEP_LIMIT_*`). */
+export const CELL_LIMITS = {
+  /** CPU time of one invocation: 1102 beyond it. */
+  cpuMs: 100,
+  /** V8 heap and the buffers beside it, above what an idle cell holds: 1102 beyond it. */
+  memoryMiB: 128,
+  /** CPU time of a version's top level: deploy refused (10021) beyond it. */
+  startupCpuMs: 1_000,
+  /** Wall time of a version's top level; a top level that only waits never burns CPU. */
+  startupWallMs: 10_000,
+  /** Cloudflare: `waitUntil` may run 30 s after the response. */
+  waitUntilMs: 30_000,
+  /** Requests one cell serves at once. */
+  concurrency: 256,
+  /** Cloudflare (Free): 50 subrequests to the internet per request. */
+  subrequests: 50,
+  /** Cloudflare: 1,000 to services and bindings. */
+  internalSubrequests: 1_000,
+  /** Cloudflare: a pipeline has at most 32 worker invocations in depth, the first included. */
+  pipelineDepth: 32,
+  /** Cloudflare: 256 KB of log per invocation. */
+  logBytesPerInvocation: 256 * KiB,
+} as const;
+
+/** What the broker takes from a cell. Everything behind these numbers is an attacker's. */
+export const CHANNEL_LIMITS = {
+  /** One frame; a longer one ends the cell. Stops a cell from making the server buffer without bound. */
+  maxFrameBytes: 256 * KiB,
+  /** The JSON head of one call (URL, headers). */
+  maxHeadBytes: 160 * KiB,
+  /** Bytes of one stream that may be under way without the reader's consent (flow-control window). */
+  streamWindowBytes: 256 * KiB,
+  /** Calls one cell may have open at once. */
+  maxOpenCalls: 4_096,
+  /** Bytes of stdout and stderr kept of a cell before it is killed for flooding. */
+  maxStderrBytes: 64 * KiB,
+} as const;

@@ -1,0 +1,153 @@
+/**
+ * The wire between a cell and its supervisor: one stream socket per cell, carrying frames.
+ *
+ *   frame   = u32 LE length of the rest | u8 type | u32 LE stream | payload
+ *   stream  = 0 for messages about the cell itself; otherwise one call the cell has opened (the cell counts them up)
+ *
+ * The socket is the identity: nothing in a frame says who the cell is. What comes out of a cell is an attacker's;
+ * `server/supervisor/channel.ts` checks every frame. Visitors' requests do not travel here: they are HTTP on the cell's
+ * own socket (`IN_SOCKET`), see `docs/protocol.md`.
+ */
+
+/** Raised whenever a frame changes its meaning; both sides ship together, so a mismatch is a broken build. */
+export const PROTOCOL_VERSION = 1;
+
+/** Names inside a cell's own directory. */
+export const IN_SOCKET = 'in.sock';
+export const BROKER_SOCKET = 'broker.sock';
+
+export const FRAME_HEADER_BYTES = 9;
+
+/** Both directions, about one call. */
+export const DATA = 1;
+export const END = 2;
+/** Ends the stream at once: an error for the other side to show (`Failure`), or an abort. */
+export const FAIL = 3;
+/** u32 LE: so many bytes of DATA were consumed, as many more may come. */
+export const WINDOW = 4;
+
+/** Supervisor → cell. */
+export const LOAD = 16;
+export const LOAD_BYTES = 17;
+export const PING = 18;
+/** The invocation is over for the supervisor: stop its timers and calls. Payload: `CancelMessage`. */
+export const CANCEL = 19;
+/** The visitor is gone: end the invocation when its `waitUntil` work has settled, and say so. Payload: `CancelMessage`. */
+export const DISCONNECT = 22;
+/** The answer to a call; DATA and END follow. Payload: `ResponseHead`. */
+export const RESPONSE = 20;
+/** The whole answer to a call in one frame. Payload: u32 LE head length | `ResponseHead` | body. */
+export const RESPONSE_FULL = 21;
+
+/** Cell → supervisor. */
+export const HELLO = 32;
+export const LOADED = 33;
+export const LOAD_FAILED = 34;
+export const PONG = 35;
+export const LOG = 36;
+export const EXCEPTION = 37;
+/** Everything an invocation started with `waitUntil` has settled. Payload: `InvocationEndMessage`. */
+export const INVOCATION_END = 38;
+/** Opens a stream: a call to a binding. DATA and END follow when `hasBody`. Payload: `CallHead`. */
+export const CALL = 39;
+/** The whole call in one frame. Payload: u32 LE head length | `CallHead` | body. */
+export const CALL_FULL = 40;
+
+/** One entry of `env` as the cell is told. Everything else about a binding stays outside. */
+export type EnvEntry =
+  | { readonly kind: 'value'; readonly name: string; readonly value: unknown }
+  | { readonly kind: 'service'; readonly name: string }
+  | { readonly kind: 'module'; readonly name: string; readonly module: string };
+
+export interface LoadMessage {
+  readonly format: 'modules' | 'service-worker';
+  readonly mainModule: string;
+  readonly compatibilityDate: string;
+  readonly compatibilityFlags: readonly string[];
+  readonly env: readonly EnvEntry[];
+  /** In the order in which their bytes follow in LOAD_BYTES frames. */
+  readonly modules: readonly { readonly name: string; readonly type: string; readonly sizeBytes: number }[];
+  /** Marks the harness's own response headers, so that user code cannot speak in its name by accident. */
+  readonly nonce: string;
+}
+
+export interface HelloMessage {
+  readonly protocol: number;
+  readonly deno: string;
+  readonly v8: string;
+  /** Names of the layers the harness put on itself. */
+  readonly sandbox: readonly string[];
+}
+
+export interface LoadedMessage {
+  /** Handlers of the default export (or registered event types): `fetch`, `scheduled` … */
+  readonly handlers: readonly string[];
+  /** Named exports that are classes (entrypoints). */
+  readonly entrypoints: readonly string[];
+}
+
+/** An exception as text: names and messages of user code, never trusted, always bounded. */
+export interface Failure {
+  readonly name: string;
+  readonly message: string;
+  readonly stack?: string;
+}
+
+export interface CancelMessage {
+  readonly invocation: number;
+}
+
+export interface InvocationEndMessage {
+  readonly invocation: number;
+}
+
+export interface LogMessage {
+  /** 0: outside any invocation (top level). */
+  readonly invocation: number;
+  readonly level: 'debug' | 'error' | 'info' | 'log' | 'warn';
+  readonly message: readonly string[];
+  /** The invocation's clock, milliseconds since the epoch. */
+  readonly timestampMs: number;
+}
+
+export interface ExceptionMessage extends Failure {
+  readonly invocation: number;
+  readonly timestampMs: number;
+}
+
+export interface CallHead {
+  readonly invocation: number;
+  /** Which binding; null: `fetch()` to the internet. */
+  readonly binding: string | null;
+  readonly method: string;
+  readonly url: string;
+  /** Flat `[name, value …]`. */
+  readonly headers: readonly string[];
+  readonly hasBody: boolean;
+  /** The caller's clock, milliseconds since the epoch: what the callee's starts from. */
+  readonly clockMs: number;
+}
+
+export interface ResponseHead {
+  readonly status: number;
+  readonly statusText: string;
+  readonly headers: readonly string[];
+  /** What the caller's clock reads from now on. */
+  readonly clockMs: number;
+}
+
+/**
+ * Headers between supervisor and harness on the cell's HTTP socket. Neither side lets anything with this prefix pass in
+ * from outside or out to it.
+ */
+export const INTERNAL_HEADER_PREFIX = 'x-skep-';
+/** Request: `<invocation id>;<clock in ms>`. */
+export const INVOCATION_HEADER = 'x-skep-invocation';
+/** Response: `<nonce>;<flags>`, see `OUTCOME_FLAGS`. Only present when there is something to say. */
+export const OUTCOME_HEADER = 'x-skep-outcome';
+export const OUTCOME_FLAGS = {
+  /** The handler threw: the body is a `Failure` as JSON. */
+  exception: 'x',
+  /** Work under `waitUntil` goes on: an INVOCATION_END frame will follow. */
+  waiting: 'w',
+} as const;

@@ -1,0 +1,120 @@
+// The runner that judges all other tests, judged: each way in which a test file can go wrong must fail the run.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterEach, beforeEach, test } from 'node:test';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+const HEAD = `
+  import assert from 'node:assert/strict';
+  import { spawn } from 'node:child_process';
+  import { writeFileSync } from 'node:fs';
+  import { tmpdir } from 'node:os';
+  import { join } from 'node:path';
+  import { test } from 'node:test';
+`;
+
+let dir: string;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'runner-'));
+});
+afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+function runWith(...bodies: string[]): { code: number | null; output: string; lastLine: string } {
+  bodies.forEach((body, index) => writeFileSync(join(dir, `case-${index}.test.ts`), HEAD + body));
+  const args = ['tools/test.mjs', '--no-build', '--no-check', '--timeout', '4', '--dir', dir];
+  // Of the outer run's environment, NODE_TEST_CONTEXT would make the inner runner believe it is a test file itself.
+  const { NODE_TEST_CONTEXT: _context, ...env } = process.env;
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: ROOT, encoding: 'utf8', env });
+  return { code: status, output: stdout + stderr, lastLine: stdout.trimEnd().split('\n').at(-1) ?? '' };
+}
+
+const isAlive = (pid: number): boolean => {
+  const stat = existsSync(`/proc/${pid}/stat`) ? readFileSync(`/proc/${pid}/stat`, 'utf8') : '';
+  return stat !== '' && !stat.includes(') Z ');
+};
+
+test('passing tests in several files pass the run, and the last line counts them', () => {
+  const { code, lastLine, output } = runWith(`test('a', () => {});`, `test('b', () => {}); test('c', () => {});`);
+  assert.equal(code, 0, output);
+  assert.equal(lastLine, '3 passed, 0 failed');
+  assert.match(output, /^# pass 3$/m);
+});
+
+test('a failing test fails the run and is named with its file', () => {
+  const { code, lastLine, output } = runWith(
+    `test('good', () => {}); test('sums are right', () => assert.equal(1, 2));`,
+  );
+  assert.equal(code, 1);
+  assert.equal(lastLine, '1 passed, 1 failed');
+  assert.match(output, /Failed:\n {2}sums are right \(.*case-0\.test\.ts/);
+});
+
+test('a file that throws while it loads fails the run', () => {
+  const { code, output } = runWith(`test('good', () => {});`, `throw new Error('no such fixture');`);
+  assert.equal(code, 1, output);
+});
+
+test('a rejection after the last test has ended fails the run', () => {
+  const { code, output } = runWith(`test('good', () => { setTimeout(() => Promise.reject(new Error('late')), 50); });`);
+  assert.equal(code, 1, output);
+});
+
+test('a handle left open fails the run instead of being cut off', () => {
+  const { code, output } = runWith(`test('leaves a timer', () => { setInterval(() => {}, 1000); });`);
+  assert.equal(code, 1, output);
+});
+
+test('a process left running fails the run, is named, and is ended', () => {
+  const { code, output } = runWith(`
+    test('leaves a child', () => {
+      const child = spawn('sleep', ['54321'], { detached: true, stdio: 'ignore' });
+      child.unref();
+    });`);
+  assert.equal(code, 1, output);
+  const left = /process (\d+) still ran: sleep 54321/.exec(output);
+  assert.ok(left, output);
+  assert.ok(!isAlive(Number(left[1])));
+});
+
+test('a grandchild without environment, whose parent is long dead, is found by the folder its command names', () => {
+  const { code, output } = runWith(`
+    test('leaves a grandchild', async () => {
+      const script = 'env -i sh -c "sleep 54322; : ' + tmpdir() + '/in.sock" & exit 0';
+      const child = spawn('sh', ['-c', script], { detached: true, stdio: 'ignore', env: {}, cwd: '/' });
+      await new Promise((done) => child.on('exit', done));
+    });`);
+  assert.equal(code, 1, output);
+  assert.match(output, /process \d+ still ran: sh -c sleep 54322/);
+  // Its own child has no trace of the run but its parent.
+  assert.match(output, /process \d+ still ran: sleep 54322/);
+});
+
+test('a file left in the temporary folder fails the run and is named', () => {
+  const { code, lastLine, output } = runWith(
+    `test('leaves a socket', () => writeFileSync(join(tmpdir(), 'in.sock'), ''));`,
+  );
+  assert.equal(code, 1);
+  assert.match(output, /left in the temporary folder: .*in\.sock/);
+  assert.equal(lastLine, '1 passed, 1 failed');
+});
+
+test('no test at all is a failure', () => {
+  assert.equal(runWith(`test.skip('not now', () => {});`).code, 1);
+  rmSync(join(dir, 'case-0.test.ts'));
+  const { code, output } = runWith();
+  assert.equal(code, 1);
+  assert.match(output, /no test file matches/);
+});
+
+test('settings of the shell that starts the run do not reach the tests', () => {
+  process.env.SKEP_GATEWAY_PORT = '1';
+  try {
+    const { code, output } = runWith(`test('clean', () => assert.equal(process.env.SKEP_GATEWAY_PORT, undefined));`);
+    assert.equal(code, 0, output);
+  } finally {
+    delete process.env.SKEP_GATEWAY_PORT;
+  }
+});

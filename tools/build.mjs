@@ -1,0 +1,164 @@
+// Builds dist/ from the TypeScript sources. Runs before every `npm start`, so it does nothing when nothing changed.
+//
+//   node tools/build.mjs                  build, or return at once when dist/ is up to date
+//   node tools/build.mjs --force          build in any case
+//   node tools/build.mjs --allow-missing  leave out entry points that do not exist yet (with a notice)
+//
+// Output: dist/server/main.js, dist/server/watchdog-thread.js (+ chunks), dist/server/migrations/*.sql,
+// dist/cell/harness.js. Files are written beside their place and renamed, so a server that starts while a build
+// runs (tests do that) sees the old file or the new one, never half of one.
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '..');
+const DIST = join(ROOT, 'dist');
+const STAMP = join(DIST, '.stamp');
+const MIGRATIONS = 'server/storage/migrations';
+
+/** Everything whose change makes dist/ stale. Paths from the project root; folders are read recursively. */
+const INPUTS = ['server', 'shared', 'cell', 'tools/build.mjs', 'package-lock.json', 'tsconfig.base.json'];
+
+const SERVER_ENTRIES = [
+  { in: 'server/main.ts', out: 'server/main' },
+  { in: 'server/supervisor/watchdog-thread.ts', out: 'server/watchdog-thread' },
+];
+const CELL_ENTRY = { in: 'cell/main.ts', out: 'cell/harness' };
+
+/** Bundles that share chunks; npm packages stay imports because node_modules is there at run time. */
+const SERVER_OPTIONS = {
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node20',
+  packages: 'external',
+  sourcemap: 'linked',
+  // Chunks lie beside main.js, so `new URL('./migrations/', import.meta.url)` means the same in every one of them.
+  chunkNames: 'server/chunk-[hash]',
+};
+
+/** One plain file: the cell's sandbox has no file system to import a second one from. */
+const CELL_OPTIONS = {
+  bundle: true,
+  splitting: false,
+  format: 'esm',
+  platform: 'neutral',
+  target: 'esnext',
+  external: ['node:*'],
+  loader: { '.wasm': 'binary' },
+  sourcemap: false,
+  legalComments: 'none',
+};
+
+/** @returns {string[]} every file under `path` (or `path` itself), relative to the root, in a stable order */
+function listFiles(path) {
+  const absolute = join(ROOT, path);
+  if (!existsSync(absolute)) return [];
+  if (!statSync(absolute).isDirectory()) return [path];
+  return readdirSync(absolute, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(ROOT, join(entry.parentPath ?? entry.path, entry.name)))
+    .sort();
+}
+
+/** Path, size and modification time of every input: a few milliseconds, where reading the contents would be more. */
+function fingerprint(paths) {
+  const hash = createHash('sha256');
+  for (const path of paths) {
+    const { size, mtimeMs } = statSync(join(ROOT, path));
+    hash.update(`${path}\0${size}\0${mtimeMs}\n`);
+  }
+  return hash.digest('hex');
+}
+
+/** The stamp names the outputs too, so that a dist/ somebody deleted half of is rebuilt. */
+function isFresh(print) {
+  if (!existsSync(STAMP)) return false;
+  const [stamped, ...outputs] = readFileSync(STAMP, 'utf8').trimEnd().split('\n');
+  return stamped === print && outputs.every((path) => existsSync(join(DIST, path)));
+}
+
+function writeAtomically(path, contents) {
+  mkdirSync(dirname(path), { recursive: true });
+  const temporary = `${path}.${process.pid}.tmp`;
+  writeFileSync(temporary, contents);
+  renameSync(temporary, path);
+}
+
+/** @returns {{ in: string, out: string }[]} the entries that exist; ends the process when one is missing */
+function existingEntries(entries, allowMissing) {
+  const missing = entries.filter((entry) => !existsSync(join(ROOT, entry.in)));
+  if (missing.length > 0 && !allowMissing) {
+    const names = missing.map((entry) => entry.in).join(', ');
+    console.error(`build: entry point missing: ${names}. Restore it, or pass --allow-missing to build the rest.`);
+    process.exit(1);
+  }
+  for (const entry of missing) console.error(`build: ${entry.in} does not exist yet, left out`);
+  return entries.filter((entry) => !missing.includes(entry));
+}
+
+async function bundle(esbuild, entryPoints, options) {
+  if (entryPoints.length === 0) return [];
+  const result = await esbuild.build({
+    ...options,
+    entryPoints,
+    absWorkingDir: ROOT,
+    outdir: 'dist',
+    write: false,
+    charset: 'utf8',
+    logLevel: 'warning',
+  });
+  return result.outputFiles.map((file) => ({ path: relative(DIST, file.path), contents: file.contents }));
+}
+
+function migrationFiles() {
+  return listFiles(MIGRATIONS)
+    .filter((path) => path.endsWith('.sql'))
+    .map((path) => ({
+      path: join('server/migrations', relative(MIGRATIONS, path)),
+      contents: readFileSync(join(ROOT, path)),
+    }));
+}
+
+/** Old chunks are removed only after the new files are in place. Stray .tmp files belong to a build that runs now. */
+function removeStale(written) {
+  for (const path of listFiles('dist').map((file) => relative('dist', file))) {
+    if (path !== '.stamp' && !written.includes(path) && !path.endsWith('.tmp'))
+      rmSync(join(DIST, path), { force: true });
+  }
+}
+
+async function build(print, allowMissing) {
+  const serverEntries = existingEntries(SERVER_ENTRIES, allowMissing);
+  const cellEntries = existingEntries([CELL_ENTRY], allowMissing);
+  const esbuild = await import('esbuild');
+  const bundles = await Promise.all([
+    bundle(esbuild, serverEntries, SERVER_OPTIONS),
+    bundle(esbuild, cellEntries, CELL_OPTIONS),
+  ]);
+  const outputs = [...bundles.flat(), ...migrationFiles()];
+  for (const { path, contents } of outputs) writeAtomically(join(DIST, path), contents);
+  const paths = outputs.map((output) => output.path);
+  removeStale(paths);
+  // Last, so that a build that was cut off is never taken for a finished one.
+  writeAtomically(STAMP, `${[print, ...paths].join('\n')}\n`);
+}
+
+const args = process.argv.slice(2);
+const unknown = args.filter((arg) => arg !== '--force' && arg !== '--allow-missing');
+if (unknown.length > 0) {
+  console.error(`build: unknown argument ${unknown[0]}; allowed are --force and --allow-missing`);
+  process.exit(1);
+}
+const print = fingerprint(INPUTS.flatMap(listFiles));
+if (args.includes('--force') || !isFresh(print)) {
+  try {
+    await build(print, args.includes('--allow-missing'));
+  } catch (error) {
+    // esbuild has printed its own messages with file and line; anything else must be shown.
+    if (!Array.isArray(error.errors)) console.error(error);
+    process.exit(1);
+  }
+}

