@@ -11,8 +11,11 @@ import {
   defineProperty,
   NativeError,
   nativeString,
+  stringIndexOf,
   stringReplaceAll,
   stringSlice,
+  stringSplit,
+  stringStartsWith,
   WeakMapConstructor,
   weakMapGet,
   weakMapSet,
@@ -20,6 +23,8 @@ import {
 import { currentInvocation, type Invocation } from './context.ts';
 
 const MAX_TEXT = 16 * 1024;
+/** Where the harness's own frames come from. */
+const HARNESS_FILE = 'harness.js:';
 const INSPECT_OPTIONS = { __proto__: null, depth: 4, colors: false, iterableLimit: 100, strAbbreviateSize: MAX_TEXT };
 const inspect = deno.inspect;
 
@@ -74,8 +79,18 @@ export function toFailure(error: unknown): Failure {
   }
 }
 
-/** `cell:/index.js:2:3` → `index.js:2:3`: the names under which the modules were uploaded. */
-export const userStack = (text: string): string => stringReplaceAll(text, 'cell:/', '');
+/** `cell:/index.js:2:3` → `index.js:2:3`: the names under which the modules were uploaded, and no frames of the harness. */
+export function userStack(text: string): string {
+  const lines = stringSplit(stringReplaceAll(text, 'cell:/', ''), '\n');
+  let kept = '';
+  for (let index = 0; index < lines.length; index++) {
+    const line = lines[index] as string;
+    const isFrame = stringStartsWith(line, '    at ');
+    if (isFrame && (stringIndexOf(line, HARNESS_FILE) >= 0 || stringIndexOf(line, 'ext:') >= 0)) continue;
+    kept += index === 0 ? line : `\n${line}`;
+  }
+  return kept;
+}
 
 export function reportException(error: unknown): void {
   const invocation = currentInvocation();

@@ -12,6 +12,8 @@ import {
   DISCONNECT,
   HELLO,
   type HelloMessage,
+  LARGE_HEADERS,
+  type LargeHeadersMessage,
   LOAD,
   LOAD_BYTES,
   LOAD_FAILED,
@@ -31,7 +33,7 @@ import { cancelInvocation, disconnectInvocation } from './invocation.ts';
 import { installModuleHooks } from './modules.ts';
 import { copyInto, jsonParse, NativeUint8Array, promiseThen, utf8Decode } from './primordials.ts';
 import { enterSandbox } from './sandbox.ts';
-import { setNonce, startServing } from './serve.ts';
+import { receiveLargeHeaders, setNonce, startServing } from './serve.ts';
 import { installTimers } from './timers.ts';
 import { installWebSockets } from './websocket.ts';
 import { installFetch, loadWorker } from './worker.ts';
@@ -74,6 +76,7 @@ function onControl(type: number, payload: Uint8Array): void {
   if (type === PING) sendFrame(PONG, 0, EMPTY);
   else if (type === CANCEL) cancelInvocation((jsonParse(utf8Decode(payload)) as CancelMessage).invocation);
   else if (type === DISCONNECT) disconnectInvocation((jsonParse(utf8Decode(payload)) as CancelMessage).invocation);
+  else if (type === LARGE_HEADERS) receiveLargeHeaders(jsonParse(utf8Decode(payload)) as LargeHeadersMessage);
   else if (type === LOAD) beginLoad(jsonParse(utf8Decode(payload)) as LoadMessage);
   else if (type === LOAD_BYTES) receiveBytes(payload);
 }

@@ -47,6 +47,7 @@ export const isArray = Array.isArray;
 export const nativeString = String;
 
 export const stringStartsWith = uncurry(String.prototype.startsWith);
+export const stringEndsWith = uncurry(String.prototype.endsWith);
 export const stringIndexOf = uncurry(String.prototype.indexOf);
 export const stringSlice = uncurry(String.prototype.slice);
 export const stringToLowerCase = uncurry(String.prototype.toLowerCase);

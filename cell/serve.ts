@@ -2,7 +2,13 @@
  * Requests in: HTTP on the cell's own socket, one invocation each. The hot path of every worker, so it touches as little as
  * it can: the request is Deno's own object, handed to user code as it is.
  */
-import { INVOCATION_HEADER, OUTCOME_FLAGS, OUTCOME_HEADER } from '../shared/protocol.ts';
+import {
+  INVOCATION_HEADER,
+  LARGE_HEADERS_MARK,
+  type LargeHeadersMessage,
+  OUTCOME_FLAGS,
+  OUTCOME_HEADER,
+} from '../shared/protocol.ts';
 import { toFailure, reportException } from './console.ts';
 import { createInvocation, type Invocation, runInvocation } from './context.ts';
 import { deno, type DenoServeInfo } from './deno.ts';
@@ -12,15 +18,23 @@ import {
   defineProperty,
   getOwnPropertyDescriptor,
   getPrototypeOf,
+  headersAppend,
   headersGet,
   headersHas,
   headersSet,
   jsonStringify,
+  MapConstructor,
+  mapDelete,
+  mapGet,
+  mapSet,
   NativeError,
   NativeHeaders,
+  NativePromise,
+  NativeRequest,
   NativeResponse,
   NativeTypeError,
   numberParseInt,
+  promiseResolve,
   promiseThen,
   requestHeaders,
   requestMethod,
@@ -29,6 +43,7 @@ import {
   responseHeaders,
   responseStatus,
   responseStatusText,
+  stringEndsWith,
   stringIndexOf,
   stringSlice,
   stringStartsWith,
@@ -70,7 +85,37 @@ function handle(request: Request, info: DenoServeInfo): Response | Promise<Respo
   const separator = stringIndexOf(token, ';');
   const id = numberParseInt(stringSlice(token, 0, separator), 10);
   const invocation = createInvocation(id, numberParseInt(stringSlice(token, separator + 1), 10));
+  if (stringEndsWith(token, LARGE_HEADERS_MARK)) {
+    return invokeWithLargeHeaders(invocation, request, info);
+  }
   return runInvocation(invocation, invoke, invocation, request, info);
+}
+
+async function invokeWithLargeHeaders(invocation: Invocation, request: Request, info: DenoServeInfo): Promise<Response> {
+  const headers = await takeLargeHeaders(invocation.id);
+  return runInvocation(invocation, invoke, invocation, new NativeRequest(request, { headers }), info);
+}
+
+/** Headers that came ahead on the channel, or who waits for them: the two sockets keep no order between them. */
+const largeHeaders = new MapConstructor<number, Headers>();
+const waitingForHeaders = new MapConstructor<number, (headers: Headers) => void>();
+
+export function receiveLargeHeaders({ invocation, headers: flat }: LargeHeadersMessage): void {
+  const headers = new NativeHeaders();
+  for (let index = 0; index < flat.length; index += 2) {
+    headersAppend(headers, flat[index] as string, flat[index + 1] as string);
+  }
+  const waiting = mapGet(waitingForHeaders, invocation);
+  mapDelete(waitingForHeaders, invocation);
+  if (waiting === undefined) mapSet(largeHeaders, invocation, headers);
+  else waiting(headers);
+}
+
+function takeLargeHeaders(invocation: number): Promise<Headers> {
+  const headers = mapGet(largeHeaders, invocation);
+  mapDelete(largeHeaders, invocation);
+  if (headers !== undefined) return promiseResolve(headers);
+  return new NativePromise((resolve) => mapSet(waitingForHeaders, invocation, resolve));
 }
 
 async function invoke(invocation: Invocation, request: Request, info: DenoServeInfo): Promise<Response> {

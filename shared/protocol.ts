@@ -34,6 +34,8 @@ export const PING = 18;
 export const CANCEL = 19;
 /** The visitor is gone: end the invocation when its `waitUntil` work has settled, and say so. Payload: `CancelMessage`. */
 export const DISCONNECT = 22;
+/** Headers of a request too large for the cell's HTTP socket; sent before the request. Payload: `LargeHeadersMessage`. */
+export const LARGE_HEADERS = 23;
 /** The answer to a call; DATA and END follow. Payload: `ResponseHead`. */
 export const RESPONSE = 20;
 /** The whole answer to a call in one frame. Payload: u32 LE head length | `ResponseHead` | body. */
@@ -97,6 +99,12 @@ export interface CancelMessage {
   readonly invocation: number;
 }
 
+export interface LargeHeadersMessage {
+  readonly invocation: number;
+  /** Flat `[name, value …]`. */
+  readonly headers: readonly string[];
+}
+
 export interface InvocationEndMessage {
   readonly invocation: number;
 }
@@ -141,8 +149,12 @@ export interface ResponseHead {
  * from outside or out to it.
  */
 export const INTERNAL_HEADER_PREFIX = 'x-skep-';
-/** Request: `<invocation id>;<clock in ms>`. */
+/** Request: `<invocation id>;<clock in ms>`, and `LARGE_HEADERS_MARK` when the other headers come as a LARGE_HEADERS frame. */
 export const INVOCATION_HEADER = 'x-skep-invocation';
+export const LARGE_HEADERS_MARK = ';h';
+/** Deno's server takes 128 header lines and just under 64 KB; a margin is left for our own. */
+export const MAX_HTTP_HEADER_LINES = 120;
+export const MAX_HTTP_HEADER_BYTES = 60_000;
 /** Response: `<nonce>;<flags>`, see `OUTCOME_FLAGS`. Only present when there is something to say. */
 export const OUTCOME_HEADER = 'x-skep-outcome';
 export const OUTCOME_FLAGS = {

@@ -174,7 +174,7 @@ async function buildRequest(route: Route, context: ApiContext, options: ApiOptio
     identity: context.get('identity'),
     query: new URL(context.req.url).searchParams,
     contentType: context.req.header('content-type') ?? '',
-    source: /^wrangler\//.test(context.req.header('user-agent') ?? '') ? 'wrangler' : 'api',
+    source: context.req.header('user-agent')?.startsWith('wrangler/') === true ? 'wrangler' : 'api',
     param(name) {
       const value = context.req.param(name);
       if (value === undefined) throw new Error(`Route ${route.path} has no parameter '${name}'`);

@@ -177,7 +177,9 @@ class FollowingCatalog implements RunningCatalog {
         this.#filling ??= this.#fillCache();
         const last = changes.at(-1);
         if (last === undefined) return;
-        const accountsChanged = changes.some(({ accountId, workerName }) => workerName === null || !this.#table.hasAccount(accountId));
+        const accountsChanged = changes.some(
+          ({ accountId, workerName }) => workerName === null || !this.#table.hasAccount(accountId),
+        );
         if (accountsChanged) this.#table.setAccounts(await this.#options.store.listAccounts());
         for (const { seq, accountId, workerName } of changes) {
           if (workerName !== null) this.#track(seq, this.#schedule(accountId, workerName));
@@ -291,6 +293,8 @@ class FollowingCatalog implements RunningCatalog {
       }
     }
     const deployed = this.list().flatMap((worker) => worker.versions.map(({ version }) => version));
-    await this.#modules.sweep(deployed).catch((error: unknown) => this.#log.warn('Old module files could not be removed', { error }));
+    await this.#modules
+      .sweep(deployed)
+      .catch((error: unknown) => this.#log.warn('Old module files could not be removed', { error }));
   }
 }

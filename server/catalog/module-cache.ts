@@ -83,7 +83,9 @@ export class ModuleCache {
   async #fetch(version: WorkerVersion): Promise<ModuleContent[]> {
     const modules = await this.#options.store.readModules(version.id);
     if (modules.length !== version.modules.length) {
-      throw new Error(`Version ${version.id} of "${version.workerName}" has no modules in the database: it was deleted`);
+      throw new Error(
+        `Version ${version.id} of "${version.workerName}" has no modules in the database: it was deleted`,
+      );
     }
     for (const module of modules) await this.#write(module.hash, module.content);
     return modules;

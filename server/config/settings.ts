@@ -59,7 +59,7 @@ const roles: ValueType<readonly Role[]> = {
 
 const natsUrl: ValueType<null> = {
   kind: 'text',
-  schema: z.never() as unknown as z.ZodType<null>,
+  schema: z.never(),
   allowed:
     'nothing in this version: nodes exchange messages through PostgreSQL, NATS comes with a later version of Skep',
 };

@@ -28,7 +28,7 @@ export function wholeNumber(min: number, max: number, note = ''): ValueType<numb
 
 /** One of the given words. */
 export function oneOf<const T extends string>(...words: [T, ...T[]]): ValueType<T> {
-  return { kind: 'text', schema: z.enum(words) as unknown as z.ZodType<T>, allowed: words.join(' or ') };
+  return { kind: 'text', schema: z.enum(words), allowed: words.join(' or ') };
 }
 
 /** True or false; `--name` alone is true. */

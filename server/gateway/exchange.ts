@@ -7,6 +7,7 @@
  * From every state the client may leave: gone. `cancel` is called exactly when a worker's answer is no longer wanted
  * before it ended. Exactly one answer is written, and never a page after the first byte of a worker's.
  */
+import { validateHeaderName, validateHeaderValue } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { readResponseHead, type ResponseHead } from '../routing/headers.ts';
 import { renderErrorPage } from '../routing/error-page.ts';
@@ -147,7 +148,9 @@ export class Exchange implements FetchSink {
   fail(failure: InvocationFailure): void {
     if (this.#phase !== 'waiting' && this.#phase !== 'streaming') return;
     const { kind, outcome, reason } = failure;
-    this.core.report('A worker gave no whole answer', { ...this.#describe(), kind, outcome, reason });
+    // What user code threw is in the log already, as the worker's own exception.
+    if (outcome === 'exception') this.core.log.debug('A worker threw', { ...this.#describe(), reason });
+    else this.core.report('A worker gave no whole answer', { ...this.#describe(), kind, outcome, reason });
     this.#isOver = true;
     if (this.#phase === 'waiting') this.#page(FAILURE_PAGES[kind], null);
     else this.#cut();
@@ -290,6 +293,7 @@ export class Exchange implements FetchSink {
     const { res } = this;
     this.#addOwnHeaders(answer.headers);
     try {
+      if (status < 200 || status === 204 || status === 304) checkHead(statusText, answer.headers);
       if (statusText === '') res.writeHead(status, answer.headers);
       else res.writeHead(status, statusText, answer.headers);
     } catch (error) {
@@ -375,6 +379,18 @@ export class Exchange implements FetchSink {
   #describe(): Record<string, unknown> {
     const version = this.#call?.version;
     return { ray: this.ray, worker: version?.workerName, version: version?.id, url: this.#call?.url.slice(0, 500) };
+  }
+}
+
+/**
+ * Throws what `writeHead` would throw. After a status without body Node has forgotten, by the time it refuses a header,
+ * that the error page sent instead has one; so these are checked before it sees them.
+ */
+function checkHead(statusText: string, headers: readonly string[]): void {
+  validateHeaderValue('reason', statusText);
+  for (let index = 0; index + 1 < headers.length; index += 2) {
+    validateHeaderName(headers[index] as string);
+    validateHeaderValue(headers[index] as string, headers[index + 1] as string);
   }
 }
 

@@ -3,6 +3,7 @@
  * and nothing from a database. Everything that crosses it is streamed, both ways, with back-pressure.
  */
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Catalog } from '../catalog/types.ts';
@@ -272,7 +273,9 @@ function closer(
       // Also closes the connections that are between two requests.
       server.close(() => {
         core.watchdog.stop();
-        resolve();
+        // Node says so before the last sockets have told their exchanges.
+        const last = [...connections].map((socket) => once(socket, 'close'));
+        void Promise.allSettled(last).then(() => resolve());
       });
     });
   };

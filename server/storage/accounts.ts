@@ -36,7 +36,10 @@ export function bootstrap(db: Database, first: Parameters<Store['bootstrap']>[0]
   });
 }
 
-async function createAccount(tx: Queryable, first: { accountId: string | null; subdomain: string }): Promise<AccountRow> {
+async function createAccount(
+  tx: Queryable,
+  first: { accountId: string | null; subdomain: string },
+): Promise<AccountRow> {
   const { rows } = await tx.query<AccountRow>(
     `INSERT INTO skep.accounts (id, name, subdomain) VALUES ($1, $2, $3) RETURNING ${ACCOUNT_COLUMNS}`,
     [first.accountId ?? randomBytes(16).toString('hex'), FIRST_ACCOUNT_NAME, first.subdomain],
@@ -59,10 +62,10 @@ async function setAdminToken(tx: Queryable, hash: Uint8Array): Promise<void> {
     ADMIN_TOKEN_NAME,
     Buffer.from(hash),
   ]);
-  await tx.query('INSERT INTO skep.tokens (account_id, name, hash) VALUES (NULL, $1, $2) ON CONFLICT (hash) DO NOTHING', [
-    ADMIN_TOKEN_NAME,
-    Buffer.from(hash),
-  ]);
+  await tx.query(
+    'INSERT INTO skep.tokens (account_id, name, hash) VALUES (NULL, $1, $2) ON CONFLICT (hash) DO NOTHING',
+    [ADMIN_TOKEN_NAME, Buffer.from(hash)],
+  );
 }
 
 /** Oldest first. */
@@ -72,7 +75,9 @@ export async function listAccounts(db: Database): Promise<Account[]> {
 }
 
 export async function findAccount(db: Database, accountId: string): Promise<Account | null> {
-  const { rows } = await db.query<AccountRow>(`SELECT ${ACCOUNT_COLUMNS} FROM skep.accounts WHERE id = $1`, [accountId]);
+  const { rows } = await db.query<AccountRow>(`SELECT ${ACCOUNT_COLUMNS} FROM skep.accounts WHERE id = $1`, [
+    accountId,
+  ]);
   return rows[0] === undefined ? null : toAccount(rows[0]);
 }
 
@@ -86,7 +91,9 @@ export async function setSubdomain(db: Database, accountId: string, subdomain: s
     });
   } catch (error) {
     if (codeOf(error) !== UNIQUE_VIOLATION) throw error;
-    throw new StoreConflict(`The subdomain "${subdomain}" belongs to another account. Choose another one.`, { cause: error });
+    throw new StoreConflict(`The subdomain "${subdomain}" belongs to another account. Choose another one.`, {
+      cause: error,
+    });
   }
 }
 

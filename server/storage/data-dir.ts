@@ -3,7 +3,18 @@
  * lets go of it whenever the process ends, however it ends.
  */
 import { randomBytes } from 'node:crypto';
-import { closeSync, linkSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { connect, createServer } from 'node:net';
 import type { Server } from 'node:net';
 import { join } from 'node:path';
@@ -81,9 +92,12 @@ export function directoryError(path: string, error: unknown): DatabaseError {
     EEXIST: 'it is a file, no directory. Move it away',
   };
   const reason = reasons[codeOf(error)] ?? `${error instanceof Error ? error.message : String(error)}. Mend that`;
-  return new DatabaseError(`Cannot use the data directory "${path}": ${reason}, or set SKEP_DATA_DIR to another directory.`, {
-    cause: error,
-  });
+  return new DatabaseError(
+    `Cannot use the data directory "${path}": ${reason}, or set SKEP_DATA_DIR to another directory.`,
+    {
+      cause: error,
+    },
+  );
 }
 
 async function lock(path: string, directory: string): Promise<Server> {
@@ -97,7 +111,8 @@ async function lock(path: string, directory: string): Promise<Server> {
       const holder = await askHolder(socket);
       if (holder !== null) throw inUse(path, holder);
       // Synchronous on purpose: nothing of this process may come between the look and the removal.
-      if (stale !== undefined && inodeOf(join(path, LOCK_NAME)) === stale) rmSync(join(path, LOCK_NAME), { force: true });
+      if (stale !== undefined && inodeOf(join(path, LOCK_NAME)) === stale)
+        rmSync(join(path, LOCK_NAME), { force: true });
     }
     throw inUse(path, 'unknown');
   } catch (error) {

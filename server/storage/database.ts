@@ -37,7 +37,11 @@ export interface Database extends Queryable {
   /** Runs `work` in one transaction (READ COMMITTED); retried when PostgreSQL asks for it, so `work` must only query. */
   transaction<T>(work: (tx: Queryable) => Promise<T>, mode?: 'write' | 'snapshot'): Promise<T>;
   /** Opens a connection of its own that gets notifications of a channel. `onLost` is called once when it breaks. */
-  listen(channel: string, onNotify: (payload: string) => void, onLost: (error: Error | null) => void): Promise<{ close(): Promise<void> }>;
+  listen(
+    channel: string,
+    onNotify: (payload: string) => void,
+    onLost: (error: Error | null) => void,
+  ): Promise<{ close(): Promise<void> }>;
   close(): Promise<void>;
 }
 
@@ -112,7 +116,8 @@ function asDatabaseError(error: unknown, shown: string): unknown {
     '3D000': 'Create the database, or correct DATABASE_URL.',
     '42501': 'Let the user of DATABASE_URL create a schema in this database (GRANT CREATE ON DATABASE).',
   }[codeOf(error)];
-  if (hint !== undefined) return new DatabaseError(`Cannot use the database ${shown}: ${reasonOf(error)}. ${hint}`, { cause: error });
+  if (hint !== undefined)
+    return new DatabaseError(`Cannot use the database ${shown}: ${reasonOf(error)}. ${hint}`, { cause: error });
   if (error instanceof Error && /SSL|certificate/i.test(error.message)) {
     return new DatabaseError(
       `Cannot use the database ${shown}: ${error.message}. Set sslmode in DATABASE_URL as the server needs it.`,
@@ -168,7 +173,10 @@ class PoolDatabase implements Database {
     this.#config = config;
   }
 
-  async query<Row extends pg.QueryResultRow>(sql: string, values: readonly unknown[] = []): Promise<pg.QueryResult<Row>> {
+  async query<Row extends pg.QueryResultRow>(
+    sql: string,
+    values: readonly unknown[] = [],
+  ): Promise<pg.QueryResult<Row>> {
     try {
       return await this.#pool.query<Row>(sql, values as unknown[]);
     } catch (error) {
@@ -196,13 +204,18 @@ class PoolDatabase implements Database {
     let broken = true;
     try {
       await client.query(mode === 'write' ? 'BEGIN' : 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
-      const result = await work(client as unknown as Queryable);
+      const result = await work(client);
       await client.query('COMMIT');
       broken = false;
       return result;
     } catch (error) {
       // On a connection that is gone, ROLLBACK would only wait for its time-out.
-      broken = isUnavailable(error) || (await client.query('ROLLBACK').then(() => false, () => true));
+      broken =
+        isUnavailable(error) ||
+        (await client.query('ROLLBACK').then(
+          () => false,
+          () => true,
+        ));
       throw error;
     } finally {
       client.off('error', onError);

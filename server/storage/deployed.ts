@@ -19,10 +19,13 @@ export function readDeployed(
   only?: { readonly accountId: string; readonly workerName: string },
 ): Promise<DeployedWorkerRecord[]> {
   return db.transaction(async (tx) => {
-    const workers = only === undefined ? await listAllWorkers(tx) : [await findWorker(tx, only.accountId, only.workerName)];
+    const workers =
+      only === undefined ? await listAllWorkers(tx) : [await findWorker(tx, only.accountId, only.workerName)];
     const present = workers.filter((worker) => worker !== null);
     const ids = present.map((worker) => worker.id);
-    const deployments = new Map((await readDeployments(tx, LATEST_DEPLOYMENTS, [ids])).map((row) => [row.workerId, row]));
+    const deployments = new Map(
+      (await readDeployments(tx, LATEST_DEPLOYMENTS, [ids])).map((row) => [row.workerId, row]),
+    );
     const versions = await versionsOf(tx, masterKey, log, present, [...deployments.values()]);
     return present.map((worker) => {
       const deployment = deployments.get(worker.id) ?? null;

@@ -66,7 +66,11 @@ async function checkVersions(
 }
 
 /** Inserts a deployment of a locked worker. */
-export async function insertDeployment(tx: Queryable, workerId: string, input: NewDeployment): Promise<DeploymentRecord> {
+export async function insertDeployment(
+  tx: Queryable,
+  workerId: string,
+  input: NewDeployment,
+): Promise<DeploymentRecord> {
   const id = randomUUID();
   await tx.query(
     `INSERT INTO skep.deployments (id, worker_id, number, source, annotations)
@@ -84,14 +88,23 @@ export async function insertDeployment(tx: Queryable, workerId: string, input: N
 }
 
 /** Newest first. */
-export function listDeployments(db: Database, accountId: string, workerName: string, limit: number): Promise<DeploymentRecord[]> {
+export function listDeployments(
+  db: Database,
+  accountId: string,
+  workerName: string,
+  limit: number,
+): Promise<DeploymentRecord[]> {
   const latest = `d.id IN (SELECT n.id FROM skep.deployments n JOIN skep.workers o ON o.id = n.worker_id
     WHERE o.account_id = $1 AND o.name = $2 ORDER BY n.number DESC LIMIT $3)`;
   return db.transaction((tx) => readDeployments(tx, latest, [accountId, workerName, limit]), 'snapshot');
 }
 
 /** Deployments with their shares, newest first. `where` speaks of `d` (deployments). Run it in one snapshot. */
-export async function readDeployments(tx: Queryable, where: string, values: readonly unknown[]): Promise<DeploymentRecord[]> {
+export async function readDeployments(
+  tx: Queryable,
+  where: string,
+  values: readonly unknown[],
+): Promise<DeploymentRecord[]> {
   const { rows } = await tx.query<DeploymentRow>(
     `SELECT d.id, d.worker_id, d.created_at, d.source, d.annotations FROM skep.deployments d WHERE ${where} ORDER BY d.number DESC, d.id`,
     values,

@@ -34,7 +34,9 @@ export function seal(masterKey: Uint8Array, place: readonly string[], text: stri
 /** Opens what `seal` made. Throws EnvelopeError when it cannot be opened. */
 export function open(masterKey: Uint8Array, place: readonly string[], sealed: Uint8Array): string {
   if (sealed[0] !== FORMAT || sealed.length < 1 + WRAPPED_BYTES + BOX_OVERHEAD) {
-    throw new EnvelopeError(`Cannot open the secret ${place.join('/')}: its ${sealed.length} bytes are no sealed secret.`);
+    throw new EnvelopeError(
+      `Cannot open the secret ${place.join('/')}: its ${sealed.length} bytes are no sealed secret.`,
+    );
   }
   try {
     const key = decrypt(masterKey, associatedData('key', place), sealed.subarray(1, 1 + WRAPPED_BYTES));

@@ -64,11 +64,15 @@ async function readMigrations(directory: string): Promise<Migration[]> {
       return { number, name, sql, sha256: createHash('sha256').update(sql).digest('hex') };
     }),
   );
-  if (migrations.length === 0) throw new DatabaseError(`Cannot migrate: there are no .sql files in "${directory}". Build Skep again.`);
+  if (migrations.length === 0)
+    throw new DatabaseError(`Cannot migrate: there are no .sql files in "${directory}". Build Skep again.`);
   return migrations;
 }
 
-function checkApplied(applied: readonly { number: number; name: string; sha256: string }[], known: readonly Migration[]): void {
+function checkApplied(
+  applied: readonly { number: number; name: string; sha256: string }[],
+  known: readonly Migration[],
+): void {
   for (const [index, row] of applied.entries()) {
     const migration = known[index];
     if (migration === undefined) {

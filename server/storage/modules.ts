@@ -42,7 +42,13 @@ export async function deleteUnusedModules(tx: Queryable, hashes: readonly Buffer
 
 /** All modules of a version in upload order; empty when there is no such version. */
 export async function readModules(db: Queryable, versionId: string): Promise<ModuleContent[]> {
-  const { rows } = await db.query<{ name: string; type: ModuleType; hash: Buffer; size_bytes: number; content: Buffer }>(
+  const { rows } = await db.query<{
+    name: string;
+    type: ModuleType;
+    hash: Buffer;
+    size_bytes: number;
+    content: Buffer;
+  }>(
     `SELECT v.name, v.type, v.hash, v.size_bytes, m.content
        FROM skep.version_modules v JOIN skep.modules m ON m.hash = v.hash
       WHERE v.version_id = $1 ORDER BY v.position`,

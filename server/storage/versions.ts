@@ -1,6 +1,13 @@
 /** Versions: immutable uploads with their modules and bindings. */
 import { createHash, randomUUID } from 'node:crypto';
-import type { Binding, ModuleRef, ModuleType, VersionLimits, WorkerFormat, WorkerVersion } from '../../shared/worker.ts';
+import type {
+  Binding,
+  ModuleRef,
+  ModuleType,
+  VersionLimits,
+  WorkerFormat,
+  WorkerVersion,
+} from '../../shared/worker.ts';
 import { recordChange } from './changes.ts';
 import type { Database, Queryable } from './database.ts';
 import { insertDeployment } from './deployments.ts';
@@ -101,14 +108,17 @@ async function modulesOf(tx: Queryable, workerId: string, input: NewVersion): Pr
       WHERE m.version_id = $1 AND v.worker_id = $2 ORDER BY m.position`,
     [from, workerId],
   );
-  if (rows.length === 0) throw new StoreConflict(`"${input.workerName}" has no version ${from} whose modules could be taken over.`);
+  if (rows.length === 0)
+    throw new StoreConflict(`"${input.workerName}" has no version ${from} whose modules could be taken over.`);
   return rows.map(toModule);
 }
 
 /** Changes exactly when the code does: the API shows it, and clients compare it. */
 function etagOf(mainModule: string, modules: readonly ModuleRef[]): string {
   const parts = modules.map(({ name, type, hash }) => [name, type, hash]);
-  return createHash('sha256').update(JSON.stringify([mainModule, parts])).digest('hex');
+  return createHash('sha256')
+    .update(JSON.stringify([mainModule, parts]))
+    .digest('hex');
 }
 
 async function insertVersion(

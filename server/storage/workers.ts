@@ -36,7 +36,10 @@ export async function listAllWorkers(db: Queryable): Promise<WorkerRecord[]> {
 }
 
 export async function findWorker(db: Queryable, accountId: string, name: string): Promise<WorkerRecord | null> {
-  const { rows } = await db.query<WorkerRow>(`${WORKER_SELECT} WHERE w.account_id = $1 AND w.name = $2`, [accountId, name]);
+  const { rows } = await db.query<WorkerRow>(`${WORKER_SELECT} WHERE w.account_id = $1 AND w.name = $2`, [
+    accountId,
+    name,
+  ]);
   return rows[0] === undefined ? null : toWorker(rows[0]);
 }
 
@@ -53,19 +56,28 @@ export async function lockWorker(tx: Queryable, accountId: string, name: string)
 export async function lockOrCreateWorker(tx: Queryable, accountId: string, name: string): Promise<string> {
   const account = await tx.query('SELECT FROM skep.accounts WHERE id = $1 FOR KEY SHARE', [accountId]);
   if (account.rowCount !== 1) throw new StoreConflict(`The account ${accountId} does not exist.`);
-  await tx.query('INSERT INTO skep.workers (account_id, name) VALUES ($1, $2) ON CONFLICT (account_id, name) DO NOTHING', [
-    accountId,
-    name,
-  ]);
+  await tx.query(
+    'INSERT INTO skep.workers (account_id, name) VALUES ($1, $2) ON CONFLICT (account_id, name) DO NOTHING',
+    [accountId, name],
+  );
   const id = await lockWorker(tx, accountId, name);
   if (id === null) throw new StoreConflict(`The worker "${name}" was deleted at this moment. Try again.`);
   return id;
 }
 
 /** Marks a locked worker as changed and merges settings: null removes a key. */
-export async function touchWorker(tx: Queryable, workerId: string, settings: Readonly<Record<string, unknown>> = {}): Promise<void> {
-  const { rows } = await tx.query<{ settings: Record<string, unknown> }>('SELECT settings FROM skep.workers WHERE id = $1', [workerId]);
-  const kept = Object.entries({ ...rows[0]?.settings, ...settings }).filter(([, value]) => value !== null && value !== undefined);
+export async function touchWorker(
+  tx: Queryable,
+  workerId: string,
+  settings: Readonly<Record<string, unknown>> = {},
+): Promise<void> {
+  const { rows } = await tx.query<{ settings: Record<string, unknown> }>(
+    'SELECT settings FROM skep.workers WHERE id = $1',
+    [workerId],
+  );
+  const kept = Object.entries({ ...rows[0]?.settings, ...settings }).filter(
+    ([, value]) => value !== null && value !== undefined,
+  );
   await tx.query('UPDATE skep.workers SET modified_at = clock_timestamp(), settings = $2 WHERE id = $1', [
     workerId,
     JSON.stringify(Object.fromEntries(kept)),
@@ -124,7 +136,10 @@ export function deleteWorker(db: Database, accountId: string, name: string): Ret
     await tx.query('DELETE FROM skep.deployments WHERE worker_id = $1', [workerId]);
     await tx.query('DELETE FROM skep.versions WHERE worker_id = $1', [workerId]);
     await tx.query('DELETE FROM skep.workers WHERE id = $1', [workerId]);
-    await deleteUnusedModules(tx, modules.rows.map((row) => row.hash));
+    await deleteUnusedModules(
+      tx,
+      modules.rows.map((row) => row.hash),
+    );
     return { deleted: true, changeSeq: await recordChange(tx, accountId, name) };
   });
 }

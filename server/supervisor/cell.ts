@@ -28,6 +28,8 @@ import {
   type HelloMessage,
   IN_SOCKET,
   INVOCATION_END,
+  LARGE_HEADERS,
+  type LargeHeadersMessage,
   LOAD,
   LOAD_BYTES,
   LOAD_FAILED,
@@ -145,7 +147,7 @@ export class Cell {
     try {
       const channel = await Channel.listen(`${directory}/${BROKER_SOCKET}`, {
         onFrame: (type, stream, payload) => cell?.receive(type, stream, payload),
-        onClosed: (error) => cell?.kill(`its channel ended: ${error.message}`),
+        onClosed: (error) => cell?.channelEnded(error),
       });
       cell = new Cell(id, directory, context, spawnCell(context.program, directory, uid));
       cell.#channel = channel;
@@ -304,6 +306,11 @@ export class Cell {
     this.#invocations.set(invocation.id, invocation);
     this.#publishLoad();
     return invocation;
+  }
+
+  /** Headers that do not fit through the HTTP socket go ahead on the channel. */
+  sendLargeHeaders(invocation: Invocation, headers: readonly string[]): void {
+    this.#send(LARGE_HEADERS, { invocation: invocation.id, headers } satisfies LargeHeadersMessage);
   }
 
   /** Ends an invocation: closes its calls, reports it, and lets a draining cell go when it was the last. Idempotent. */
@@ -519,8 +526,15 @@ export class Cell {
     else setTimeout(() => this.kill('its time to drain was over'), deadlineMs).unref();
   }
 
-  /** SIGKILL: the only signal a cell cannot swallow. Idempotent. */
-  kill(reason: string): void {
+  /** A dying process closes its channel first: then its exit is the reason, and what it did to the protocol otherwise. */
+  channelEnded(error: Error): void {
+    if (error instanceof CellMisbehaved || error.name === 'FrameError' || error.name === 'SyntaxError') {
+      this.kill(`it broke the protocol: ${error.message}`);
+    } else this.kill(undefined);
+  }
+
+  /** SIGKILL: the only signal a cell cannot swallow. Idempotent. Without a reason the way it exited is the reason. */
+  kill(reason: string | undefined): void {
     this.#deathReason ??= reason;
     this.#process.child.kill('SIGKILL');
     void this.#process.pid.then(

@@ -6,7 +6,15 @@
  * repeat run again, one at a time, each alone in a cell: the guilty one then dies alone and gets the blame.
  */
 import type { Socket } from 'node:net';
-import { INTERNAL_HEADER_PREFIX, INVOCATION_HEADER, OUTCOME_FLAGS, OUTCOME_HEADER } from '../../shared/protocol.ts';
+import {
+  INTERNAL_HEADER_PREFIX,
+  INVOCATION_HEADER,
+  LARGE_HEADERS_MARK,
+  MAX_HTTP_HEADER_BYTES,
+  MAX_HTTP_HEADER_LINES,
+  OUTCOME_FLAGS,
+  OUTCOME_HEADER,
+} from '../../shared/protocol.ts';
 import type { Cell } from './cell.ts';
 import { type Exchange, type ResponseHandler } from './cell-http.ts';
 import type { Invocation } from './invocation.ts';
@@ -95,8 +103,13 @@ export class Dispatch implements FetchControl, ResponseHandler {
     this.#cell = cell;
     const invocation = cell.begin(parent);
     this.#invocation = invocation;
-    const marked = headers.concat(INVOCATION_HEADER, `${invocation.id};${invocation.pipeline.clockMs}`);
-    this.#exchange = cell.http.send({ method, url, headers: marked, body, bodyBytes, upgrade }, this);
+    const token = `${invocation.id};${invocation.pipeline.clockMs}`;
+    const large = areLarge(headers);
+    if (large) cell.sendLargeHeaders(invocation, headers);
+    const sent = large
+      ? [...hostOf(headers), INVOCATION_HEADER, token + LARGE_HEADERS_MARK]
+      : headers.concat(INVOCATION_HEADER, token);
+    this.#exchange = cell.http.send({ method, url, headers: sent, body, bodyBytes, upgrade }, this);
   }
 
   // --- the response ---
@@ -230,6 +243,21 @@ export class Dispatch implements FetchControl, ResponseHandler {
     }
     return flags;
   }
+}
+
+/** More than the HTTP server in the cell takes. */
+function areLarge(headers: readonly string[]): boolean {
+  if (headers.length > 2 * MAX_HTTP_HEADER_LINES) return true;
+  let bytes = 0;
+  for (let index = 0; index < headers.length; index++) bytes += (headers[index] as string).length + 2;
+  return bytes > MAX_HTTP_HEADER_BYTES;
+}
+
+function hostOf(headers: readonly string[]): string[] {
+  for (let index = 0; index < headers.length; index += 2) {
+    if ((headers[index] as string).toLowerCase() === 'host') return ['host', headers[index + 1] as string];
+  }
+  return [];
 }
 
 function exitedWithin(cell: Cell, timeoutMs: number): Promise<boolean> {

@@ -416,7 +416,7 @@ describe('the control API', () => {
   test("the answers of a start-up run become Cloudflare's errors, and nothing is stored", async () => {
     const name = fresh();
     const put = () => t.upload('PUT', `/workers/scripts/${name}`, simpleUpload());
-    const message = 'Uncaught ReferenceError: x is not defined\n  at index.js:2:3';
+    const message = 'ReferenceError: x is not defined\n  at index.js:2:3';
     const cases = [
       ['exception', 400, 10021, /^Uncaught ReferenceError: x is not defined\n {2}at index\.js:2:3$/],
       ['cpu', 400, 10021, /^Script startup exceeded CPU time limit\.$/],

@@ -144,3 +144,16 @@ test('unsupported content types are refused by name, all of them in one answer',
   assert.match(messages[1] ?? '', /^10162 .*'application\/x-xyz'/);
   assert.match(messages[2] ?? '', /^10021 Module name '\.\.\/c\.js' is not allowed/);
 });
+
+test('in service-worker format parts keep their part names, whatever the file was called', () => {
+  const parts = [
+    part('worker.js', 'application/javascript'),
+    part('TXT', 'text/plain', 'x', './files/a.txt'),
+    part('OTHER', 'text/plain', 'y', './files/a.txt'),
+  ];
+  const { modules } = collectModules(parts, { format: 'service-worker', part: 'worker.js' });
+  assert.deepEqual(
+    modules.map(({ name }) => name),
+    ['worker.js', 'TXT', 'OTHER'],
+  );
+});

@@ -235,16 +235,20 @@ describe('wrangler', () => {
     await project.write({ 'wrangler.toml': CONFIG });
   });
 
-  test('a service-worker project deploys twice', async () => {
+  test('a service-worker project with a text blob deploys twice', async () => {
     const classic = await createProject({
-      'wrangler.toml': 'name = "classic"\nmain = "worker.js"\ncompatibility_date = "2023-07-24"\n',
-      'worker.js': "addEventListener('fetch', (event) => event.respondWith(new Response('hi')));",
+      'wrangler.toml':
+        'name = "classic"\nmain = "worker.js"\ncompatibility_date = "2023-07-24"\n[text_blobs]\nTXT = "files/a.txt"\n',
+      'worker.js': "addEventListener('fetch', (event) => event.respondWith(new Response(TXT)));",
+      'files/a.txt': 'from a file',
     });
     try {
       succeeded(await runWrangler(['deploy'], { cwd: classic.dir, env }));
       succeeded(await runWrangler(['deploy'], { cwd: classic.dir, env }));
       const [version] = await t.database.store.listVersions(t.account.id, 'classic', 1);
       assert.deepEqual([version?.number, version?.format], [2, 'service-worker']);
+      assert.deepEqual(version?.bindings, [{ type: 'text_blob', name: 'TXT', part: 'TXT' }]);
+      assert.ok(version?.modules.some((module) => module.name === 'TXT' && module.type === 'text'));
     } finally {
       await classic.remove();
     }

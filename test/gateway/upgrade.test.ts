@@ -27,6 +27,12 @@ async function upstreamPair(t: TestContext): Promise<{ near: Socket; cell: Socke
   return { near, cell };
 }
 
+/** The other side has closed its socket. */
+async function ended(socket: Socket): Promise<void> {
+  socket.resume();
+  if (!socket.readableEnded && !socket.destroyed) await Promise.race([once(socket, 'end'), once(socket, 'close')]);
+}
+
 const accept =
   (near: Socket, head = NOTHING): Handler =>
   (_call, sink) =>
@@ -118,7 +124,7 @@ test('a tunnel that is cut on one side is cut on the other', async (t) => {
     cell.resume();
     if (side === 'client') {
       client.socket.resetAndDestroy();
-      await once(cell, 'close');
+      await ended(cell);
     } else {
       cell.resetAndDestroy();
       await client.closed;
@@ -155,7 +161,7 @@ test('an answer that is no upgrade is an ordinary answer, then the connection en
 test('a large answer to an upgrade request keeps to back-pressure', async (t) => {
   const chunk = Buffer.alloc(64 * 1024, 'x');
   const { port, dispatcher } = await startGateway(t, (_call, sink) => {
-    let left = 400;
+    let left = 50;
     const pump = (): void => {
       while (left-- > 0) if (!sink.data(chunk)) return;
       if (left < 0) sink.end();
@@ -166,7 +172,7 @@ test('a large answer to an upgrade request keeps to back-pressure', async (t) =>
   });
   const client = openClient(t, port);
   client.write(request('GET /', UPGRADE));
-  assert.equal((await client.answer())?.body.length, 400 * chunk.length);
+  assert.equal((await client.answer())?.body.length, 50 * chunk.length);
   assert.ok(dispatcher.resumes > 0);
 });
 
@@ -210,7 +216,7 @@ test('a switch of protocols that nobody asked for is 1101, and its socket is clo
   const client = openClient(t, port);
   client.write(request('GET /'));
   assert.equal((await client.answer())?.body, 'error code: 1101');
-  await once(cell, 'close');
+  await ended(cell);
   assert.equal(dispatcher.cancels, 1);
 });
 
@@ -223,7 +229,7 @@ test('hostile headers of an upgrade are 1101, and its socket is closed', async (
   const answer = await client.answer();
   assert.equal(answer?.body, 'error code: 1101');
   assert.ok(!answer.raw.includes('evil'));
-  await once(cell, 'close');
+  await ended(cell);
 });
 
 test('an upgrade pipelined behind an unanswered request closes the connection', async (t) => {
@@ -263,7 +269,7 @@ test('a tunnel that is silent for too long is closed; one that is used is not', 
     else cell.write('pong');
   }
   assert.equal(client.isClosed, false);
-  await Promise.all([client.closed, once(cell, 'close')]);
+  await Promise.all([client.closed, ended(cell)]);
 });
 
 test('bytes sent before the upgrade are held only up to a limit', async (t) => {

@@ -19,7 +19,9 @@ function recorded(format: 'text' | 'json', verbose = false): { log: RootLogger; 
 describe('text', () => {
   test('a line is short: level, component, sentence and details', () => {
     const { log, lines } = recorded('text');
-    log.child({ component: 'gateway' }).warn('No cell could be had', { worker: 'apple', waitedMs: 30, reason: 'too many' });
+    log
+      .child({ component: 'gateway' })
+      .warn('No cell could be had', { worker: 'apple', waitedMs: 30, reason: 'too many' });
     assert.deepEqual(lines(), ['warn  gateway: No cell could be had (worker=apple, waitedMs=30, reason="too many")']);
   });
 

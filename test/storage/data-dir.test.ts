@@ -24,7 +24,9 @@ beforeEach(() => {
 
 /** Another process that holds the directory until it is killed. */
 async function holder(directory: string): Promise<{ child: ChildProcess; output: string }> {
-  const child = spawn(process.execPath, ['--import', 'tsx', PROGRAM, directory], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, ['--import', 'tsx', PROGRAM, directory], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const [chunk] = (await once(child.stdout as NodeJS.ReadableStream, 'data')) as [Buffer];
   return { child, output: chunk.toString().trim() };
 }
@@ -83,18 +85,26 @@ describe('the data directory', () => {
   test('one of a newer Skep is refused, and stays as it is', async () => {
     await mkdir(path, { recursive: true });
     await writeFile(join(path, 'layout'), '99\n');
-    await assert.rejects(openDataDir(path), { name: 'DatabaseError', message: /its layout is 99, this Skep knows \d+\. A newer Skep/ });
+    await assert.rejects(openDataDir(path), {
+      name: 'DatabaseError',
+      message: /its layout is 99, this Skep knows \d+\. A newer Skep/,
+    });
     assert.ok(!(await readdir(path)).includes('lock'));
   });
 
   test('a file in its place is one sentence', async () => {
     await mkdir(join(path, '..'), { recursive: true });
     await writeFile(path, '');
-    await assert.rejects(openDataDir(path), { name: 'DatabaseError', message: /^Cannot use the data directory ".*": it is a file/ });
+    await assert.rejects(openDataDir(path), {
+      name: 'DatabaseError',
+      message: /^Cannot use the data directory ".*": it is a file/,
+    });
     await assert.rejects(openDataDir(join(path, 'below')), { name: 'DatabaseError', message: /no directory/ });
   });
 
-  test('one that may not be written is one sentence', { skip: process.getuid?.() === 0 && 'root may write everywhere' }, async () => {
+  test('one that may not be written is one sentence', {
+    skip: process.getuid?.() === 0 && 'root may write everywhere',
+  }, async () => {
     await mkdir(path, { recursive: true });
     await chmod(path, 0o500);
     await assert.rejects(openDataDir(path), { name: 'DatabaseError', message: /this user may not write there/ });

@@ -7,6 +7,7 @@ import { isUnavailable, maskUrl } from '../../server/storage/errors.ts';
 import { testLog } from '../support/log.ts';
 import { createTestDatabase } from '../support/postgres.ts';
 import type { TestDatabase } from '../support/postgres.ts';
+import { until } from '../support/until.ts';
 import { ACCOUNT_ID, newVersion } from '../support/uploads.ts';
 
 let db: TestDatabase;
@@ -33,7 +34,13 @@ describe('an outage', () => {
     // The cut has reached us when the first query works again; each cut connection may cost one query.
     for (let failed = 0; ; failed++) {
       assert.ok(failed <= 10);
-      if (await db.store.ping().then(() => true, (error: unknown) => !(error instanceof StoreUnavailable))) break;
+      if (
+        await db.store.ping().then(
+          () => true,
+          (error: unknown) => !(error instanceof StoreUnavailable),
+        )
+      )
+        break;
     }
   });
 
@@ -66,11 +73,15 @@ describe('an outage', () => {
   test('a connection for notifications says when it is lost, once', async () => {
     const payloads: string[] = [];
     let lost = 0;
-    const listener = await db.database.listen('some channel', (payload) => payloads.push(payload), () => (lost += 1));
+    const listener = await db.database.listen(
+      'some channel',
+      (payload) => payloads.push(payload),
+      () => (lost += 1),
+    );
     await db.database.query('SELECT pg_notify($1, $2)', ['some channel', 'hello']);
-    await until(() => payloads.length > 0);
+    await until(() => payloads.length > 0, 'the notification');
     await cutConnections();
-    await until(() => lost > 0);
+    await until(() => lost > 0, 'the loss');
     await new Promise((resolve) => setTimeout(resolve, 50));
     assert.deepEqual([payloads, lost], [['hello'], 1]);
     await listener.close();
@@ -90,7 +101,8 @@ describe('the master key', () => {
 
 describe('errors', () => {
   test('what passes is told from what stays', () => {
-    for (const code of ['ECONNREFUSED', '57P01', '08006', '53300', '53100', '55P03']) assert.ok(isUnavailable({ code }), code);
+    for (const code of ['ECONNREFUSED', '57P01', '08006', '53300', '53100', '55P03'])
+      assert.ok(isUnavailable({ code }), code);
     for (const code of ['23505', '42601', '28P01', '', undefined]) assert.ok(!isUnavailable({ code }), code);
     assert.ok(isUnavailable(new AggregateError([Object.assign(new Error('x'), { code: 'ECONNREFUSED' })])));
   });
@@ -100,10 +112,3 @@ describe('errors', () => {
     assert.equal(maskUrl('hush'), '(a URL that cannot be parsed)');
   });
 });
-
-async function until(condition: () => boolean): Promise<void> {
-  for (const deadline = Date.now() + 5_000; !condition(); ) {
-    assert.ok(Date.now() < deadline, 'it did not happen within 5 s');
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}

@@ -17,6 +17,7 @@ import { startEmbeddedPostgres } from '../../server/storage/embedded/embedded.ts
 import type { EmbeddedOptions } from '../../server/storage/embedded/embedded.ts';
 import { openStore } from '../../server/storage/open-store.ts';
 import { recordingLog, testLog } from '../support/log.ts';
+import { until } from '../support/until.ts';
 
 const PROGRAM = fileURLToPath(new URL('../fixtures/run-embedded-postgres.ts', import.meta.url));
 const isRoot = process.getuid?.() === 0;
@@ -72,24 +73,26 @@ function isAlive(pid: number): boolean {
   return existsSync(`/proc/${pid}/stat`) && !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
 }
 
-async function until(condition: () => boolean | Promise<boolean>, what: string, timeoutMs = 10_000): Promise<void> {
-  for (const deadline = Date.now() + timeoutMs; !(await condition()); ) {
-    assert.ok(Date.now() < deadline, `${what}: not within ${timeoutMs} ms`);
-    await sleep(5);
-  }
-}
-
 /** The embedded PostgreSQL under another Node process, which can be killed. */
-function startElsewhere(directory: string, ...args: string[]): { child: ChildProcess; line: (pattern: RegExp) => Promise<RegExpExecArray> } {
-  const child = spawn(process.execPath, ['--import', 'tsx', PROGRAM, directory, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+function startElsewhere(
+  directory: string,
+  ...args: string[]
+): { child: ChildProcess; line: (pattern: RegExp) => Promise<RegExpExecArray> } {
+  const child = spawn(process.execPath, ['--import', 'tsx', PROGRAM, directory, ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const seen: string[] = [];
   createInterface({ input: child.stdout as NodeJS.ReadableStream }).on('line', (line) => seen.push(line));
   const line = async (pattern: RegExp): Promise<RegExpExecArray> => {
     let match: RegExpExecArray | null = null;
-    await until(() => {
-      match = pattern.exec(seen.join('\n'));
-      return match !== null;
-    }, `the line ${pattern}`, 20_000);
+    await until(
+      () => {
+        match = pattern.exec(seen.join('\n'));
+        return match !== null;
+      },
+      `the line ${pattern}`,
+      20_000,
+    );
     return match as unknown as RegExpExecArray;
   };
   return { child, line };
@@ -122,16 +125,23 @@ describe('starting and stopping', () => {
     await withPostgres(path, async (postgres) => {
       assert.deepEqual(await query(postgres.connection, "SELECT current_setting('listen_addresses')"), ['']);
       await assert.rejects(query({ ...postgres.connection, password: 'wrong' }, 'SELECT 1'), { code: '28P01' });
-      for (const name of ['.', 'socket', 'data']) assert.equal(statSync(join(path, 'postgres', name)).mode & 0o777, 0o700, name);
+      for (const name of ['.', 'socket', 'data'])
+        assert.equal(statSync(join(path, 'postgres', name)).mode & 0o777, 0o700, name);
       assert.equal(statSync(join(path, 'postgres', 'password')).mode & 0o777, 0o600);
     });
   });
 
-  test('another user of the machine cannot even reach the socket', { skip: !isRoot && 'only root can try it as another user' }, async () => {
+  test('another user of the machine cannot even reach the socket', {
+    skip: !isRoot && 'only root can try it as another user',
+  }, async () => {
     await withPostgres(path, async (postgres) => {
       // 12345 owns nothing; the owner of the directory, for comparison, gets through.
       const tryAs = (uid: number): number | null =>
-        spawnSync('/bin/sh', ['-c', 'test -S "$1"', 'sh', join(postgres.connection.host, '.s.PGSQL.5432')], { uid, gid: uid, cwd: '/' }).status;
+        spawnSync('/bin/sh', ['-c', 'test -S "$1"', 'sh', join(postgres.connection.host, '.s.PGSQL.5432')], {
+          uid,
+          gid: uid,
+          cwd: '/',
+        }).status;
       assert.equal(tryAs(statSync(join(path, 'postgres')).uid), 0);
       assert.equal(tryAs(12_345), 1);
     });
@@ -168,11 +178,20 @@ describe('starting and stopping', () => {
     await cp(join(findBinaries().native, '..'), copy, { recursive: true });
     for (const name of await readdir(join(copy, 'native', 'lib'))) {
       const file = join(copy, 'native', 'lib', name);
-      if (/\.so(\.\d+)?$/.test(name) && statSync(file, { throwIfNoEntry: false })?.isFile() === true && /^lib(icu|pq|ecpg|pgtypes)/.test(name)) await rm(file);
+      if (
+        /\.so(\.\d+)?$/.test(name) &&
+        statSync(file, { throwIfNoEntry: false })?.isFile() === true &&
+        /^lib(icu|pq|ecpg|pgtypes)/.test(name)
+      )
+        await rm(file);
     }
-    await withPostgres(join(path, 'data'), async (postgres) => assert.deepEqual(await query(postgres.connection, 'SELECT 1'), [1]), {
-      binaries: binariesIn(copy),
-    });
+    await withPostgres(
+      join(path, 'data'),
+      async (postgres) => assert.deepEqual(await query(postgres.connection, 'SELECT 1'), [1]),
+      {
+        binaries: binariesIn(copy),
+      },
+    );
   });
 });
 
@@ -203,13 +222,15 @@ describe('bad days', () => {
   }
 
   test('killed at any moment of its first start, the next start works', async () => {
-    for (const delayMs of [0, 30, 100, 200, 400, 600]) {
+    for (const delayMs of [0, 100, 300, 500]) {
       const directory = join(path, String(delayMs));
       const { child, line } = startElsewhere(directory);
       await line(/^locked/m);
       await sleep(delayMs);
       await killNow(child);
-      await withPostgres(directory, async (postgres) => assert.deepEqual(await query(postgres.connection, 'SELECT 1'), [1]));
+      await withPostgres(directory, async (postgres) =>
+        assert.deepEqual(await query(postgres.connection, 'SELECT 1'), [1]),
+      );
       const left = (await readdir(directory)).filter((name) => name.startsWith('postgres.new'));
       assert.deepEqual(left, [], `after ${delayMs} ms`);
     }
@@ -223,7 +244,14 @@ describe('bad days', () => {
           const pid = postgres.pid as number;
           process.kill(pid, 'SIGKILL');
           await until(() => postgres.pid !== null && postgres.pid !== pid, 'the restart');
-          await until(() => opened.store.ping().then(() => true, () => false), 'the recovery of the store');
+          await until(
+            () =>
+              opened.store.ping().then(
+                () => true,
+                () => false,
+              ),
+            'the recovery of the store',
+          );
         }
       } finally {
         await opened.close();
@@ -232,42 +260,57 @@ describe('bad days', () => {
   });
 
   test('stopping while it is being restarted ends it for good', async () => {
-    const pids = await withPostgres(path, async (postgres) => {
+    await withPostgres(path, async (postgres) => {
       process.kill(postgres.pid as number, 'SIGKILL');
       await until(() => postgres.pid === null, 'the notice of its death');
       await postgres.stop();
-      return postgres.pid;
+      assert.equal(postgres.pid, null);
+      await assert.rejects(query(postgres.connection, 'SELECT 1'), { code: /ENOENT|ECONNREFUSED/ });
     });
-    assert.equal(pids, null);
-    assert.ok(!existsSync(join(path, 'postgres', 'data', 'postmaster.pid')) || !isAlive(Number.parseInt(readFileSync(join(path, 'postgres', 'data', 'postmaster.pid'), 'utf8'), 10)));
   });
 
   test('a directory of another major version is one sentence', async () => {
     await mkdir(join(path, 'postgres', 'data'), { recursive: true });
     await writeFile(join(path, 'postgres', 'data', 'PG_VERSION'), '9.6\n');
     if (isRoot) spawnSync('chown', ['-R', 'nobody', join(path, 'postgres')]);
-    await assert.rejects(withPostgres(path, async () => {}), { name: 'DatabaseError', message: /was made by PostgreSQL 9\.6/ });
+    await assert.rejects(
+      withPostgres(path, async () => {}),
+      { name: 'DatabaseError', message: /was made by PostgreSQL 9\.6/ },
+    );
   });
 
   test('a lost password is one sentence', async () => {
     await withPostgres(path, async () => {});
     await rm(join(path, 'postgres', 'password'));
-    await assert.rejects(withPostgres(path, async () => {}), { name: 'DatabaseError', message: /password" is missing or empty\. Restore/ });
+    await assert.rejects(
+      withPostgres(path, async () => {}),
+      { name: 'DatabaseError', message: /password" is missing or empty\. Restore/ },
+    );
   });
 
   test('a damaged directory is one sentence with the reason of PostgreSQL', async () => {
     await withPostgres(path, async () => {});
     await rm(join(path, 'postgres', 'data', 'global'), { recursive: true });
-    await assert.rejects(withPostgres(path, async () => {}), { name: 'DatabaseError', message: /postgres ended with exit code \d+ \(FATAL: / });
+    await assert.rejects(
+      withPostgres(path, async () => {}),
+      { name: 'DatabaseError', message: /postgres ended with exit code \d+ \(.*could not find the database system/ },
+    );
   });
 
   test('its warnings are in the log, its chatter only when asked for', async () => {
     const { log, lines } = recordingLog();
-    await withPostgres(path, async (postgres) => {
-      await query({ ...postgres.connection, database: 'missing' }, 'SELECT 1').catch(() => {});
-    }, { log });
-    assert.ok(lines.some((line) => /^warn +postgres: FATAL: +database "missing" does not exist/.test(line)), lines.join(''));
-    assert.ok(lines.some((line) => /^debug postgres: LOG: /.test(line)));
+    await withPostgres(
+      path,
+      async (postgres) => {
+        await query({ ...postgres.connection, database: 'missing' }, 'SELECT 1').catch(() => {});
+      },
+      { log },
+    );
+    assert.ok(
+      lines.some((line) => /^warn +postgres: FATAL: +database "missing" does not exist/.test(line)),
+      lines.join(''),
+    );
+    assert.ok(lines.some((line) => line.startsWith('debug postgres: LOG: ')));
   });
 });
 
@@ -290,19 +333,30 @@ describe('as root', { skip: !isRoot && 'these need root' }, () => {
   test('it also runs when its programs lie where no other user may enter', async () => {
     await mkdir(path, { mode: 0o700 });
     await cp(dirname(findBinaries().native), join(path, 'package'), { recursive: true, verbatimSymlinks: true });
-    await withPostgres(join(root, 'open'), async (postgres) => assert.deepEqual(await query(postgres.connection, 'SELECT 1'), [1]), {
-      binaries: binariesIn(join(path, 'package')),
-    });
+    await withPostgres(
+      join(root, 'open'),
+      async (postgres) => assert.deepEqual(await query(postgres.connection, 'SELECT 1'), [1]),
+      {
+        binaries: binariesIn(join(path, 'package')),
+      },
+    );
   });
 
   test('a full disk is one sentence, and the start works when there is space again', async (context) => {
     await mkdir(path, { mode: 0o711 });
-    const mount = (options: string): boolean => spawnSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', path]).status === 0;
+    const mount = (options: string): boolean =>
+      spawnSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', path]).status === 0;
     if (!mount('size=20m,mode=711')) return context.skip('mounting is not permitted here');
     try {
       const data = join(path, 'data');
-      await assert.rejects(withPostgres(data, async () => {}), { name: 'DatabaseError', message: /the disk is full\. Free some space/ });
-      assert.deepEqual((await readdir(data)).filter((name) => name.startsWith('postgres.new')), []);
+      await assert.rejects(
+        withPostgres(data, async () => {}),
+        { name: 'DatabaseError', message: /the disk is full\. Free some space/ },
+      );
+      assert.deepEqual(
+        (await readdir(data)).filter((name) => name.startsWith('postgres.new')),
+        [],
+      );
       assert.equal(spawnSync('mount', ['-o', 'remount,size=200m', path]).status, 0);
       await withPostgres(data, async (postgres) => assert.deepEqual(await query(postgres.connection, 'SELECT 1'), [1]));
     } finally {

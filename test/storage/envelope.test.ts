@@ -26,13 +26,17 @@ describe('sealing', () => {
     const sealed = seal(key, place, 'hush');
     assert.throws(() => open(randomBytes(32), place, sealed), EnvelopeError);
     assert.throws(() => open(key, [...place.slice(0, 3), 'OTHER'], sealed), EnvelopeError);
-    assert.throws(() => open(key, ['account', 'worker/version', 'NAME'], seal(key, ['account/worker', 'version', 'NAME'], 'x')), EnvelopeError);
+    assert.throws(
+      () => open(key, ['account', 'worker/version', 'NAME'], seal(key, ['account/worker', 'version', 'NAME'], 'x')),
+      EnvelopeError,
+    );
     for (let at = 0; at < sealed.length; at++) {
       const changed = Buffer.from(sealed);
       changed[at] = (changed[at] as number) ^ 1;
       assert.throws(() => open(key, place, changed), EnvelopeError, `byte ${at}`);
     }
-    for (let length = 0; length < sealed.length; length++) assert.throws(() => open(key, place, sealed.subarray(0, length)), EnvelopeError);
+    for (let length = 0; length < sealed.length; length++)
+      assert.throws(() => open(key, place, sealed.subarray(0, length)), EnvelopeError);
   });
 
   test('the same text is sealed differently each time', () => {

@@ -49,7 +49,10 @@ describe('migrations', () => {
     withDatabase(async (url) => {
       const applied = await Promise.all(Array.from({ length: 20 }, () => run(url, SHIPPED)));
       const all = (await readdir(SHIPPED)).length;
-      assert.deepEqual(applied.toSorted((a, b) => b - a), [all, ...Array.from({ length: 19 }, () => 0)]);
+      assert.deepEqual(
+        applied.toSorted((a, b) => b - a),
+        [all, ...Array.from({ length: 19 }, () => 0)],
+      );
     }));
 
   test('a released migration that was edited is refused by name', () =>
@@ -57,7 +60,10 @@ describe('migrations', () => {
       const copy = await copyOfMigrations('edited');
       await run(url, copy);
       await writeFile(join(copy, '0001_workers.sql'), '-- nothing');
-      await assert.rejects(run(url, copy), { name: 'DatabaseError', message: /migration 1 \(0001_workers\.sql\).*must not be edited/ });
+      await assert.rejects(run(url, copy), {
+        name: 'DatabaseError',
+        message: /migration 1 \(0001_workers\.sql\).*must not be edited/,
+      });
     }));
 
   test('Windows line ends are no edit', () =>
@@ -77,7 +83,10 @@ describe('migrations', () => {
       const next = String((await readdir(copy)).length + 1).padStart(4, '0');
       await writeFile(join(copy, `${next}_future.sql`), 'SELECT 1');
       await run(url, copy);
-      await assert.rejects(run(url, SHIPPED), { name: 'DatabaseError', message: /_future\.sql.*A newer Skep has used it/ });
+      await assert.rejects(run(url, SHIPPED), {
+        name: 'DatabaseError',
+        message: /_future\.sql.*A newer Skep has used it/,
+      });
     }));
 
   test('a migration that fails leaves nothing, and the next start does it', () =>
@@ -100,12 +109,16 @@ describe('migrations', () => {
 });
 
 describe('opening a database', () => {
-  const open = (url: string): Promise<unknown> => openDatabase({ connection: { url }, log: testLog, connectTimeoutMs: 300 });
+  const open = (url: string): Promise<unknown> =>
+    openDatabase({ connection: { url }, log: testLog, connectTimeoutMs: 300 });
 
   test('one that is not there is one sentence without the password', async () => {
     await assert.rejects(open('postgresql://skep:hush@127.0.0.1:1/x?sslmode=disable'), (error: Error) => {
       assert.equal(error.name, 'DatabaseError');
-      assert.match(error.message, /^Cannot reach the database postgresql:\/\/skep:\*\*\*@127\.0\.0\.1:1\/x: .*ECONNREFUSED/);
+      assert.match(
+        error.message,
+        /^Cannot reach the database postgresql:\/\/skep:\*\*\*@127\.0\.0\.1:1\/x: .*ECONNREFUSED/,
+      );
       assert.doesNotMatch(error.message, /hush/);
       return true;
     });
@@ -115,7 +128,10 @@ describe('opening a database', () => {
     withDatabase(async (url) => {
       const started = performance.now();
       const missing = url.replace(/skep_test_[0-9a-f]+/, 'skep_missing');
-      await assert.rejects(open(missing), { name: 'DatabaseError', message: /"skep_missing" does not exist\. Create the database/ });
+      await assert.rejects(open(missing), {
+        name: 'DatabaseError',
+        message: /"skep_missing" does not exist\. Create the database/,
+      });
       assert.ok(performance.now() - started < 250);
     }));
 
@@ -126,7 +142,10 @@ describe('opening a database', () => {
       const name = `skep_test_ascii_${process.pid}`;
       await client.query(`CREATE DATABASE ${name} TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'`);
       try {
-        await assert.rejects(open(url.replace(/skep_test_[0-9a-f]+/, name)), { name: 'DatabaseError', message: /encoding is SQL_ASCII/ });
+        await assert.rejects(open(url.replace(/skep_test_[0-9a-f]+/, name)), {
+          name: 'DatabaseError',
+          message: /encoding is SQL_ASCII/,
+        });
       } finally {
         await client.query(`DROP DATABASE ${name} WITH (FORCE)`);
         await client.end();

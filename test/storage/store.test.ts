@@ -29,7 +29,9 @@ describe('accounts and tokens', () => {
   test('the first account is made once, even by many nodes that start together', async () => {
     const own = await createTestDatabase();
     try {
-      const calls = Array.from({ length: 10 }, () => own.store.bootstrap({ accountId: null, subdomain: 'dev', tokenHash: null }));
+      const calls = Array.from({ length: 10 }, () =>
+        own.store.bootstrap({ accountId: null, subdomain: 'dev', tokenHash: null }),
+      );
       const results = await Promise.all(calls);
       assert.equal(results.filter(({ created }) => created).length, 1);
       assert.equal(new Set(results.map(({ account }) => account.id)).size, 1);
@@ -69,11 +71,15 @@ describe('accounts and tokens', () => {
   });
 
   test('a subdomain belongs to one account', async () => {
-    await db.database.query("INSERT INTO skep.accounts (id, name, subdomain) VALUES ($1, 'other', 'other')", ['c'.repeat(32)]);
+    await db.database.query("INSERT INTO skep.accounts (id, name, subdomain) VALUES ($1, 'other', 'other')", [
+      'c'.repeat(32),
+    ]);
     await assert.rejects(store.setSubdomain(ACCOUNT_ID, 'other'), StoreConflict);
     const before = await store.currentChangeSeq();
     const { changeSeq } = await store.setSubdomain(ACCOUNT_ID, 'dev2');
-    assert.deepEqual(await store.listChanges(before, 10), [{ seq: changeSeq, accountId: ACCOUNT_ID, workerName: null }]);
+    assert.deepEqual(await store.listChanges(before, 10), [
+      { seq: changeSeq, accountId: ACCOUNT_ID, workerName: null },
+    ]);
     assert.equal((await store.findAccount(ACCOUNT_ID))?.subdomain, 'dev2');
     await assert.rejects(store.setSubdomain('d'.repeat(32), 'x'), StoreConflict);
   });
@@ -88,7 +94,11 @@ describe('versions', () => {
       { type: 'service', name: 'OTHER', service: 'banana', entrypoint: 'Inner', props: { a: 1 } },
       { type: 'version_metadata', name: 'META' },
     ];
-    const modules = [moduleOf('index.js', 'export default {}'), moduleOf('sub/blob.bin', randomBytes(1000)), moduleOf('empty.txt', '')];
+    const modules = [
+      moduleOf('index.js', 'export default {}'),
+      moduleOf('sub/blob.bin', randomBytes(1000)),
+      moduleOf('empty.txt', ''),
+    ];
     const given = newVersion('read-back', {
       bindings,
       modules,
@@ -104,7 +114,10 @@ describe('versions', () => {
     const { modules: refs, createdAt, id, workerId, etag, ...rest } = published.version;
     const { expectedLatestVersionId: _, deploy: __, modules: ___, settings: ____, ...expected } = given;
     assert.deepEqual(rest, { ...expected, number: 1 });
-    assert.deepEqual(refs, modules.map(({ content: _content, ...ref }) => ref));
+    assert.deepEqual(
+      refs,
+      modules.map(({ content: _content, ...ref }) => ref),
+    );
     assert.deepEqual(JSON.stringify(found?.bindings[1]), JSON.stringify(bindings[1]), 'the order of keys is kept');
     assert.match(etag, /^[0-9a-f]{64}$/);
     assert.ok(Math.abs(createdAt.getTime() - Date.now()) < 60_000);
@@ -112,11 +125,16 @@ describe('versions', () => {
     assert.equal(published.worker.id, workerId);
     assert.deepEqual(published.worker.settings, { observability: { enabled: true } });
     const contents = await store.readModules(id);
-    assert.deepEqual(contents.map((module) => ({ ...module, content: Buffer.from(module.content) })), modules.map((module) => ({ ...module, content: Buffer.from(module.content) })));
+    assert.deepEqual(
+      contents.map((module) => ({ ...module, content: Buffer.from(module.content) })),
+      modules.map((module) => ({ ...module, content: Buffer.from(module.content) })),
+    );
   });
 
   test('secrets are not in the database in clear, and open only at their place', async () => {
-    const { version } = await store.publishVersion(newVersion('sealed', { bindings: [secret('A', 'hush-hush'), secret('B', 'other')] }));
+    const { version } = await store.publishVersion(
+      newVersion('sealed', { bindings: [secret('A', 'hush-hush'), secret('B', 'other')] }),
+    );
     const { rows } = await db.database.query<{ text: string; secret: Buffer }>(
       'SELECT b::text AS text, b.secret FROM skep.version_bindings b WHERE version_id = $1',
       [version.id],
@@ -129,7 +147,10 @@ describe('versions', () => {
       [version.id],
     );
     await db.database.query('ALTER TABLE skep.version_bindings ENABLE TRIGGER immutable');
-    await assert.rejects(store.findVersion(ACCOUNT_ID, 'sealed', version.id), { name: 'EnvelopeError', message: /Cannot open the secret .*\/B/ });
+    await assert.rejects(store.findVersion(ACCOUNT_ID, 'sealed', version.id), {
+      name: 'EnvelopeError',
+      message: /Cannot open the secret .*\/B/,
+    });
     // The neighbours do not suffer.
     const deployed = await store.readDeployed();
     assert.ok(deployed.some(({ worker, versions }) => worker.name === 'sealed' && versions.length === 0));
@@ -140,17 +161,27 @@ describe('versions', () => {
   test('numbers count up, and of two uploads on the same base one is told to try again', async () => {
     const first = await store.publishVersion(newVersion('race'));
     const attempts = await Promise.allSettled(
-      Array.from({ length: 8 }, () => store.publishVersion(newVersion('race', { expectedLatestVersionId: first.version.id }))),
+      Array.from({ length: 8 }, () =>
+        store.publishVersion(newVersion('race', { expectedLatestVersionId: first.version.id })),
+      ),
     );
     const lost = attempts.filter((attempt) => attempt.status === 'rejected');
     assert.equal(lost.length, 7);
     assert.ok(lost.every(({ reason }) => reason instanceof StoreConflict));
-    assert.deepEqual((await store.listVersions(ACCOUNT_ID, 'race', 10)).map(({ number }) => number), [2, 1]);
-    assert.deepEqual((await store.listVersions(ACCOUNT_ID, 'race', 1)).map(({ number }) => number), [2]);
+    assert.deepEqual(
+      (await store.listVersions(ACCOUNT_ID, 'race', 10)).map(({ number }) => number),
+      [2, 1],
+    );
+    assert.deepEqual(
+      (await store.listVersions(ACCOUNT_ID, 'race', 1)).map(({ number }) => number),
+      [2],
+    );
   });
 
   test('many first uploads of one worker make one worker and one version', async () => {
-    const attempts = await Promise.allSettled(Array.from({ length: 8 }, () => store.publishVersion(newVersion('first-race'))));
+    const attempts = await Promise.allSettled(
+      Array.from({ length: 8 }, () => store.publishVersion(newVersion('first-race'))),
+    );
     assert.equal(attempts.filter(({ status }) => status === 'fulfilled').length, 1);
   });
 
@@ -165,10 +196,17 @@ describe('versions', () => {
   test('modules of an older version can be taken over, those of another worker cannot', async () => {
     const { version } = await store.publishVersion(newVersion('copy'));
     const copied = await store.publishVersion(
-      newVersion('copy', { expectedLatestVersionId: version.id, modules: { copyFromVersionId: version.id }, bindings: [secret('S', 's')] }),
+      newVersion('copy', {
+        expectedLatestVersionId: version.id,
+        modules: { copyFromVersionId: version.id },
+        bindings: [secret('S', 's')],
+      }),
     );
     assert.deepEqual([copied.version.modules, copied.version.etag], [version.modules, version.etag]);
-    await assert.rejects(store.publishVersion(newVersion('thief', { modules: { copyFromVersionId: version.id } })), StoreConflict);
+    await assert.rejects(
+      store.publishVersion(newVersion('thief', { modules: { copyFromVersionId: version.id } })),
+      StoreConflict,
+    );
     assert.equal(await store.findWorker(ACCOUNT_ID, 'thief'), null, 'nothing is left of a refused upload');
   });
 
@@ -195,8 +233,18 @@ describe('versions', () => {
   });
 
   test('versions and deployments cannot be changed, whoever asks', async () => {
-    for (const table of ['versions', 'deployments', 'version_modules', 'version_bindings', 'deployment_versions', 'modules']) {
-      const column = { modules: 'content', version_modules: 'name', version_bindings: 'name', deployment_versions: 'percentage' }[table] ?? 'source';
+    for (const table of [
+      'versions',
+      'deployments',
+      'version_modules',
+      'version_bindings',
+      'deployment_versions',
+      'modules',
+    ]) {
+      const column =
+        { modules: 'content', version_modules: 'name', version_bindings: 'name', deployment_versions: 'percentage' }[
+          table
+        ] ?? 'source';
       assert.ok((await count(table)) > 0, table);
       await assert.rejects(db.database.query(`UPDATE skep.${table} SET ${column} = ${column}`), /immutable/, table);
     }
@@ -206,14 +254,18 @@ describe('versions', () => {
 describe('deployments', () => {
   test('traffic is split between versions of the worker, exactly 100 %', async () => {
     const one = (await store.publishVersion(newVersion('split'))).version.id;
-    const two = (await store.publishVersion(newVersion('split', { expectedLatestVersionId: one, deploy: false }))).version.id;
+    const two = (await store.publishVersion(newVersion('split', { expectedLatestVersionId: one, deploy: false })))
+      .version.id;
     const deploy = (versions: { versionId: string; percentage: number }[]): ReturnType<Store['createDeployment']> =>
       store.createDeployment(ACCOUNT_ID, 'split', { versions, annotations: { a: 'b' }, source: 'api' });
     const { deployment } = await deploy([
       { versionId: one, percentage: 33.33 },
       { versionId: two, percentage: 66.67 },
     ]);
-    assert.deepEqual(deployment.versions.map(({ percentage }) => percentage), [33.33, 66.67]);
+    assert.deepEqual(
+      deployment.versions.map(({ percentage }) => percentage),
+      [33.33, 66.67],
+    );
     const [record] = await store.readDeployed({ accountId: ACCOUNT_ID, workerName: 'split' });
     assert.deepEqual(record?.deployment, deployment);
     assert.deepEqual(new Set(record?.versions.map(({ id }) => id)), new Set([one, two]));
@@ -224,16 +276,31 @@ describe('deployments', () => {
     await assert.rejects(deploy([{ versionId: foreign, percentage: 100 }]), StoreConflict);
     await assert.rejects(deploy([{ versionId: 'x', percentage: 100 }]), StoreConflict);
     await assert.rejects(deploy([{ versionId: one, percentage: 99 }]), StoreConflict);
-    await assert.rejects(deploy([{ versionId: one, percentage: 50 }, { versionId: one, percentage: 50 }]), StoreConflict);
-    await assert.rejects(store.createDeployment(ACCOUNT_ID, 'nobody', { versions: [], annotations: {}, source: 'api' }), StoreConflict);
+    await assert.rejects(
+      deploy([
+        { versionId: one, percentage: 50 },
+        { versionId: one, percentage: 50 },
+      ]),
+      StoreConflict,
+    );
+    await assert.rejects(
+      store.createDeployment(ACCOUNT_ID, 'nobody', { versions: [], annotations: {}, source: 'api' }),
+      StoreConflict,
+    );
   });
 });
 
 describe('workers', () => {
   test('switches and settings change alone, and null removes a setting', async () => {
     await store.publishVersion(newVersion('settings', { settings: { a: 1, b: { c: 2 } } }));
-    const { worker } = await store.updateWorker(ACCOUNT_ID, 'settings', { workersDev: true, settings: { a: null, d: [1] } });
-    assert.deepEqual([worker.workersDev, worker.previewsEnabled, worker.settings], [true, false, { b: { c: 2 }, d: [1] }]);
+    const { worker } = await store.updateWorker(ACCOUNT_ID, 'settings', {
+      workersDev: true,
+      settings: { a: null, d: [1] },
+    });
+    assert.deepEqual(
+      [worker.workersDev, worker.previewsEnabled, worker.settings],
+      [true, false, { b: { c: 2 }, d: [1] }],
+    );
     assert.equal((await store.updateWorker(ACCOUNT_ID, 'settings', { previewsEnabled: true })).worker.workersDev, true);
     await assert.rejects(store.updateWorker(ACCOUNT_ID, 'nobody', {}), StoreConflict);
   });
@@ -252,7 +319,11 @@ describe('workers', () => {
     const alone = moduleOf('index.js', `alone ${randomUUID()}`);
     await store.publishVersion(newVersion('keeps', { modules: [shared] }));
     const gone = await store.publishVersion(newVersion('goes', { modules: [alone, shared] }));
-    const tables = { versions: await count('versions'), deployments: await count('deployments'), modules: await count('modules') };
+    const tables = {
+      versions: await count('versions'),
+      deployments: await count('deployments'),
+      modules: await count('modules'),
+    };
     const { deleted, changeSeq } = await store.deleteWorker(ACCOUNT_ID, 'goes');
     assert.equal(deleted, true);
     assert.deepEqual((await store.listChanges(changeSeq - 1n, 1))[0]?.workerName, 'goes');
@@ -305,6 +376,9 @@ describe('changes', () => {
     const written = (await Promise.all(['w1', 'w2', 'w3', 'w4', 'w5'].map(write))).flat();
     writing = false;
     await following;
-    assert.deepEqual(seen, written.toSorted((a, b) => (a < b ? -1 : 1)));
+    assert.deepEqual(
+      seen,
+      written.toSorted((a, b) => (a < b ? -1 : 1)),
+    );
   });
 });

@@ -3,7 +3,7 @@
  * started once per test process (on the first call), in a temporary directory, and stopped after the file's last test.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
@@ -106,10 +106,15 @@ export function urlOfConnection(connection: DatabaseConnection, database: string
 
 async function startServer(): Promise<TestServer> {
   const given = process.env['DATABASE_URL'];
-  if (given !== undefined && given !== '') return { urlOf: (database) => withDatabase(given, database), template: null };
+  if (given !== undefined && given !== '')
+    return { urlOf: (database) => withDatabase(given, database), template: null };
   const directory = await mkdtemp(join(tmpdir(), 'skep-test-pg-'));
   resources.use('directory', directory, (path) => rm(path, { recursive: true, force: true }));
-  const dataDir = resources.use('data directory', await openDataDir(join(directory, 'data')), (opened) => opened.close());
+  // As root PostgreSQL is another user, and must get through.
+  await chmod(directory, 0o711);
+  const dataDir = resources.use('data directory', await openDataDir(join(directory, 'data')), (opened) =>
+    opened.close(),
+  );
   const settings = { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' };
   const postgres = resources.use(
     'PostgreSQL',
@@ -122,7 +127,11 @@ async function startServer(): Promise<TestServer> {
 
 async function makeTemplate(urlOf: (database: string) => string): Promise<string> {
   await admin(urlOf, 'CREATE DATABASE skep_template');
-  const opened = await openStore({ connection: { url: urlOf('skep_template') }, masterKey: randomBytes(32), log: testLog });
+  const opened = await openStore({
+    connection: { url: urlOf('skep_template') },
+    masterKey: randomBytes(32),
+    log: testLog,
+  });
   // Every test database gets a master key of its own.
   await opened.database.query('DELETE FROM skep.platform');
   await opened.close();

@@ -7,7 +7,13 @@ export const ACCOUNT_ID = 'a'.repeat(32);
 
 export function moduleOf(name: string, content: string | Uint8Array): ModuleContent {
   const bytes = typeof content === 'string' ? Buffer.from(content) : content;
-  return { name, type: 'esm', hash: createHash('sha256').update(bytes).digest('hex'), sizeBytes: bytes.byteLength, content: bytes };
+  return {
+    name,
+    type: 'esm',
+    hash: createHash('sha256').update(bytes).digest('hex'),
+    sizeBytes: bytes.byteLength,
+    content: bytes,
+  };
 }
 
 export function newVersion(workerName: string, changes: Partial<NewVersion> = {}): NewVersion {

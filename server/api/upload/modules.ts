@@ -37,7 +37,7 @@ export function collectModules(
   const namesByPart = new Map<string, string>();
   for (const part of parts) {
     if (part.name === METADATA_PART) continue;
-    const module = toModule(part, problems);
+    const module = toModule(part, entry.format, problems);
     if (module === undefined) continue;
     if (modules.has(module.name)) problems.push(invalid(`Module '${module.name}' was uploaded twice.`));
     modules.set(module.name, module);
@@ -56,9 +56,10 @@ export function collectModules(
   };
 }
 
-function toModule(part: UploadPart, problems: CloudflareProblem[]): ModuleContent | undefined {
-  // Cloudflare's clients send both alike; the official SDK sends one field name and tells the files apart by file name.
-  const sentName = part.filename ?? part.name;
+function toModule(part: UploadPart, format: WorkerFormat, problems: CloudflareProblem[]): ModuleContent | undefined {
+  // Modules are imported by file name: wrangler names part and file alike, the official SDK sends every file under one
+  // field name. In service-worker format nothing is imported; bindings point at parts, whose files have other names.
+  const sentName = format === 'modules' ? (part.filename ?? part.name) : part.name;
   const name = normaliseModuleName(sentName);
   if (!name.ok) {
     problems.push(invalid(`Module name ${quote(sentName)} is not allowed: ${name.reason}.`));

@@ -164,8 +164,8 @@ function provisional(
 function startupError(result: Extract<StartupResult, { readonly ok: false }>): Error {
   switch (result.kind) {
     case 'exception':
-      // As is: wrangler maps `at index.js:2:3` frames back to the user's files.
-      return fail('validation', { reason: result.message });
+      // wrangler maps `at index.js:2:3` frames back to the user's files.
+      return fail('validation', { reason: asUncaught(result.message) });
     case 'cpu':
       return fail('validation', { reason: 'Script startup exceeded CPU time limit.' });
     case 'memory':
@@ -175,6 +175,13 @@ function startupError(result: Extract<StartupResult, { readonly ok: false }>): E
     case 'no-cell':
       return unavailable(`no cell could be started to check the Worker (${result.message})`, 5);
   }
+}
+
+/** Cloudflare's form of an exception at the top level: `Uncaught TypeError: …`. Other sentences stay as they are. */
+function asUncaught(message: string): string {
+  return /^[A-Z]\w*(Error|Exception): /.test(message) || message.startsWith('Error: ')
+    ? `Uncaught ${message}`
+    : message;
 }
 
 function newVersion(

@@ -54,7 +54,10 @@ export function linkLibraries(binaries: Binaries, directory: string): string {
 
 function readLinks(binaries: Binaries): { source: string; target: string }[] {
   try {
-    return JSON.parse(readFileSync(join(binaries.native, 'pg-symlinks.json'), 'utf8')) as { source: string; target: string }[];
+    return JSON.parse(readFileSync(join(binaries.native, 'pg-symlinks.json'), 'utf8')) as {
+      source: string;
+      target: string;
+    }[];
   } catch (error) {
     // A package without the list needs no links.
     if (codeOf(error) === 'ENOENT') return [];

@@ -57,7 +57,8 @@ export async function ensureCluster(options: ClusterOptions): Promise<string> {
 /** What an initdb left that was killed. We hold the lock of the data directory, so none of ours is running. */
 function removeUnfinished(dataDir: string): void {
   for (const name of readdirSync(dataDir)) {
-    if (name.startsWith(NEW_PREFIX)) rmSync(join(dataDir, name), { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
+    if (name.startsWith(NEW_PREFIX))
+      rmSync(join(dataDir, name), { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
   }
 }
 
@@ -112,7 +113,12 @@ async function runInitdb(options: ClusterOptions, unfinished: string): Promise<v
 export function startupError(dataDir: string, program: string, end: string, output: string): DatabaseError {
   if (/No space left on device|Disk quota exceeded/i.test(output)) return directoryError(dataDir, { code: 'ENOSPC' });
   const lines = output.split('\n').map((line) => line.trim());
-  const reason = lines.find((line) => /FATAL|PANIC|error:/.test(line)) ?? lines.findLast((line) => line !== '') ?? 'no message';
+  const all =
+    lines
+      .filter((line) => line !== '')
+      .join(' ')
+      .slice(0, 400) || 'no message';
+  const reason = lines.find((line) => /FATAL|PANIC|error:/.test(line)) ?? all;
   return new DatabaseError(
     `Cannot start the embedded PostgreSQL in "${dataDir}": ${program} ended with ${end} (${reason}). ` +
       'Mend that, or set DATABASE_URL to a PostgreSQL of your own.',

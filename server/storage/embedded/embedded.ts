@@ -61,8 +61,6 @@ const SETTINGS: Readonly<Record<string, string>> = {
   max_connections: '60',
   shared_buffers: '64MB',
   max_wal_size: '512MB',
-  // A crash must not leave children that keep the directory busy.
-  restart_after_crash: 'on',
   jit: 'off',
   log_destination: 'stderr',
   logging_collector: 'off',
@@ -157,7 +155,10 @@ class EmbeddedServer {
         this.#child = child;
         return child;
       }
-      if (attempt > SHARED_MEMORY_RETRIES || !/shared memory block|lock file "postmaster.pid" already exists/.test(result.output)) {
+      if (
+        attempt > SHARED_MEMORY_RETRIES ||
+        !/shared memory block|lock file "postmaster.pid" already exists/.test(result.output)
+      ) {
         throw startupError(this.#options.dataDir, 'postgres', result.end, result.output);
       }
       await sleep(100);
@@ -209,7 +210,8 @@ class EmbeddedServer {
 
   /** PostgreSQL's own log lines, at a level that fits what they mean for us. */
   #report(line: string): void {
-    if (/^(FATAL|PANIC):/.test(line) && !/the database system is (starting up|shutting down)/.test(line)) this.#options.log.warn(line);
+    if (/^(FATAL|PANIC):/.test(line) && !/the database system is (starting up|shutting down)/.test(line))
+      this.#options.log.warn(line);
     else this.#options.log.debug(line);
   }
 }
@@ -250,4 +252,3 @@ async function stopChild(child: Child): Promise<void> {
   clearTimeout(quit);
   clearTimeout(kill);
 }
-

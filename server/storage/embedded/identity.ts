@@ -40,7 +40,9 @@ export function chooseIdentity(binaries: Binaries, libraryPath: string, director
     return OURSELVES;
   }
   const candidates: Identity[] =
-    owner === undefined ? [...systemUsers(), namespaceIdentity()] : [owner.uid === 0 ? namespaceIdentity() : ownerIdentity(owner)];
+    owner === undefined
+      ? [...systemUsers(), namespaceIdentity()]
+      : [owner.uid === 0 ? namespaceIdentity() : ownerIdentity(owner)];
   const reasons: string[] = [];
   for (const candidate of candidates) {
     const reason = whyNot(candidate, binaries, libraryPath, directory);
@@ -72,7 +74,15 @@ function systemUsers(): Identity[] {
 
 /** Tries it: enters the directory and runs PostgreSQL's smallest command. Null: it works. */
 function whyNot(identity: Identity, binaries: Binaries, libraryPath: string, directory: string): string | null {
-  const [command = '', ...args] = [...identity.prefix, '/bin/sh', '-c', 'cd -- "$1" && exec "$2" --version', 'sh', directory, binaries.postgres];
+  const [command, ...args] = [
+    ...identity.prefix,
+    '/bin/sh',
+    '-c',
+    'cd -- "$1" && exec "$2" --version',
+    'sh',
+    directory,
+    binaries.postgres,
+  ];
   const result = spawnSync(command, args, {
     cwd: '/',
     env: { LD_LIBRARY_PATH: libraryPath, PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },

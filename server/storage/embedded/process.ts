@@ -65,7 +65,8 @@ export async function whenDone(child: Child): Promise<string> {
 /** Resolves when the child is gone, with how it ended in words. */
 export function whenGone(child: ChildProcess): Promise<string> {
   return new Promise((resolve) => {
-    if (child.exitCode !== null || child.signalCode !== null) return resolve(describe(child.exitCode, child.signalCode));
+    if (child.exitCode !== null || child.signalCode !== null)
+      return resolve(describe(child.exitCode, child.signalCode));
     child.once('exit', (code, signal) => resolve(describe(code, signal)));
     child.once('error', (error) => resolve(error.message));
   });
