@@ -10,7 +10,6 @@ import {
   sendFail,
   sendFrame,
   sendFullCall,
-  sendJson,
   sendWindow,
 } from './channel.ts';
 import { advanceClock, type Invocation } from './context.ts';
@@ -25,6 +24,7 @@ import {
   headersGet,
   headersHas,
   jsonParse,
+  jsonStringify,
   NativeError,
   NativeHeaders,
   NativePromise,
@@ -52,6 +52,7 @@ import {
   uncurry,
   urlHref,
   utf8Decode,
+  utf8Encode,
 } from './primordials.ts';
 import { requireInvocation } from './timers.ts';
 
@@ -134,13 +135,17 @@ function callOnce(invocation: Invocation, binding: string | null, request: Reque
     hasBody: body !== null,
     clockMs: invocation.clockMs,
   };
+  const encoded = utf8Encode(jsonStringify(head));
+  if (encoded.length > CHANNEL_LIMITS.maxHeadBytes) {
+    throw new NativeTypeError(`URL and headers of a request may have ${CHANNEL_LIMITS.maxHeadBytes} bytes together.`);
+  }
   return new NativePromise((resolve, reject) => {
     const call = new OpenCall(invocation, binding === null, resolve, reject);
     const stream = openStream(call);
     call.start(stream, requestSignal(request));
-    if (body === null) sendFullCall(stream, head, EMPTY);
+    if (body === null) sendFullCall(stream, encoded, EMPTY);
     else {
-      sendJson(CALL, stream, head);
+      sendFrame(CALL, stream, encoded);
       void call.pump(body);
     }
   });

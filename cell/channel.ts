@@ -105,8 +105,8 @@ export function sendJson(type: number, stream: number, value: unknown): void {
   enqueue(encodeFrame(type, stream, utf8Encode(jsonStringify(value))));
 }
 
-export function sendFullCall(stream: number, head: unknown, body: Uint8Array): void {
-  enqueue(encodeFullFrame(CALL_FULL, stream, utf8Encode(jsonStringify(head)), body));
+export function sendFullCall(stream: number, head: Uint8Array, body: Uint8Array): void {
+  enqueue(encodeFullFrame(CALL_FULL, stream, head, body));
 }
 
 export function sendFail(stream: number, failure: Failure): void {

@@ -2,7 +2,7 @@
  * `console` and uncaught exceptions: everything becomes a frame to the supervisor; nothing is written to the process's
  * own output, which is no channel at all (a worker could flood or forge it).
  */
-import { CELL_LIMITS } from '../shared/limits.ts';
+import { CELL_LIMITS, CHANNEL_LIMITS } from '../shared/limits.ts';
 import { EXCEPTION, type Failure, LOG, type LogMessage } from '../shared/protocol.ts';
 import { sendJson } from './channel.ts';
 import { deno } from './deno.ts';
@@ -22,7 +22,7 @@ import {
 } from './primordials.ts';
 import { currentInvocation, type Invocation } from './context.ts';
 
-const MAX_TEXT = 16 * 1024;
+const MAX_TEXT = 8 * 1024;
 /** Where the harness's own frames come from. */
 const HARNESS_FILE = 'harness.js:';
 const INSPECT_OPTIONS = { __proto__: null, depth: 4, colors: false, iterableLimit: 100, strAbbreviateSize: MAX_TEXT };
@@ -48,6 +48,10 @@ function log(level: LogMessage['level'], values: unknown[]): void {
   const message: string[] = [];
   let size = 0;
   for (let index = 0; index < values.length; index++) {
+    if (size > CHANNEL_LIMITS.maxLogCharacters - MAX_TEXT) {
+      message[index] = `… (${values.length - index} more)`;
+      break;
+    }
     const text = show(values[index]);
     message[index] = text;
     size += text.length;

@@ -10,6 +10,7 @@ import {
   defineProperty,
   jsonParse,
   MapConstructor,
+  mapDelete,
   mapGet,
   mapHas,
   mapSet,
@@ -28,6 +29,8 @@ interface LoadedModule {
 }
 
 const SCHEME = 'cell:/';
+/** Resolved to by imports that lead nowhere; loading it throws. */
+const REFUSED = 'refused:/';
 /** How a generated module reaches its value; not enumerable, and worth nothing to user code but its own data. */
 const HANDOVER = '__skepModuleValue';
 
@@ -49,13 +52,42 @@ export function installModuleHooks(): void {
   mod.registerHooks({
     resolve(specifier, context, next) {
       if (!sealed) return next(specifier, context);
-      return { url: resolveModule(specifier, context.parentURL), format: 'module', shortCircuit: true };
+      return { url: resolveOrRefuse(specifier, context.parentURL), format: 'module', shortCircuit: true };
     },
     load(url, context, next) {
       if (!sealed) return next(url, context);
       return { source: moduleSource(url), format: 'module', shortCircuit: true };
     },
   });
+}
+
+const refusals = new MapConstructor<string, Error>();
+let refusalCount = 0;
+let lastRefusal: Error | undefined;
+
+/**
+ * Must not throw: Deno (2.9.6) takes a hook that throws for "not interested" when the specifier is a `node:` built-in in a static
+ * import, and hands out the real one.
+ */
+function resolveOrRefuse(specifier: string, parent: string | undefined): string {
+  try {
+    return resolveModule(specifier, parent);
+  } catch (error) {
+    const url = `${REFUSED}${++refusalCount}`;
+    // Its frames are the loader's, which say nothing to the user; the message names the importer.
+    const { message } = error as Error;
+    defineProperty(error as Error, 'stack', { value: `Error: ${message}`, configurable: true });
+    mapSet(refusals, url, error as Error);
+    return url;
+  }
+}
+
+function throwRefusal(url: string): void {
+  const refusal = mapGet(refusals, url);
+  if (refusal === undefined) return;
+  mapDelete(refusals, url);
+  lastRefusal = refusal;
+  throw refusal;
 }
 
 /** Relative to the importing module, or by the very name it was uploaded under. */
@@ -81,6 +113,7 @@ function tryResolve(specifier: string, base: string): string | null {
 }
 
 function moduleSource(url: string): string {
+  throwRefusal(url);
   const found = mapGet(modules, url);
   if (found === undefined) throw new NativeError(`No such module "${userStack(url)}".`);
   if (found.type === 'esm') return utf8Decode(found.bytes);
@@ -134,7 +167,15 @@ export function provideModules(message: LoadMessage, bytes: Uint8Array): void {
 const urlOf = (name: string): string => urlHref(new NativeURL(`./${name}`, SCHEME));
 
 /** Computed on purpose: a literal specifier would be loaded while the graph is built, outside every check. */
-export const importMain = (name: string): Promise<Record<string, unknown>> => import(urlOf(name));
+export async function importMain(name: string): Promise<Record<string, unknown>> {
+  try {
+    return (await import(urlOf(name))) as Record<string, unknown>;
+  } catch (error) {
+    // The engine wraps what a hook throws into a TypeError of its own.
+    const isRefusal = lastRefusal !== undefined && (error as Error)?.message === `Error: ${lastRefusal.message}`;
+    throw isRefusal ? lastRefusal : error;
+  }
+}
 
 /** Runs a service-worker script: classic, sloppy, in the global scope. */
 export function runScript(name: string): void {

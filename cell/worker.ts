@@ -73,8 +73,14 @@ function loadEntrypointClass(main: EntrypointClass, env: object, namespace: Reco
   return { handlers, entrypoints: classNames(namespace) };
 }
 
+const MAX_ENTRYPOINTS = 500;
+const MAX_NAME_LENGTH = 200;
+
+/** Named exports that could be entrypoints: functions, so that a class is among them. */
 const classNames = (namespace: Record<string, unknown>): string[] =>
-  Object.keys(namespace).filter((name) => name !== 'default' && typeof namespace[name] === 'function');
+  Object.keys(namespace)
+    .filter((name) => name !== 'default' && name.length <= MAX_NAME_LENGTH && typeof namespace[name] === 'function')
+    .slice(0, MAX_ENTRYPOINTS);
 
 const CREATE = {};
 

@@ -120,6 +120,10 @@ export const CHANNEL_LIMITS = {
   streamWindowBytes: 256 * KiB,
   /** Calls one cell may have open at once. */
   maxOpenCalls: 4_096,
+  /** Log bytes a second from a cell that belong to no invocation (its top level, or late ones); the rest is dropped. */
+  strayLogBytesPerSecond: 64 * KiB,
+  /** Characters of one log call or exception that a cell sends; a frame holds them however they are escaped. */
+  maxLogCharacters: 32 * 1024,
   /** Bytes of stdout and stderr kept of a cell before it is killed for flooding. */
   maxStderrBytes: 64 * KiB,
 } as const;

@@ -70,7 +70,11 @@ export function createApi(options: ApiOptions): Api {
   app.use(withRequestId(options.log));
   app.onError((error, context) => errorAnswer(error, context));
   addHealth(app, options);
-  app.get(`${PREFIX}/openapi.json`, (context) => context.json(openApiDocument(routes, API_VERSION)));
+  let document: Record<string, unknown> | undefined;
+  app.get(`${PREFIX}/openapi.json`, (context) => {
+    document ??= openApiDocument(routes, API_VERSION);
+    return context.json(document);
+  });
   app.use(`${PREFIX}/*`, async (context, next) => {
     context.set('identity', await authenticate(context, options));
     await next();
@@ -262,8 +266,10 @@ async function listen(app: Hono<Env>, options: ApiOptions, host: string, port: n
 
 async function closeServer(server: Server, graceMs: number): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  server.closeIdleConnections();
-  const timer = setTimeout(() => server.closeAllConnections(), graceMs);
+  // A connection whose last request ends later is idle only then, and would stay open for its keep-alive time.
+  const idle = setInterval(() => server.closeIdleConnections(), 50);
+  const deadline = setTimeout(() => server.closeAllConnections(), graceMs);
   await closed;
-  clearTimeout(timer);
+  clearInterval(idle);
+  clearTimeout(deadline);
 }

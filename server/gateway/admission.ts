@@ -45,10 +45,10 @@ function makeCall(exchange: Exchange, version: WorkerVersion, host: HostName, pa
   const { req, connection } = exchange;
   const { head } = req;
   const scheme = requestScheme(head);
-  const isUpgrade = req.upgradeAsked && asksForWebSocket(req.method, head);
+  const bodyBytes = head.contentLength === undefined ? null : Number(head.contentLength);
   const headers = head.kept;
-  // Hop-by-hop, but workers look at it to tell a WebSocket request: `request.headers.get('Upgrade')`.
-  if (isUpgrade) headers.push('upgrade', 'websocket');
+  // No body will be framed, but the client said so, and the worker may look.
+  if (bodyBytes === 0) headers.push('content-length', '0');
   addIdentity(headers, head, connection.sender, exchange.ray);
   return {
     version,
@@ -56,8 +56,8 @@ function makeCall(exchange: Exchange, version: WorkerVersion, host: HostName, pa
     url: `${scheme}://${urlAuthority(host, scheme)}${path}`,
     headers,
     body: hasBody(head) ? req : null,
-    bodyBytes: head.contentLength === undefined ? null : Number(head.contentLength),
-    upgrade: isUpgrade,
+    bodyBytes,
+    upgrade: req.upgradeAsked && asksForWebSocket(req.method, head),
   };
 }
 

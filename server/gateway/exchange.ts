@@ -20,6 +20,8 @@ import type { ClientSocket, GatewayRequest, GatewayResponse } from './request.ts
 import type { EarlyBytes } from './tunnel.ts';
 
 const NO_BYTES = Buffer.alloc(0);
+/** Above this copying costs more than the second buffer. */
+const MAX_JOINED_BYTES = 16 * 1024;
 
 type Phase = 'queued' | 'waiting' | 'streaming' | 'ended' | 'tunnel' | 'gone';
 
@@ -51,6 +53,8 @@ export class Exchange implements FetchSink {
   /** Body bytes the worker still owes by its content-length; -1: it named none. */
   #owed = -1;
   #isHeadFlushed = false;
+  /** A body that came whole with its head: leaves in one write with it. */
+  #wholeBody: Buffer | null = null;
   #isDrainHooked = false;
   /** What went wrong with the request while it was queued. */
   #refusal: VisitorError | null = null;
@@ -125,6 +129,11 @@ export class Exchange implements FetchSink {
         return false;
       }
     }
+    if (!this.#isHeadFlushed && this.#owed === 0 && chunk.length <= MAX_JOINED_BYTES) {
+      this.#isHeadFlushed = true;
+      this.#wholeBody = chunk;
+      return true;
+    }
     this.#isHeadFlushed = true;
     if (this.res.write(chunk)) return true;
     if (!this.#isDrainHooked) {
@@ -142,7 +151,7 @@ export class Exchange implements FetchSink {
       return;
     }
     this.#isOver = true;
-    this.#finish(undefined);
+    this.#finish(this.#wholeBody ?? undefined);
   }
 
   fail(failure: InvocationFailure): void {
@@ -348,12 +357,14 @@ export class Exchange implements FetchSink {
     else this.#control.cancel();
   }
 
-  #finish(body: string | undefined): void {
+  #finish(body: string | Buffer | undefined): void {
     this.#phase = 'ended';
     const { socket } = this.connection;
     // Before the end: that is when Node closes the connection of a last answer.
     if (this.req.isBodyPending) this.#discardBody();
-    this.res.end(body);
+    // As text of one byte a character Node joins it with the head: one system call instead of two buffers.
+    if (typeof body === 'object') this.res.end(body.toString('latin1'), 'latin1');
+    else this.res.end(body);
     if (socket.writableLength > 0) this.core.watchdog.watchWriting(this);
   }
 

@@ -43,18 +43,25 @@ export class GatewayRequest extends IncomingMessage {
     return !this.complete && hasBody(this.head);
   }
 
-  /** Drops what is still to come of the body, at most `maxBytes` of it: beyond, the connection is cut. */
+  /**
+   * Drops what is still to come of the body, at most `maxBytes` of it: beyond, the connection is cut. Who reads the body
+   * gets an error and never an end: a part must not pass for the whole, and bytes short of a content-length would make
+   * the next request on a connection to a cell part of this one.
+   */
   discard(maxBytes: number): void {
     if (this.#discardUpTo !== -1 || this.complete) return;
     this.#discardUpTo = this.received + maxBytes;
+    if (this.listenerCount('error') > 0)
+      this.emit('error', new Error('The answer was complete before the request body was'));
     // A full buffer stopped the socket; nobody empties it any more.
     this.socket.resume();
   }
 
   override push(chunk: Buffer | null, encoding?: BufferEncoding): boolean {
     if (chunk === null) {
-      if (this.#discardUpTo !== -1) this.exchange?.bodyDiscarded();
-      return super.push(null);
+      if (this.#discardUpTo === -1) return super.push(null);
+      this.exchange?.bodyDiscarded();
+      return false;
     }
     this.received += chunk.length;
     if (this.#discardUpTo !== -1) {

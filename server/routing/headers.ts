@@ -101,8 +101,9 @@ function passesRequest(head: RequestHead, name: string, value: string, isTrusted
       head.accept = joined(head.accept, value);
       return true;
     case 'content-length':
+      // Goes on as a number beside the headers: whoever sends the body on writes its framing once.
       head.contentLength = joined(head.contentLength, value);
-      return true;
+      return false;
     case 'expect':
       head.expect = joined(head.expect, value);
       return false;
@@ -143,7 +144,7 @@ function joined(before: string | undefined, value: string): string {
   return before === undefined ? value : `${before}, ${value}`;
 }
 
-/** Takes out the headers that Connection names. Where the message goes and how long it is cannot be named away. */
+/** Takes out the headers that Connection names. Where the message goes cannot be named away. */
 function dropNominated(headers: string[], connection: string): void {
   const nominated = nominatedNames(connection);
   if (nominated === null) return;
@@ -168,7 +169,7 @@ function nominatedNames(connection: string): Set<string> | null {
       .split(',')
       .map((token) => token.trim()),
   );
-  for (const name of ['', 'keep-alive', 'close', 'upgrade', 'host', 'content-length']) names.delete(name);
+  for (const name of ['', 'keep-alive', 'close', 'upgrade', 'host']) names.delete(name);
   return names.size === 0 ? null : names;
 }
 

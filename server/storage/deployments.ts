@@ -6,7 +6,7 @@ import type { Database, Queryable } from './database.ts';
 import { groupBy } from './rows.ts';
 import { StoreConflict } from './store.ts';
 import type { DeploymentRecord, Store } from './store.ts';
-import { lockWorker, touchWorker } from './workers.ts';
+import { lockWorker, mayExist, touchWorker } from './workers.ts';
 
 interface DeploymentRow {
   readonly id: string;
@@ -88,12 +88,13 @@ export async function insertDeployment(
 }
 
 /** Newest first. */
-export function listDeployments(
+export async function listDeployments(
   db: Database,
   accountId: string,
   workerName: string,
   limit: number,
 ): Promise<DeploymentRecord[]> {
+  if (!mayExist(workerName)) return [];
   const latest = `d.id IN (SELECT n.id FROM skep.deployments n JOIN skep.workers o ON o.id = n.worker_id
     WHERE o.account_id = $1 AND o.name = $2 ORDER BY n.number DESC LIMIT $3)`;
   return db.transaction((tx) => readDeployments(tx, latest, [accountId, workerName, limit]), 'snapshot');

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { link, open as openFile, readFile, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { directoryError } from './data-dir.ts';
 import type { Database } from './database.ts';
 import { DatabaseError } from './errors.ts';
 import { EnvelopeError, open, seal } from './envelope.ts';
@@ -18,7 +19,13 @@ const CHECK_TEXT = 'skep';
 export async function loadMasterKey(configured: Uint8Array | null, dataDir: string): Promise<Uint8Array> {
   if (configured !== null) return configured;
   const file = join(dataDir, FILE_NAME);
-  return (await readKeyFile(file)) ?? (await createKeyFile(file));
+  const found = await readKeyFile(file);
+  if (found !== null) return found;
+  try {
+    return await createKeyFile(file);
+  } catch (error) {
+    throw error instanceof DatabaseError ? error : directoryError(dataDir, error);
+  }
 }
 
 async function readKeyFile(file: string): Promise<Uint8Array | null> {
@@ -62,7 +69,7 @@ async function createKeyFile(file: string): Promise<Uint8Array> {
     throw error;
   } finally {
     await handle.close();
-    await unlink(temporary);
+    await unlink(temporary).catch(() => {});
   }
 }
 

@@ -16,7 +16,7 @@ import { storeModules } from './modules.ts';
 import { groupBy } from './rows.ts';
 import { StoreConflict } from './store.ts';
 import type { NewVersion, PublishedVersion, VersionRecord, WorkerRecord } from './store.ts';
-import { findWorker, lockOrCreateWorker, touchWorker } from './workers.ts';
+import { findWorker, lockOrCreateWorker, mayExist, touchWorker } from './workers.ts';
 
 interface VersionRow {
   readonly id: string;
@@ -203,13 +203,14 @@ async function insertBindings(
 }
 
 /** Newest first. */
-export function listVersions(
+export async function listVersions(
   db: Database,
   masterKey: Uint8Array,
   accountId: string,
   workerName: string,
   limit: number,
 ): Promise<VersionRecord[]> {
+  if (!mayExist(workerName)) return [];
   const latest = `v.id IN (SELECT n.id FROM skep.versions n JOIN skep.workers o ON o.id = n.worker_id
     WHERE o.account_id = $1 AND o.name = $2 ORDER BY n.number DESC LIMIT $3)`;
   return db.transaction((tx) => readVersions(tx, masterKey, latest, [accountId, workerName, limit]), 'snapshot');
@@ -223,7 +224,7 @@ export async function findVersion(
   versionId: string,
 ): Promise<VersionRecord | null> {
   // Anything else than a UUID is no version's id, and an error in PostgreSQL.
-  if (!isUuid(versionId)) return null;
+  if (!isUuid(versionId) || !mayExist(workerName)) return null;
   const values = [accountId, workerName, versionId];
   const where = 'w.account_id = $1 AND w.name = $2 AND v.id = $3';
   const [version] = await db.transaction((tx) => readVersions(tx, masterKey, where, values), 'snapshot');

@@ -35,7 +35,13 @@ export async function listAllWorkers(db: Queryable): Promise<WorkerRecord[]> {
   return rows.map(toWorker);
 }
 
+/** A text with NUL cannot be stored, so nothing has it for a name; asked for it, PostgreSQL would answer with an error. */
+export function mayExist(name: string): boolean {
+  return !name.includes('\0');
+}
+
 export async function findWorker(db: Queryable, accountId: string, name: string): Promise<WorkerRecord | null> {
+  if (!mayExist(name)) return null;
   const { rows } = await db.query<WorkerRow>(`${WORKER_SELECT} WHERE w.account_id = $1 AND w.name = $2`, [
     accountId,
     name,
@@ -45,6 +51,7 @@ export async function findWorker(db: Queryable, accountId: string, name: string)
 
 /** Holds the worker's row to the end of the transaction: changes of one worker happen one after the other. */
 export async function lockWorker(tx: Queryable, accountId: string, name: string): Promise<string | null> {
+  if (!mayExist(name)) return null;
   const { rows } = await tx.query<{ id: string }>(
     'SELECT id FROM skep.workers WHERE account_id = $1 AND name = $2 FOR UPDATE',
     [accountId, name],
@@ -107,6 +114,7 @@ export function updateWorker(
 
 /** Names of workers whose deployed versions are bound to this one, itself left out. */
 export async function listCallers(db: Queryable, accountId: string, name: string): Promise<string[]> {
+  if (!mayExist(name)) return [];
   const { rows } = await db.query<{ name: string }>(
     `SELECT DISTINCT w.name
        FROM skep.workers w

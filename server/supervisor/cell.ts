@@ -51,6 +51,7 @@ import { Channel } from './channel.ts';
 import { createPipeline, type Invocation } from './invocation.ts';
 import { envEntries } from './load-message.ts';
 import { type CellProcess, type CellProgram, spawnCell } from './spawn.ts';
+import type { Timings } from './timings.ts';
 import type { Broker, Outcome, Pipeline, WorkerEvent } from './types.ts';
 import {
   KILLED_BACKGROUND,
@@ -69,6 +70,7 @@ export interface CellContext {
   readonly broker: Broker;
   readonly log: Logger;
   readonly memoryMiB: number;
+  readonly timings: Timings;
   readonly onEvent: (event: WorkerEvent) => void;
 }
 
@@ -82,8 +84,6 @@ export class LoadError extends Error {
   }
 }
 
-/** A process that has not said hello by then is killed. Generous: the machine may be full. */
-const HELLO_TIMEOUT_MS = 15_000;
 const LOAD_CHUNK_BYTES = 1024 * 1024;
 const MAX_TEXT_BYTES = 64 * 1024;
 /** V8's own overhead and garbage not yet collected, on top of what a worker may use. */
@@ -118,6 +118,8 @@ export class Cell {
   #nextInvocation = 1;
   #deathReason: string | undefined;
   #baselineBytes = 0;
+  #straySecond = 0;
+  #strayBytes = 0;
   #awaiting: { resolve: (value: never) => void; reject: (error: Error) => void } | undefined;
   #exited: Promise<void>;
 
@@ -198,7 +200,7 @@ export class Cell {
   // --- starting and loading ---
 
   async #awaitHello(uid: number): Promise<void> {
-    const hello = await this.#expect<HelloMessage>(HELLO_TIMEOUT_MS, 'hello');
+    const hello = await this.#expect<HelloMessage>(this.#context.timings.helloMs, 'hello');
     if (hello.protocol !== PROTOCOL_VERSION) throw new Error(`it speaks protocol ${hello.protocol}, not ${PROTOCOL_VERSION}`);
     const pid = await this.#process.pid;
     await verifySandbox(pid, uid);
@@ -220,14 +222,15 @@ export class Cell {
     watched.setLoad(1, watched.shareMs);
     this.#sendLoad(version, modules);
     try {
-      this.loaded = await this.#expect<LoadedMessage>(CELL_LIMITS.startupWallMs, 'loaded');
+      this.loaded = await this.#expect<LoadedMessage>(this.#context.timings.startupMs, 'loaded');
     } catch (error) {
       const failure = this.#loadError(error as Error);
       this.kill(`its version did not start: ${failure.message}`);
       throw failure;
     }
-    watched.budgetMs = cpuMs;
+    // In this order: the smaller budget must not meet what the start has used.
     watched.setLoad(0, 0);
+    watched.budgetMs = cpuMs;
     this.#transition('loading', 'serving');
     this.lastUsedMs = performance.now();
     return this.loaded;
@@ -260,7 +263,7 @@ export class Cell {
     if (outcome === 'exceededCpu') return new LoadError('cpu', 'Script startup exceeded CPU time limit.');
     if (outcome === 'exceededMemory') return new LoadError('memory', 'Script startup exceeded memory limits.');
     if (this.#state === 'dead') return new LoadError('exception', `The script ended its process while starting (${this.#deathReason}).`);
-    return new LoadError('hang', `Script startup did not finish within ${CELL_LIMITS.startupWallMs / 1000} s.`);
+    return new LoadError('hang', `Script startup did not finish within ${this.#context.timings.startupMs / 1000} s.`);
   }
 
   /** Waits for the next hello/loaded message; rejects at the deadline or when the process dies. */
@@ -342,7 +345,7 @@ export class Cell {
     invocation.waitTimer = setTimeout(() => {
       this.#send(CANCEL, { invocation: invocation.id });
       this.end(invocation);
-    }, CELL_LIMITS.waitUntilMs);
+    }, this.#context.timings.waitUntilMs);
     invocation.waitTimer.unref();
   }
 
@@ -431,10 +434,7 @@ export class Cell {
     const { invocation: id, level, message } = readObject<LogMessage>(payload);
     if (!Array.isArray(message) || typeof level !== 'string') throw new CellMisbehaved('Log of a wrong shape');
     const invocation = this.#invocations.get(id);
-    if (invocation !== undefined) {
-      invocation.logBytes += payload.length;
-      if (invocation.logBytes > CELL_LIMITS.logBytesPerInvocation * 2) return;
-    }
+    if (!this.#mayLog(invocation, payload.length)) return;
     this.#context.onEvent({
       type: 'log',
       version: this.version as WorkerVersion,
@@ -445,8 +445,24 @@ export class Cell {
     });
   }
 
+  /** Counts log bytes: per invocation, and per second for what belongs to none. Beyond the limit lines are dropped. */
+  #mayLog(invocation: Invocation | undefined, bytes: number): boolean {
+    if (invocation !== undefined) {
+      invocation.logBytes += bytes;
+      return invocation.logBytes <= CELL_LIMITS.logBytesPerInvocation;
+    }
+    const second = Math.floor(performance.now() / 1000);
+    if (second !== this.#straySecond) {
+      this.#straySecond = second;
+      this.#strayBytes = 0;
+    }
+    this.#strayBytes += bytes;
+    return this.#strayBytes <= CHANNEL_LIMITS.strayLogBytesPerSecond;
+  }
+
   #receiveException(payload: Uint8Array): void {
     const { invocation: id } = readObject<ExceptionMessage>(payload);
+    if (!this.#mayLog(this.#invocations.get(id), payload.length)) return;
     const failure = readFailure(payload);
     this.#context.onEvent({
       type: 'exception',
@@ -536,6 +552,7 @@ export class Cell {
   /** SIGKILL: the only signal a cell cannot swallow. Idempotent. Without a reason the way it exited is the reason. */
   kill(reason: string | undefined): void {
     this.#deathReason ??= reason;
+    if (this.#state === 'serving') this.#state = 'draining';
     this.#process.child.kill('SIGKILL');
     void this.#process.pid.then(
       (pid) => {

@@ -5,7 +5,6 @@
  */
 import { mkdirSync, rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { CELL_LIMITS } from '../../shared/limits.ts';
 import type { ModuleContent, WorkerVersion } from '../../shared/worker.ts';
 import type { Logger } from '../log/types.ts';
 import { Cell, type CellContext, LoadError } from './cell.ts';
@@ -21,6 +20,7 @@ import type {
   StartupResult,
   WorkerEvent,
 } from './types.ts';
+import { TIMINGS, type Timings } from './timings.ts';
 import { VersionPool } from './version-pool.ts';
 import { Watchdog } from './watchdog.ts';
 
@@ -41,6 +41,7 @@ export interface SupervisorOptions {
   readonly log: Logger;
   readonly loadModules: (version: WorkerVersion) => Promise<readonly ModuleContent[]>;
   readonly onEvent: (event: WorkerEvent) => void;
+  readonly timings?: Partial<Timings>;
 }
 
 /** User ids for cells when Skep runs as root: the range that systemd keeps for services without a user of their own. */
@@ -48,9 +49,6 @@ const FIRST_CELL_UID = 61184;
 const LAST_CELL_UID = 65519;
 const PING_INTERVAL_MS = 20;
 const SWEEP_INTERVAL_MS = 1_000;
-const DRAIN_MS = CELL_LIMITS.waitUntilMs;
-/** How long a start waits for another cell to end when the node is full. */
-const ROOM_WAIT_MS = 5_000;
 /** A generic cell that does not start is tried again after this. */
 const REFILL_PAUSE_MS = 1_000;
 
@@ -59,6 +57,7 @@ export class Supervisor implements Dispatcher, StartupChecker {
   readonly #options: SupervisorOptions;
   readonly #watchdog: Watchdog;
   readonly #context: CellContext;
+  readonly #timings: Timings;
   readonly #pools = new Map<string, VersionPool>();
   readonly #generic: Cell[] = [];
   readonly #alive = new Set<Cell>();
@@ -75,6 +74,7 @@ export class Supervisor implements Dispatcher, StartupChecker {
       options.log.error('The watchdog thread failed; stopping', { error: error.message });
       throw error;
     });
+    this.#timings = { ...TIMINGS, ...options.timings };
     this.#context = {
       program: {
         denoPath: options.denoPath,
@@ -86,6 +86,7 @@ export class Supervisor implements Dispatcher, StartupChecker {
       broker: options.broker,
       log: options.log,
       memoryMiB: options.memoryMiB,
+      timings: this.#timings,
       onEvent: options.onEvent,
     };
     this.#timers.push(setInterval(() => this.#pingBusy(), PING_INTERVAL_MS).unref());
@@ -118,6 +119,7 @@ export class Supervisor implements Dispatcher, StartupChecker {
     const created = new VersionPool(version, {
       startCell: (wanted) => this.#startVersion(wanted),
       maxCells: availableParallelism(),
+      patienceMs: this.#timings.patienceMs,
       log: (level, message) => this.#options.log[level](message),
     });
     this.#pools.set(version.id, created);
@@ -136,7 +138,7 @@ export class Supervisor implements Dispatcher, StartupChecker {
     const pool = this.#pools.get(versionId);
     if (pool === undefined) return;
     this.#pools.delete(versionId);
-    pool.drain(DRAIN_MS);
+    pool.drain(this.#timings.drainMs);
   }
 
   /** Runs the top level of a version in a cell of its own, which then ends. */
@@ -217,7 +219,7 @@ export class Supervisor implements Dispatcher, StartupChecker {
 
   /** When the node is full, ends the cell that was idle longest; waits for one when all are busy. */
   async #makeRoom(): Promise<void> {
-    const deadline = performance.now() + ROOM_WAIT_MS;
+    const deadline = performance.now() + this.#timings.roomMs;
     while (this.#alive.size >= this.#options.maxCells) {
       if (!this.#stopLongestIdle() && performance.now() > deadline) {
         throw new LoadError('no-cell', `All ${this.#options.maxCells} cells of this node are busy (SKEP_LIMIT_CELLS).`);

@@ -13,11 +13,11 @@ export interface PoolContext {
   startCell(version: WorkerVersion): Promise<Cell>;
   /** Cells one version may have: no more than processors. */
   readonly maxCells: number;
+  /** How long a request waits for a cell. */
+  readonly patienceMs: number;
   readonly log: (level: 'info' | 'warn', message: string) => void;
 }
 
-/** How long a request waits for a cell before it is told to come back. */
-const PATIENCE_MS = 10_000;
 /** A version that died this often within the window is started again only after a pause that doubles. */
 const CRASHES_BEFORE_PAUSE = 5;
 const CRASH_WINDOW_MS = 10_000;
@@ -41,6 +41,8 @@ export class VersionPool implements CellSource {
   #pauseMs = FIRST_PAUSE_MS;
   #lastFailure: InvocationFailure | undefined;
   #isolation: Promise<unknown> = Promise.resolve();
+  /** Set once the pool was drained. */
+  #drainMs: number | undefined;
 
   constructor(version: WorkerVersion, context: PoolContext) {
     this.version = version;
@@ -56,15 +58,16 @@ export class VersionPool implements CellSource {
   }
 
   pick(): Cell | undefined {
-    const cells = this.#cells;
-    let best = cells[0];
-    for (let index = 1; index < cells.length; index++) {
-      const cell = cells[index] as Cell;
+    let best: Cell | undefined;
+    let usable = 0;
+    for (const cell of this.#cells) {
+      // One that is being killed stays in the list until its process is gone.
+      if (cell.state !== 'serving') continue;
+      usable++;
       if (best === undefined || cell.inFlight < best.inFlight) best = cell;
     }
-    if (best === undefined) return undefined;
-    if (best.inFlight < CELL_LIMITS.concurrency) return best;
-    if (cells.length + this.#starting < this.#context.maxCells) this.#start();
+    if (best !== undefined && best.inFlight < CELL_LIMITS.concurrency) return best;
+    if (usable > 0 && usable + this.#starting < this.#context.maxCells) this.#start();
     return undefined;
   }
 
@@ -74,13 +77,13 @@ export class VersionPool implements CellSource {
     if (performance.now() < this.#pausedUntilMs && this.#lastFailure !== undefined) {
       return Promise.reject(new DispatchFailure(this.#lastFailure));
     }
-    if (this.#cells.length + this.#starting === 0) this.#start();
+    if (this.#starting === 0 && !this.#cells.some((one) => one.state === 'serving')) this.#start();
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         const index = this.#waiters.findIndex((waiter) => waiter.timer === timer);
         this.#waiters.splice(index, 1);
-        reject(new DispatchFailure(NO_CELL));
-      }, PATIENCE_MS);
+        reject(new DispatchFailure(noCell(this.#context.patienceMs)));
+      }, this.#context.patienceMs);
       this.#waiters.push({ resolve, reject, timer });
     });
   }
@@ -117,8 +120,9 @@ export class VersionPool implements CellSource {
     await this.wait();
   }
 
-  /** All cells finish what they have and take nothing new. */
+  /** All cells finish what they have and take nothing new; so does one that is still starting for somebody who waits. */
   drain(deadlineMs: number): void {
+    this.#drainMs = deadlineMs;
     for (const cell of this.#cells.splice(0)) cell.drain(deadlineMs);
   }
 
@@ -158,6 +162,7 @@ export class VersionPool implements CellSource {
       if (this.#waiters.length > 0) this.#serveWaiters();
     };
     this.#serveWaiters();
+    if (this.#drainMs !== undefined) this.drain(this.#drainMs);
   }
 
   #serveWaiters(): void {
@@ -198,11 +203,11 @@ export class VersionPool implements CellSource {
   }
 }
 
-const NO_CELL: InvocationFailure = {
+const noCell = (patienceMs: number): InvocationFailure => ({
   kind: 'no-cell',
   outcome: 'unknown',
-  reason: `No cell became free within ${PATIENCE_MS / 1000} s`,
-};
+  reason: `No cell became free within ${patienceMs / 1000} s`,
+});
 
 function failureOf(error: unknown): InvocationFailure {
   const reason = error instanceof Error ? error.message : String(error);

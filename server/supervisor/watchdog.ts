@@ -119,7 +119,9 @@ export class WatchedCell {
   /** Called whenever an invocation begins or ends. */
   setLoad(inFlight: number, oldestStartMs: number): void {
     const row = this.#row;
-    this.#table[row + OLDEST_START] = oldestStartMs;
+    // The thread reads IN_FLIGHT first and this a few system calls later: when the last invocation ended in between, it must
+    // not take all that the cell ever used for that invocation's.
+    this.#table[row + OLDEST_START] = inFlight === 0 ? Number.POSITIVE_INFINITY : oldestStartMs;
     const wasIdle = this.#table[row + IN_FLIGHT] === 0;
     this.#table[row + IN_FLIGHT] = inFlight;
     if (wasIdle && inFlight > 0) {

@@ -746,6 +746,8 @@ describe('the control API', () => {
     await assert.rejects(fetch(`${own.origin}/healthz`), 'no new connections');
     release?.();
     done(await upload);
+    const waited = performance.now();
     await closing;
+    assert.ok(performance.now() - waited < 2_000, 'the connection of that request is not kept open');
   });
 });

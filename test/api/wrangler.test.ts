@@ -1,4 +1,4 @@
-/** The real wrangler against the real API and store. Start-up runs are scripted here; test/e2e has them in real cells. */
+/** The real wrangler against the real API and store. Start-up runs are scripted here; startup.test.ts has real cells. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { createTestApi, STARTED, type TestApi, TOKEN } from '../support/api.ts';

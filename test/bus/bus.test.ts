@@ -105,6 +105,6 @@ describe('the bus', () => {
     await sleep(100);
     const started = performance.now();
     await bus.close();
-    assert.ok(performance.now() - started < 1_000);
+    assert.ok(performance.now() - started < 3_000);
   });
 });

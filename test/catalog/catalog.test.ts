@@ -207,7 +207,7 @@ describe('switching', () => {
     await assert.rejects(catalog.waitForChange(changeSeq, 100));
     const started = performance.now();
     await catalog.close();
-    assert.ok(performance.now() - started < 1_000);
+    assert.ok(performance.now() - started < 3_000);
   });
 });
 

@@ -8,7 +8,7 @@ import { ask, eventually, HOST, openClient, request, say, startGateway, type Han
 const failWith =
   (kind: InvocationFailure['kind'], reason = 'the operator’s reason'): Handler =>
   (_call, sink) =>
-    sink.fail({ kind, outcome: 'exception', reason });
+    sink.fail({ kind, outcome: kind === 'exception' ? 'exception' : 'exceededCpu', reason });
 
 test('a failure is answered with Cloudflare’s status and code; the reason is in the log only', async (t) => {
   const expected = { exception: [500, '1101'], limit: [503, '1102'], loop: [500, '1019'] } as const;
@@ -229,11 +229,11 @@ test('what a dispatcher says after the end, or twice, is not heard', async (t) =
 });
 
 test('a worker that fails on every request does not drown the log', async (t) => {
-  const { port, logText } = await startGateway(t, failWith('exception', 'again'));
+  const { port, logText } = await startGateway(t, failWith('limit', 'again'));
   const client = openClient(t, port);
   for (let batch = 0; batch < 5; batch++) {
     client.write(request().repeat(40));
-    for (let index = 0; index < 40; index++) assert.equal((await client.answer())?.status, 500);
+    for (let index = 0; index < 40; index++) assert.equal((await client.answer())?.status, 503);
   }
   const lines = logText().match(/gave no whole answer/g)?.length ?? 0;
   // 200 failures within at most two seconds of the clock.

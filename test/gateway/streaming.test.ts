@@ -15,6 +15,7 @@ function source(bytes: number, onSent: (bytes: number) => void = () => {}): Hand
     let left = bytes;
     let isCanceled = false;
     const pump = (): void => {
+      // oxlint-disable-next-line no-unmodified-loop-condition -- cancel may come while the sink is being called
       while (left > 0 && !isCanceled) {
         const chunk = left >= CHUNK.length ? CHUNK : CHUNK.subarray(0, left);
         left -= chunk.length;

@@ -40,11 +40,12 @@ const IDENTITY = [
 
 /** Any mix of upper and lower case of a name. */
 const anyCase = (name: string): fc.Arbitrary<string> =>
-  fc
-    .array(fc.boolean(), { minLength: name.length, maxLength: name.length })
-    .map((uppers) =>
-      [...name].map((letter, index) => (uppers[index] === true ? letter.toUpperCase() : letter)).join(''),
-    );
+  fc.array(fc.boolean(), { minLength: name.length, maxLength: name.length }).map((uppers) =>
+    name
+      .split('')
+      .map((letter, index) => (uppers[index] === true ? letter.toUpperCase() : letter))
+      .join(''),
+  );
 
 test('no spelling of a hop-by-hop, identity or x-skep header passes a stranger', () => {
   const name = fc.constantFrom(...HOP_BY_HOP, ...IDENTITY, 'x-skep-', 'x-skep-cell').chain(anyCase);
@@ -62,7 +63,7 @@ test('no spelling of a hop-by-hop, identity or x-skep header passes a stranger',
 });
 
 test('all other headers pass untouched and in order', () => {
-  const special = new Set([...HOP_BY_HOP, ...IDENTITY]);
+  const special = new Set([...HOP_BY_HOP, ...IDENTITY, 'content-length']);
   const name = fc.oneof(
     fc.stringMatching(/^[A-Za-z0-9-]{1,40}$/),
     fc.constantFrom(
@@ -70,7 +71,6 @@ test('all other headers pass untouched and in order', () => {
       'accept',
       'Cookie',
       'X-Custom',
-      'content-length',
       'x-forwarde',
       'xx-skep-a',
       'CF-Access-Jwt',
@@ -146,7 +146,7 @@ test('Connection takes out what it names, in any case, and nothing that says whe
     ],
     false,
   );
-  assert.deepEqual(head.kept, ['Host', 'a', 'Content-Length', '5', 'x-three', '3']);
+  assert.deepEqual(head.kept, ['Host', 'a', 'x-three', '3']);
 });
 
 test('from a trusted proxy the forwarded headers count, the visitor’s own words still do not', () => {

@@ -18,8 +18,10 @@ import type { EmbeddedOptions } from '../../server/storage/embedded/embedded.ts'
 import { openStore } from '../../server/storage/open-store.ts';
 import { recordingLog, testLog } from '../support/log.ts';
 import { until } from '../support/until.ts';
+import { ACCOUNT_ID } from '../support/uploads.ts';
 
 const PROGRAM = fileURLToPath(new URL('../fixtures/run-embedded-postgres.ts', import.meta.url));
+const PUBLISHER = fileURLToPath(new URL('../fixtures/publish-forever.ts', import.meta.url));
 const isRoot = process.getuid?.() === 0;
 
 let root: string;
@@ -76,9 +78,9 @@ function isAlive(pid: number): boolean {
 /** The embedded PostgreSQL under another Node process, which can be killed. */
 function startElsewhere(
   directory: string,
-  ...args: string[]
+  { program = PROGRAM, args = [] }: { readonly program?: string; readonly args?: readonly string[] } = {},
 ): { child: ChildProcess; line: (pattern: RegExp) => Promise<RegExpExecArray> } {
-  const child = spawn(process.execPath, ['--import', 'tsx', PROGRAM, directory, ...args], {
+  const child = spawn(process.execPath, ['--import', 'tsx', program, directory, ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const seen: string[] = [];
@@ -202,7 +204,7 @@ describe('bad days', () => {
   ] as const) {
     test(`when Skep is killed, ${name} ends PostgreSQL, and the next start works at once`, async () => {
       for (let round = 0; round < 2; round++) {
-        const { child, line } = startElsewhere(path, ...args);
+        const { child, line } = startElsewhere(path, { args });
         const pid = Number((await line(/^pid (\d+)/m))[1]);
         assert.ok(isAlive(pid));
         await killNow(child);
@@ -214,7 +216,7 @@ describe('bad days', () => {
     });
 
     test(`PostgreSQL ends although nobody starts Skep again (by ${name})`, async () => {
-      const { child, line } = startElsewhere(path, ...args);
+      const { child, line } = startElsewhere(path, { args });
       const pid = Number((await line(/^pid (\d+)/m))[1]);
       await killNow(child);
       await until(() => !isAlive(pid), 'the end of PostgreSQL');
@@ -233,6 +235,26 @@ describe('bad days', () => {
       );
       const left = (await readdir(directory)).filter((name) => name.startsWith('postgres.new'));
       assert.deepEqual(left, [], `after ${delayMs} ms`);
+    }
+  });
+
+  test('every version that was acknowledged before a kill is there after it', async () => {
+    for (let round = 1; round <= 2; round++) {
+      const { child, line } = startElsewhere(path, { program: PUBLISHER });
+      const postgresPid = Number((await line(/^pid (\d+)/m))[1]);
+      await line(/^published \d+(\n.*)*published \d+(\n.*)*published \d+/m);
+      // Both at once, so that PostgreSQL cannot shut down in order.
+      process.kill(postgresPid, 'SIGKILL');
+      await killNow(child);
+      const acknowledged = Number((await line(/published (\d+)(?!(.|\n)*published)/))[1]);
+      await withPostgres(path, async (postgres) => {
+        const opened = await openStore({ connection: postgres.connection, masterKey: Buffer.alloc(32), log: testLog });
+        const versions = await opened.store.listVersions(ACCOUNT_ID, 'apple', 100_000);
+        const [deployed] = await opened.store.readDeployed();
+        await opened.close();
+        assert.ok((versions[0]?.number ?? 0) >= acknowledged && versions.length === versions[0]?.number);
+        assert.equal(deployed?.versions[0]?.number, versions[0]?.number);
+      });
     }
   });
 

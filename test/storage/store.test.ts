@@ -220,6 +220,17 @@ describe('versions', () => {
     assert.equal(await store.findWorker(ACCOUNT_ID, 'liar'), null);
   });
 
+  test('a name with NUL is nobody, not an error', async () => {
+    const name = 'race\u0000';
+    assert.equal(await store.findWorker(ACCOUNT_ID, name), null);
+    assert.equal(await store.findAccount(name), null);
+    assert.equal(await store.findVersion(ACCOUNT_ID, name, randomUUID()), null);
+    assert.deepEqual(await store.listVersions(ACCOUNT_ID, name, 1), []);
+    assert.deepEqual(await store.listDeployments(ACCOUNT_ID, name, 1), []);
+    assert.deepEqual(await store.listCallers(ACCOUNT_ID, name), []);
+    assert.equal((await store.deleteWorker(ACCOUNT_ID, name)).deleted, false);
+  });
+
   test('an id that is no UUID is nobody, not an error', async () => {
     assert.equal(await store.findVersion(ACCOUNT_ID, 'race', "x' OR true"), null);
     assert.equal(await store.findVersion(ACCOUNT_ID, 'race', randomUUID()), null);

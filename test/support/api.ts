@@ -1,6 +1,6 @@
 /**
  * The control API on a real socket over a real store. What a start-up run answers is told by the test (`startup`): outcomes
- * such as "no cell can be had" cannot be brought about at will. Runs in real cells are in test/e2e.
+ * such as "no cell can be had" cannot be brought about at will. Runs in real cells are in startup.test.ts.
  */
 import { createHash } from 'node:crypto';
 import type { Logger } from '../../server/log/types.ts';

@@ -29,7 +29,7 @@ export interface TestDatabase {
 }
 
 interface TestServer {
-  urlOf(database: string): string;
+  readonly urlOf: (database: string) => string;
   /** A migrated database to clone; none in a server that other test processes use, too. */
   readonly template: string | null;
 }

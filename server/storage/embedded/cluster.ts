@@ -19,6 +19,8 @@ import { startProgram, whenDone } from './process.ts';
 export const SUPERUSER = 'postgres';
 const NEW_PREFIX = 'postgres.new-';
 const OUTPUT_LIMIT = 16_384;
+const REMOVE_ATTEMPTS = 40;
+const REMOVE_RETRY_MS = 25;
 
 export interface ClusterOptions {
   readonly dataDir: string;
@@ -37,7 +39,7 @@ export function clusterDir(dataDir: string): string {
  * @throws DatabaseError when the disk is full, the directory is of another major version, or the password is lost.
  */
 export async function ensureCluster(options: ClusterOptions): Promise<string> {
-  removeUnfinished(options.dataDir);
+  await removeUnfinished(options.dataDir, options.log);
   const directory = clusterDir(options.dataDir);
   const found = readIfPresent(join(directory, 'data', 'PG_VERSION'))?.trim();
   if (found === undefined) await createCluster(options, directory);
@@ -54,11 +56,27 @@ export async function ensureCluster(options: ClusterOptions): Promise<string> {
   );
 }
 
-/** What an initdb left that was killed. We hold the lock of the data directory, so none of ours is running. */
-function removeUnfinished(dataDir: string): void {
-  for (const name of readdirSync(dataDir)) {
-    if (name.startsWith(NEW_PREFIX))
-      rmSync(join(dataDir, name), { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
+/** What an initdb left that was killed. What cannot be removed now is removed by the next start; nothing depends on it. */
+async function removeUnfinished(dataDir: string, log: Logger): Promise<void> {
+  for (const name of await readdir(dataDir)) {
+    if (!name.startsWith(NEW_PREFIX)) continue;
+    try {
+      await removeTree(join(dataDir, name));
+    } catch (error) {
+      log.debug('What an interrupted start left could not be removed yet', { name, error });
+    }
+  }
+}
+
+/** A program that initdb had started may outlive it for a moment and put files into what is being removed. */
+async function removeTree(directory: string): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await rm(directory, { recursive: true, force: true });
+    } catch (error) {
+      if (codeOf(error) !== 'ENOTEMPTY' || attempt === REMOVE_ATTEMPTS) throw error;
+      await sleep(REMOVE_RETRY_MS);
+    }
   }
 }
 
@@ -73,7 +91,7 @@ async function createCluster(options: ClusterOptions, directory: string): Promis
     await runInitdb(options, unfinished);
     renameSync(unfinished, directory);
   } catch (error) {
-    rmSync(unfinished, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
+    await removeTree(unfinished).catch(() => {});
     throw error instanceof DatabaseError ? error : directoryError(options.dataDir, error);
   }
   options.log.debug('Made the embedded database', { ms: Math.round(performance.now() - started) });
