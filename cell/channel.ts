@@ -3,7 +3,6 @@
  * Frames queue up while a write is under way and leave together, so a burst of calls costs one system call.
  */
 import { encodeFrame, encodeFullFrame, FrameReader, readU32, writeU32 } from '../shared/frames.ts';
-import { CHANNEL_LIMITS } from '../shared/limits.ts';
 import { CALL_FULL, DATA, END, FAIL, type Failure, RESPONSE, RESPONSE_FULL, WINDOW } from '../shared/protocol.ts';
 import { deno, type DenoConn } from './deno.ts';
 import {
@@ -31,6 +30,8 @@ export interface StreamListener {
 
 type ControlHandler = (type: number, payload: Uint8Array) => void;
 
+/** Only `env` makes a frame large: 128 variables of 5 KB, escaped as JSON. The supervisor is trusted; this catches defects. */
+const MAX_INCOMING_FRAME_BYTES = 16 * 1024 * 1024;
 const READ_BUFFER_BYTES = 64 * 1024;
 /** Above this many queued bytes callers that stream wait for the socket. */
 const HIGH_WATER_BYTES = 1024 * 1024;
@@ -55,7 +56,7 @@ export async function connectChannel(path: string): Promise<void> {
 
 /** Reads frames for ever. When the supervisor is gone there is nothing left to live for. */
 export async function startReading(onControl: ControlHandler): Promise<void> {
-  const reader = new FrameReader(CHANNEL_LIMITS.maxFrameBytes * 8, (type, stream, payload) => {
+  const reader = new FrameReader(MAX_INCOMING_FRAME_BYTES, (type, stream, payload) => {
     if (stream === 0) onControl(type, payload);
     else dispatch(type, stream, payload);
   });

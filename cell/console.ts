@@ -89,12 +89,14 @@ export function userStack(text: string): string {
   let kept = '';
   for (let index = 0; index < lines.length; index++) {
     const line = lines[index] as string;
-    const isFrame = stringStartsWith(line, '    at ');
-    if (isFrame && (stringIndexOf(line, HARNESS_FILE) >= 0 || stringIndexOf(line, 'ext:') >= 0)) continue;
+    if (stringStartsWith(line, '    at ') && isOwnFrame(line)) continue;
     kept += index === 0 ? line : `\n${line}`;
   }
   return kept;
 }
+
+const isOwnFrame = (line: string): boolean =>
+  stringIndexOf(line, HARNESS_FILE) >= 0 || stringIndexOf(line, 'ext:') >= 0 || stringIndexOf(line, 'node:') >= 0;
 
 export function reportException(error: unknown): void {
   const invocation = currentInvocation();

@@ -41,7 +41,7 @@ export function waitUntil(invocation: Invocation, value: unknown): void {
     invocation.pendingWaits--;
     if (invocation.answered && invocation.pendingWaits === 0) endWaiting(invocation);
   };
-  promiseThen(promiseResolve(value), settled, (reason) => {
+  void promiseThen(promiseResolve(value), settled, (reason) => {
     runInvocation(invocation, () => reportException(reason));
     settled();
   });

@@ -31,7 +31,7 @@ import { installEvents } from './events.ts';
 import { installGlobals } from './globals.ts';
 import { cancelInvocation, disconnectInvocation } from './invocation.ts';
 import { installModuleHooks } from './modules.ts';
-import { copyInto, jsonParse, NativeUint8Array, promiseThen, utf8Decode } from './primordials.ts';
+import { copyInto, jsonParse, NativeUint8Array, promiseThen, subarray, utf8Decode } from './primordials.ts';
 import { enterSandbox } from './sandbox.ts';
 import { receiveLargeHeaders, setNonce, startServing } from './serve.ts';
 import { installTimers } from './timers.ts';
@@ -40,9 +40,18 @@ import { installFetch, loadWorker } from './worker.ts';
 
 const EMPTY = new NativeUint8Array(0);
 /** The process's own standard error, before `console` is taken over. */
+// oxlint-disable-next-line no-console -- the one thing that may be said before the supervisor listens
 const writeError = console.error.bind(console);
 
-let load: { message: LoadMessage; bytes: Uint8Array; received: number } | undefined;
+/** A version on its way in: each module has its own buffer, so that a large one is held once. */
+interface IncomingLoad {
+  readonly message: LoadMessage;
+  readonly contents: Uint8Array<ArrayBuffer>[];
+  module: number;
+  received: number;
+}
+
+let load: IncomingLoad | undefined;
 
 async function start(): Promise<void> {
   const [brokerPath, inPath, libcPath, dataLimitMiB, uid] = deno.args as [string, string, string, string, string];
@@ -82,22 +91,32 @@ function onControl(type: number, payload: Uint8Array): void {
 }
 
 function beginLoad(message: LoadMessage): void {
-  let total = 0;
-  for (const module of message.modules) total += module.sizeBytes;
-  load = { message, bytes: new NativeUint8Array(total), received: 0 };
-  if (total === 0) receiveBytes(EMPTY);
+  const contents = message.modules.map(({ sizeBytes }) => new NativeUint8Array(sizeBytes));
+  load = { message, contents, module: 0, received: 0 };
+  receiveBytes(EMPTY);
 }
 
+/** The modules' bytes follow one another; a frame may hold the end of one and the beginning of the next. */
 function receiveBytes(payload: Uint8Array): void {
   if (load === undefined) return;
-  copyInto(load.bytes, payload, load.received);
-  load.received += payload.length;
-  if (load.received < load.bytes.length) return;
-  const { message, bytes } = load;
+  let at = 0;
+  for (;;) {
+    const content = load.contents[load.module];
+    if (content === undefined) break;
+    const missing = content.length - load.received;
+    const taken = missing < payload.length - at ? missing : payload.length - at;
+    copyInto(content, subarray(payload, at, at + taken), load.received);
+    load.received += taken;
+    at += taken;
+    if (load.received < content.length) return;
+    load.module++;
+    load.received = 0;
+  }
+  const { message, contents } = load;
   load = undefined;
   setNonce(message.nonce);
-  promiseThen(
-    loadWorker(message, bytes),
+  void promiseThen(
+    loadWorker(message, contents),
     (loaded) => sendJson(LOADED, 0, loaded),
     (error) => sendJson(LOAD_FAILED, 0, toFailure(error)),
   );

@@ -6,7 +6,6 @@ import mod from 'node:module';
 import { Script } from 'node:vm';
 import type { LoadMessage } from '../shared/protocol.ts';
 import {
-  copyBytes,
   defineProperty,
   jsonParse,
   MapConstructor,
@@ -17,7 +16,6 @@ import {
   NativeError,
   NativeURL,
   stringStartsWith,
-  subarray,
   urlHref,
   utf8Decode,
 } from './primordials.ts';
@@ -154,12 +152,9 @@ function requireModule(specifier: string, parent: string): unknown {
 }
 
 /** Takes the modules over and closes the door: from here on nothing else can be imported. */
-export function provideModules(message: LoadMessage, bytes: Uint8Array): void {
-  let at = 0;
-  for (const module of message.modules) {
-    const end = at + module.sizeBytes;
-    mapSet(modules, urlOf(module.name), { type: module.type, bytes: copyBytes(subarray(bytes, at, end)) });
-    at = end;
+export function provideModules(message: LoadMessage, contents: readonly Uint8Array<ArrayBuffer>[]): void {
+  for (const [index, { name, type }] of message.modules.entries()) {
+    mapSet(modules, urlOf(name), { type, bytes: contents[index] as Uint8Array<ArrayBuffer> });
   }
   sealed = true;
 }

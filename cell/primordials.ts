@@ -43,6 +43,7 @@ export const dateNow = Date.now;
 export const jsonParse = JSON.parse;
 export const jsonStringify = JSON.stringify;
 export const freeze = Object.freeze;
+export const objectKeys = Object.keys;
 export const isArray = Array.isArray;
 export const nativeString = String;
 

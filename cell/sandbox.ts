@@ -19,6 +19,7 @@ export interface SandboxOptions {
 }
 
 /** System calls an event loop, V8 (with JIT and WebAssembly) and the allocator need. All others fail with EACCES. */
+// biome-ignore format: one line per purpose
 const ALLOWED: Readonly<Record<string, number>> = {
   // The sockets and files it has already.
   read: 0, write: 1, close: 3, fstat: 5, poll: 7, lseek: 8, ioctl: 16, pread64: 17, pwrite64: 18, readv: 19, writev: 20,

@@ -160,7 +160,7 @@ function closing(invocation: Invocation, response: Response, info: DenoServeInfo
     const end = () => {
       if (invocation.pendingWaits === 0) endInvocation(invocation);
     };
-    promiseThen(info.completed, end, end);
+    void promiseThen(info.completed, end, end);
   }
   return response;
 }

@@ -5,7 +5,7 @@ import type { Invocation } from './context.ts';
 import { dispatchFetch, registeredEvents } from './events.ts';
 import { waitUntil } from './invocation.ts';
 import { importMain, provideModules, readModuleValue, runScript } from './modules.ts';
-import { apply, defineProperty, NativeError, NativeTypeError } from './primordials.ts';
+import { apply, defineProperty, NativeError, NativeTypeError, objectKeys } from './primordials.ts';
 
 const HANDLERS = ['fetch', 'scheduled', 'queue', 'email', 'tail', 'trace', 'test'];
 
@@ -19,8 +19,11 @@ export function callFetchHandler(invocation: Invocation, request: Request): unkn
   return fetchHandler(invocation, request);
 }
 
-export async function loadWorker(message: LoadMessage, bytes: Uint8Array): Promise<LoadedMessage> {
-  provideModules(message, bytes);
+export async function loadWorker(
+  message: LoadMessage,
+  contents: readonly Uint8Array<ArrayBuffer>[],
+): Promise<LoadedMessage> {
+  provideModules(message, contents);
   return message.format === 'service-worker' ? loadScript(message) : await loadModules(message);
 }
 
@@ -28,7 +31,7 @@ function loadScript(message: LoadMessage): LoadedMessage {
   for (const entry of message.env) defineGlobal(entry.name, bindingValue(entry));
   runScript(message.mainModule);
   const handlers = registeredEvents();
-  if (handlers.includes('fetch')) fetchHandler = dispatchFetch;
+  if (isListed(handlers, 'fetch')) fetchHandler = dispatchFetch;
   return { handlers, entrypoints: [] };
 }
 
@@ -42,12 +45,12 @@ async function loadModules(message: LoadMessage): Promise<LoadedMessage> {
   const main = namespace.default;
   const registered = registeredEvents();
   if (main === undefined || main === null) {
-    if (registered.includes('fetch')) fetchHandler = dispatchFetch;
+    if (isListed(registered, 'fetch')) fetchHandler = dispatchFetch;
     return { handlers: registered, entrypoints: classNames(namespace) };
   }
   if (typeof main === 'function') return loadEntrypointClass(main as EntrypointClass, env, namespace);
-  const handlers = HANDLERS.filter((name) => typeof (main as Record<string, unknown>)[name] === 'function');
-  if (handlers.includes('fetch')) {
+  const handlers = functionsOf(main as Record<string, unknown>);
+  if (isListed(handlers, 'fetch')) {
     // Looked up at each call: a worker may replace its own handler.
     fetchHandler = (invocation, request) =>
       apply((main as Record<string, (...args: never[]) => unknown>).fetch as (...args: never[]) => unknown, main, [
@@ -62,9 +65,8 @@ async function loadModules(message: LoadMessage): Promise<LoadedMessage> {
 type EntrypointClass = new (ctx: unknown, env: unknown) => Record<string, unknown>;
 
 function loadEntrypointClass(main: EntrypointClass, env: object, namespace: Record<string, unknown>): LoadedMessage {
-  const prototype = main.prototype as Record<string, unknown>;
-  const handlers = HANDLERS.filter((name) => typeof prototype?.[name] === 'function');
-  if (handlers.includes('fetch')) {
+  const handlers = functionsOf((main.prototype as Record<string, unknown> | undefined) ?? {});
+  if (isListed(handlers, 'fetch')) {
     fetchHandler = (invocation, request) => {
       const instance = new main(new ExecutionContext(CREATE, invocation), env);
       return apply(instance.fetch as (...args: never[]) => unknown, instance, [request]);
@@ -77,10 +79,31 @@ const MAX_ENTRYPOINTS = 500;
 const MAX_NAME_LENGTH = 200;
 
 /** Named exports that could be entrypoints: functions, so that a class is among them. */
-const classNames = (namespace: Record<string, unknown>): string[] =>
-  Object.keys(namespace)
-    .filter((name) => name !== 'default' && name.length <= MAX_NAME_LENGTH && typeof namespace[name] === 'function')
-    .slice(0, MAX_ENTRYPOINTS);
+function classNames(namespace: Record<string, unknown>): string[] {
+  const names: string[] = [];
+  const keys = objectKeys(namespace);
+  for (let index = 0; index < keys.length && names.length < MAX_ENTRYPOINTS; index++) {
+    const name = keys[index] as string;
+    if (name === 'default' || name.length > MAX_NAME_LENGTH || typeof namespace[name] !== 'function') continue;
+    names[names.length] = name;
+  }
+  return names;
+}
+
+/** The handlers that an object has. User code has run by now and may have patched Array.prototype: no method of it is used. */
+function functionsOf(object: Record<string, unknown>): string[] {
+  const names: string[] = [];
+  for (let index = 0; index < HANDLERS.length; index++) {
+    const name = HANDLERS[index] as string;
+    if (typeof object[name] === 'function') names[names.length] = name;
+  }
+  return names;
+}
+
+function isListed(names: readonly string[], wanted: string): boolean {
+  for (let index = 0; index < names.length; index++) if (names[index] === wanted) return true;
+  return false;
+}
 
 const CREATE = {};
 

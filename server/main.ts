@@ -27,7 +27,7 @@ import type { DatabaseConnection } from './storage/database.ts';
 import { startEmbeddedPostgres } from './storage/embedded/embedded.ts';
 import { loadMasterKey } from './storage/master-key.ts';
 import { type OpenedStore, openStore } from './storage/open-store.ts';
-import type { Account } from './storage/store.ts';
+import type { Account, Store } from './storage/store.ts';
 import { openRunDir } from './supervisor/run-dir.ts';
 import { Supervisor } from './supervisor/supervisor.ts';
 import { logWorkerEvent } from './worker-log.ts';
@@ -74,11 +74,13 @@ async function start(running: Running, startedAt: number): Promise<void> {
   const masterKey = await loadMasterKey(config.masterKey, config.dataDir);
   const connection = config.databaseUrl === null ? await embeddedDatabase(running, dataDir) : { url: config.databaseUrl };
   const opened = resources.use('the store', await openStore({ connection, masterKey, log }), (store) => store.close());
-  const first = await bootstrap(config, opened);
+  const { account, hasAdminToken } = await bootstrap(config, opened, config.adminToken);
   const { supervisor, catalog } = await startCells(running, opened);
   const gateway = config.roles.includes('gateway') ? await startGateway(running, supervisor, catalog) : null;
-  const api = config.roles.includes('api') ? await startApi(running, opened, supervisor, catalog) : null;
-  announce(running, { startedAt, first, gatewayPort: gateway, apiPort: api, supervisor });
+  const api = config.roles.includes('api') ? await startApi(running, opened, supervisor, catalog, gateway) : null;
+  // Last: a token that a failed start had stored would never be shown to anybody.
+  const newToken = hasAdminToken ? null : await createFirstToken(config, opened);
+  announce(running, { startedAt, account, newToken, gatewayPort: gateway, apiPort: api, supervisor });
 }
 
 async function embeddedDatabase(
@@ -90,18 +92,16 @@ async function embeddedDatabase(
   return postgres.connection;
 }
 
-/** The first account and its token. The token exists in clear only here, in the banner. */
-async function bootstrap(
-  config: Config,
-  { store }: OpenedStore,
-): Promise<{ account: Account; newToken: string | null }> {
-  const { accountId, subdomain, adminToken } = config;
-  const given = adminToken === null ? null : sha256(adminToken);
-  const { account, hasAdminToken } = await store.bootstrap({ accountId, subdomain, tokenHash: given });
-  if (hasAdminToken) return { account, newToken: null };
-  const newToken = randomBytes(32).toString('base64url');
-  await store.bootstrap({ accountId, subdomain, tokenHash: sha256(newToken) });
-  return { account, newToken };
+/** The first account, and the administrator's token when the operator gave one. */
+function bootstrap({ accountId, subdomain }: Config, { store }: OpenedStore, token: string | null): ReturnType<Store['bootstrap']> {
+  return store.bootstrap({ accountId, subdomain, tokenHash: token === null ? null : sha256(token) });
+}
+
+/** The token exists in clear only here and in the banner. */
+async function createFirstToken(config: Config, opened: OpenedStore): Promise<string> {
+  const token = randomBytes(32).toString('base64url');
+  await bootstrap(config, opened, token);
+  return token;
 }
 
 const sha256 = (text: string): Uint8Array => createHash('sha256').update(text, 'utf8').digest();
@@ -122,6 +122,7 @@ async function startCells(
     },
     egress: (call) => egress.call(call),
     externalSubrequests: config.limitSubrequests,
+    maxExternalSubrequests: config.limitSubrequestsMax,
   });
   const supervisor = await Supervisor.start({
     runDir: resources.use('the run directory', openRunDir(config.dataDir), (dir) => dir.remove()).path,
@@ -130,6 +131,7 @@ async function startCells(
     watchdogPath: new URL('./watchdog-thread.js', import.meta.url),
     sandbox: config.sandbox,
     cpuMs: config.limitCpuMs,
+    maxCpuMs: config.limitCpuMaxMs,
     memoryMiB: config.limitMemoryMiB,
     maxCells: config.limitCells,
     prestarted: config.prestartedCells,
@@ -185,15 +187,16 @@ async function startApi(
   opened: OpenedStore,
   supervisor: Supervisor,
   catalog: RunningCatalog,
+  gatewayPort: number | null,
 ): Promise<number> {
   const api = createApi({
     store: opened.store,
     catalog,
     startup: supervisor,
     log: log.child({ component: 'api' }),
-    maxLimits: { cpuMs: config.limitCpuMs, subrequests: config.limitSubrequests },
+    maxLimits: { cpuMs: config.limitCpuMaxMs, subrequests: config.limitSubrequestsMax },
     publicUrl: (worker, subdomain) =>
-      `http://${workerHost(worker, subdomain, config.baseDomain)}:${config.gatewayPort}`,
+      `http://${workerHost(worker, subdomain, config.baseDomain)}:${gatewayPort ?? config.gatewayPort}`,
     readiness: async () => {
       const database = await opened.store.ping().then(
         () => ({ ok: true }),
@@ -217,13 +220,14 @@ function announce(
   { config, log }: Running,
   facts: {
     startedAt: number;
-    first: { account: Account; newToken: string | null };
+    account: Account;
+    newToken: string | null;
     gatewayPort: number | null;
     apiPort: number | null;
     supervisor: Supervisor;
   },
 ): void {
-  const { account, newToken } = facts.first;
+  const { account, newToken } = facts;
   const urlOf = (port: number | null) => (port === null ? null : `http://${shownHost(config.host)}:${port}`);
   const startMs = performance.now() - facts.startedAt;
   const text = renderBanner({

@@ -7,7 +7,8 @@
 import { FRAME_HEADER_BYTES } from './protocol.ts';
 
 const { apply } = Reflect;
-const { subarray: protoSubarray, set: protoSet } = Uint8Array.prototype;
+const Bytes = Uint8Array;
+const { subarray: protoSubarray, set: protoSet } = Bytes.prototype;
 const subarray = (bytes: Uint8Array, start: number, end: number): Uint8Array =>
   apply(protoSubarray, bytes, [start, end]);
 const copyInto = (target: Uint8Array, source: Uint8Array, offset: number): void =>
@@ -29,7 +30,7 @@ export const readU32 = (bytes: Uint8Array, offset: number): number =>
 
 /** One frame as bytes. `payload` is copied. */
 export function encodeFrame(type: number, stream: number, payload: Uint8Array): Uint8Array {
-  const frame = new Uint8Array(FRAME_HEADER_BYTES + payload.length);
+  const frame = new Bytes(FRAME_HEADER_BYTES + payload.length);
   writeU32(frame, 0, payload.length + FRAME_HEADER_BYTES - 4);
   frame[4] = type;
   writeU32(frame, 5, stream);
@@ -39,7 +40,7 @@ export function encodeFrame(type: number, stream: number, payload: Uint8Array): 
 
 /** A frame whose payload is `u32 head length | head | body` (CALL_FULL, RESPONSE_FULL). */
 export function encodeFullFrame(type: number, stream: number, head: Uint8Array, body: Uint8Array): Uint8Array {
-  const frame = new Uint8Array(FRAME_HEADER_BYTES + 4 + head.length + body.length);
+  const frame = new Bytes(FRAME_HEADER_BYTES + 4 + head.length + body.length);
   writeU32(frame, 0, frame.length - 4);
   frame[4] = type;
   writeU32(frame, 5, stream);
@@ -101,7 +102,7 @@ export class FrameReader {
     const needed = this.#pendingLength + chunk.length;
     let target = pending;
     if (needed > pending.length) {
-      target = new Uint8Array(needed > pending.length * 2 ? needed : pending.length * 2);
+      target = new Bytes(needed > pending.length * 2 ? needed : pending.length * 2);
       copyInto(target, subarray(pending, 0, this.#pendingLength), 0);
       this.#pending = target;
     }
@@ -119,7 +120,7 @@ export class FrameReader {
       return;
     }
     if (from === 0 && this.#pendingLength === bytes.length) return;
-    const kept = new Uint8Array(rest < 4096 ? 4096 : rest);
+    const kept = new Bytes(rest < 4096 ? 4096 : rest);
     copyInto(kept, subarray(bytes, from, bytes.length), 0);
     this.#pending = kept;
     this.#pendingLength = rest;

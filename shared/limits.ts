@@ -90,6 +90,8 @@ export const UPLOAD_LIMITS = {
 export const CELL_LIMITS = {
   /** CPU time of one invocation: 1102 beyond it. */
   cpuMs: 100,
+  /** What a worker may ask for in `limits.cpu_ms` at most: Cloudflare's default on its paid plan. */
+  maxCpuMs: 30_000,
   /** V8 heap and the buffers beside it, above what an idle cell holds: 1102 beyond it. */
   memoryMiB: 128,
   /** CPU time of a version's top level: deploy refused (10021) beyond it. */
@@ -102,6 +104,8 @@ export const CELL_LIMITS = {
   concurrency: 256,
   /** Cloudflare (Free): 50 subrequests to the internet per request. */
   subrequests: 50,
+  /** What a worker may ask for in `limits.subrequests` at most: Cloudflare's default on its paid plan. */
+  maxSubrequests: 10_000,
   /** Cloudflare: 1,000 to services and bindings. */
   internalSubrequests: 1_000,
   /** Cloudflare: a pipeline has at most 32 worker invocations in depth, the first included. */

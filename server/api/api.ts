@@ -12,6 +12,7 @@ import { getRequestListener } from '@hono/node-server';
 import { type Context, Hono } from 'hono';
 import { UPLOAD_LIMITS } from '../../shared/limits.ts';
 import { type CloudflareProblem, cloudflareProblem } from '../../shared/cloudflare-errors.ts';
+import { ListenError } from '../../shared/listen-error.ts';
 import type { Logger } from '../log/types.ts';
 import { isUnavailable } from '../storage/errors.ts';
 import type { Account, TokenIdentity } from '../storage/store.ts';
@@ -52,7 +53,7 @@ export interface Api {
   /** For tests (`app.request(…)`) and for mounting the dashboard beside it. */
   readonly app: Hono<Env>;
   readonly routes: readonly Route[];
-  /** Rejects with the error of node:net when the address cannot be listened on (EADDRINUSE, EACCES …). */
+  /** Rejects with a ListenError when the address cannot be listened on (EADDRINUSE, EACCES …). */
   listen(host: string, port: number): Promise<ApiServer>;
 }
 
@@ -246,9 +247,11 @@ async function listen(app: Hono<Env>, options: ApiOptions, host: string, port: n
     },
   );
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
+    const onError = (error: Error): void =>
+      reject(new ListenError({ what: 'The control API', host, port, setting: 'SKEP_API_PORT' }, error));
+    server.once('error', onError);
     server.listen(port, host, () => {
-      server.off('error', reject);
+      server.off('error', onError);
       resolve();
     });
   });

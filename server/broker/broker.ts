@@ -14,8 +14,9 @@ export interface BrokerOptions {
   readonly bindings: { readonly [T in Binding['type']]?: BindingHandler<Extract<Binding, { type: T }>> };
   /** `fetch()` of the global scope. */
   readonly egress: (call: BindingCall) => void;
-  /** Calls to the internet per pipeline, when the version does not ask for less. */
+  /** Calls to the internet per pipeline when the version asks for nothing else, and the most it may ask for. */
   readonly externalSubrequests: number;
+  readonly maxExternalSubrequests: number;
 }
 
 const TOO_MANY = { name: 'Error', message: 'Too many subrequests.' };
@@ -31,7 +32,7 @@ export function createBroker(options: BrokerOptions): Broker {
 
 function callEgress(options: BrokerOptions, call: BindingCall): void {
   const { pipeline, version } = call.caller;
-  const allowed = version.limits.subrequests ?? options.externalSubrequests;
+  const allowed = Math.min(version.limits.subrequests ?? options.externalSubrequests, options.maxExternalSubrequests);
   if (++pipeline.externalSubrequests > allowed) call.fail(TOO_MANY);
   else options.egress(call);
 }

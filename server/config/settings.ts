@@ -166,7 +166,13 @@ export const SETTINGS = {
     name: 'limit-cpu-ms',
     type: wholeNumber(1, 300_000),
     default: CELL_LIMITS.cpuMs,
-    doc: 'CPU time of one invocation, in milliseconds.',
+    doc: 'CPU time of one invocation, in milliseconds, for workers that ask for nothing else.',
+  }),
+  limitCpuMaxMs: setting({
+    name: 'limit-cpu-max-ms',
+    type: wholeNumber(1, 300_000),
+    default: CELL_LIMITS.maxCpuMs,
+    doc: 'The most a worker may ask for in `limits.cpu_ms`, in milliseconds.',
   }),
   limitMemoryMiB: setting({
     name: 'limit-memory-mib',
@@ -184,7 +190,13 @@ export const SETTINGS = {
     name: 'limit-subrequests',
     type: wholeNumber(0, 1_000_000),
     default: CELL_LIMITS.subrequests,
-    doc: 'Requests to the internet that one incoming request may cause.',
+    doc: 'Requests to the internet that one incoming request may cause, for workers that ask for nothing else.',
+  }),
+  limitSubrequestsMax: setting({
+    name: 'limit-subrequests-max',
+    type: wholeNumber(0, 10_000_000),
+    default: CELL_LIMITS.maxSubrequests,
+    doc: 'The most a worker may ask for in `limits.subrequests`.',
   }),
   limitCells: setting({
     name: 'limit-cells',

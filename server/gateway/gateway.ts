@@ -12,6 +12,7 @@ import { trustedProxies } from '../routing/address.ts';
 import { parseHostHeader, type HostName } from '../routing/host.ts';
 import { rayIds } from '../routing/ray.ts';
 import type { Dispatcher } from '../supervisor/types.ts';
+import { ListenError } from '../../shared/listen-error.ts';
 import { GATEWAY_LIMITS } from '../../shared/limits.ts';
 import { VISITOR_ERRORS } from '../../shared/visitor-errors.ts';
 import { answerRaw, handleClientError } from './bad-bytes.ts';
@@ -49,7 +50,7 @@ export interface GatewayAddress {
 }
 
 export interface Gateway {
-  /** Starts to listen. Rejects with an Error whose message names the address and what to do; its `cause` is Node's. */
+  /** Starts to listen. Rejects with a ListenError. */
   listen(): Promise<GatewayAddress>;
   /**
    * Stops taking connections and waits for the answers under way, WebSockets included, at most `graceMs`; then cuts what
@@ -228,9 +229,11 @@ function listen(
   options: GatewayOptions,
 ): Promise<GatewayAddress> {
   return new Promise((resolve, reject) => {
-    const onError = (error: NodeJS.ErrnoException): void => reject(listenError(error, options));
+    const { host, port } = options;
+    const onError = (error: Error): void =>
+      reject(new ListenError({ what: 'The gateway', host, port, setting: 'SKEP_GATEWAY_PORT' }, error));
     server.once('error', onError);
-    server.listen({ host: options.host, port: options.port, backlog: 1_024 }, () => {
+    server.listen({ host, port, backlog: 1_024 }, () => {
       server.off('error', onError);
       server.on('error', (error) => core.log.error('The gateway cannot accept a connection', { error }));
       core.watchdog.start();
@@ -238,21 +241,6 @@ function listen(
       resolve({ host: address, port });
     });
   });
-}
-
-function listenError(error: NodeJS.ErrnoException, { host, port }: GatewayOptions): Error {
-  const reasons: Readonly<Record<string, string>> = {
-    EADDRINUSE:
-      'Another program already listens there. Stop it, or choose another port with SKEP_GATEWAY_PORT (0 takes any free one).',
-    EACCES: 'This user may not use that port. Choose one from 1024 up with SKEP_GATEWAY_PORT.',
-    EADDRNOTAVAIL: 'This machine has no such address. Set SKEP_HOST to one it has, such as 127.0.0.1 or 0.0.0.0.',
-  };
-  const reason = reasons[error.code ?? ''] ?? `The system says: ${error.message}.`;
-  const wrapped: NodeJS.ErrnoException = new Error(`The gateway cannot listen on ${host}:${port}. ${reason}`, {
-    cause: error,
-  });
-  if (error.code !== undefined) wrapped.code = error.code;
-  return wrapped;
 }
 
 /** A client that has just connected gets this long to send the request it connected for. */

@@ -43,7 +43,7 @@ import {
   PROTOCOL_VERSION,
   WINDOW,
 } from '../../shared/protocol.ts';
-import type { ModuleContent, WorkerVersion } from '../../shared/worker.ts';
+import { isSourceMap, type ModuleContent, type WorkerVersion } from '../../shared/worker.ts';
 import type { Logger } from '../log/types.ts';
 import { CellCall, CellMisbehaved, failFrame, parseCallHead } from './cell-call.ts';
 import { CellHttp } from './cell-http.ts';
@@ -89,6 +89,8 @@ const MAX_TEXT_BYTES = 64 * 1024;
 /** V8's own overhead and garbage not yet collected, on top of what a worker may use. */
 const MEMORY_SLACK_MIB = 32;
 const MiB = 1024 * 1024;
+/** Logs travel beside the response and may come after it: that many invocations are remembered for them. */
+const REMEMBERED_INVOCATIONS = 256;
 /** A cell that lets so much of what we send it pile up is not reading. */
 const MAX_PENDING_BYTES = 64 * MiB;
 
@@ -111,6 +113,8 @@ export class Cell {
   readonly #process: CellProcess;
   readonly #invocations = new Map<number, Invocation>();
   readonly #calls = new Map<number, CellCall>();
+  /** The latest that ended, at their id modulo the size. */
+  readonly #ended: (Invocation | undefined)[] = Array.from({ length: REMEMBERED_INVOCATIONS }, () => undefined);
   #channel: Channel | undefined;
   #watched: WatchedCell | undefined;
   #state: CellState = 'starting';
@@ -236,8 +240,9 @@ export class Cell {
     return this.loaded;
   }
 
-  #sendLoad(version: WorkerVersion, modules: readonly ModuleContent[]): void {
+  #sendLoad(version: WorkerVersion, all: readonly ModuleContent[]): void {
     const channel = this.#channel as Channel;
+    const modules = all.filter((module) => !isSourceMap(module));
     const message: LoadMessage = {
       format: version.format,
       mainModule: version.mainModule,
@@ -280,7 +285,7 @@ export class Cell {
         finish();
       };
       this.#awaiting = {
-        resolve: (value: never) => settle(() => resolve(value as T)),
+        resolve: (value: never) => settle(() => resolve(value)),
         reject: (error) => settle(() => reject(error)),
       };
     });
@@ -322,6 +327,8 @@ export class Cell {
     this.#publishLoad();
     clearTimeout(invocation.waitTimer);
     if (invocation.calls !== undefined) for (const call of invocation.calls) call.abort();
+    invocation.calls = undefined;
+    this.#ended[invocation.id % REMEMBERED_INVOCATIONS] = invocation;
     const now = performance.now();
     this.lastUsedMs = now;
     this.#context.onEvent({
@@ -430,10 +437,18 @@ export class Cell {
     this.#awaiting?.resolve(checkedMessage(readObject(payload)) as never);
   }
 
+  /** An invocation that runs or ended a moment ago. */
+  #invocationOf(id: number): Invocation | undefined {
+    const running = this.#invocations.get(id);
+    if (running !== undefined) return running;
+    const ended = this.#ended[id % REMEMBERED_INVOCATIONS];
+    return ended?.id === id ? ended : undefined;
+  }
+
   #receiveLog(payload: Uint8Array): void {
     const { invocation: id, level, message } = readObject<LogMessage>(payload);
     if (!Array.isArray(message) || typeof level !== 'string') throw new CellMisbehaved('Log of a wrong shape');
-    const invocation = this.#invocations.get(id);
+    const invocation = this.#invocationOf(id);
     if (!this.#mayLog(invocation, payload.length)) return;
     this.#context.onEvent({
       type: 'log',
@@ -468,7 +483,7 @@ export class Cell {
       type: 'exception',
       version: this.version as WorkerVersion,
       invocationId: id,
-      pipelineId: this.#invocations.get(id)?.pipeline.id ?? '',
+      pipelineId: this.#invocationOf(id)?.pipeline.id ?? '',
       ...failure,
     });
   }

@@ -27,7 +27,13 @@ export interface CellSource {
   /** Waits for one. Rejects with DispatchFailure. */
   wait(): Promise<Cell>;
   /** Waits for a cell that serves nothing else until `done` is called. */
-  isolate(): Promise<{ readonly cell: Cell; done(): void }>;
+  isolate(): Promise<IsolatedCell>;
+}
+
+/** A cell that serves one request only, until `done`. */
+export interface IsolatedCell {
+  readonly cell: Cell;
+  readonly done: () => void;
 }
 
 /** No cell could be had. */
@@ -209,9 +215,12 @@ export class Dispatch implements FetchControl, ResponseHandler {
   #repeatIsolated(): void {
     this.#source.isolate().then(
       ({ cell, done }) => {
-        if (this.#over) return done();
+        if (this.#over) {
+          done();
+          return;
+        }
         this.#release = done;
-        return this.#send(cell);
+        this.#send(cell);
       },
       (error: unknown) => this.#fail(toFailure(error)),
     );

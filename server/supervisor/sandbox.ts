@@ -150,7 +150,7 @@ async function probe(sandbox: Sandbox, input: SandboxInput): Promise<string | un
   } catch (error) {
     const { code, stderr, message } = error as { code?: unknown; stderr?: string; message: string };
     if (code === 'ENOENT') return `${program} is not installed.`;
-    return (stderr?.trim() || message).split('\n')[0] as string;
+    return (stderr?.trim() || message).split('\n')[0];
   }
 }
 

@@ -32,7 +32,9 @@ export interface SupervisorOptions {
   readonly watchdogPath: string | URL;
   /** `require-strong`: refuse to start without namespaces and an empty root. */
   readonly sandbox: 'auto' | 'require-strong';
+  /** CPU budget of an invocation when its version asks for nothing else, and the most it may ask for. */
   readonly cpuMs: number;
+  readonly maxCpuMs: number;
   readonly memoryMiB: number;
   readonly maxCells: number;
   readonly prestarted: number;
@@ -170,7 +172,7 @@ export class Supervisor implements Dispatcher, StartupChecker {
   async #startVersion(version: WorkerVersion): Promise<Cell> {
     const modules = await this.#options.loadModules(version);
     const cell = await this.#takeCell();
-    await cell.load(version, modules, Math.min(version.limits.cpuMs ?? this.#options.cpuMs, this.#options.cpuMs));
+    await cell.load(version, modules, Math.min(version.limits.cpuMs ?? this.#options.cpuMs, this.#options.maxCpuMs));
     return cell;
   }
 

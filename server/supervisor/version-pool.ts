@@ -5,7 +5,7 @@
 import { CELL_LIMITS } from '../../shared/limits.ts';
 import type { WorkerVersion } from '../../shared/worker.ts';
 import { type Cell, LoadError } from './cell.ts';
-import { type CellSource, DispatchFailure } from './dispatch.ts';
+import { type CellSource, DispatchFailure, type IsolatedCell } from './dispatch.ts';
 import type { InvocationFailure } from './types.ts';
 
 export interface PoolContext {
@@ -89,7 +89,7 @@ export class VersionPool implements CellSource {
   }
 
   /** One suspect at a time, each with a cell to itself that joins the others when it has survived. */
-  isolate(): Promise<{ readonly cell: Cell; done(): void }> {
+  isolate(): Promise<IsolatedCell> {
     const before = this.#isolation;
     let release: () => void = () => undefined;
     this.#isolation = new Promise<void>((resolve) => {

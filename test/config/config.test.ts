@@ -54,9 +54,11 @@ describe('defaults', () => {
       sandbox: 'auto',
       egressAllow: [],
       limitCpuMs: 100,
+      limitCpuMaxMs: 30_000,
       limitMemoryMiB: 128,
       limitBodyBytes: 100_000_000,
       limitSubrequests: 50,
+      limitSubrequestsMax: 10_000,
       limitCells: 200,
       prestartedCells: 2,
       idleCellSeconds: 300,
@@ -216,6 +218,8 @@ describe('mistakes', () => {
 
   test('values that contradict each other are refused', () => {
     assert.match(problemsOf({ argv: ['--api-port', '8787'] })[0] ?? '', /same port 8787/);
+    assert.match(problemsOf({ argv: ['--limit-cpu-ms', '40000'] })[0] ?? '', /limit-cpu-max-ms/);
+    assert.match(problemsOf({ argv: ['--limit-subrequests', '20000'] })[0] ?? '', /limit-subrequests-max/);
     assert.match(problemsOf({ argv: ['--limit-cells', '1'] })[0] ?? '', /prestarted-cells/);
     assert.equal(load({ argv: ['--api-port=0', '--gateway-port=0'] }).apiPort, 0);
   });

@@ -23,9 +23,25 @@ import { createBroker } from '../../server/broker/broker.ts';
 import type { DeployedWorker } from '../../server/catalog/types.ts';
 import { openRunDir } from '../../server/supervisor/run-dir.ts';
 import { Supervisor, type SupervisorOptions } from '../../server/supervisor/supervisor.ts';
-import type { Broker, FetchCall, FetchControl, FetchSink, StartupChecker, WorkerEvent } from '../../server/supervisor/types.ts';
+import type {
+  Broker,
+  FetchCall,
+  FetchControl,
+  FetchSink,
+  StartupChecker,
+  WorkerEvent,
+} from '../../server/supervisor/types.ts';
 import { CELL_LIMITS } from '../../shared/limits.ts';
-import { buildVersion, type OpenCall, openCall, type OpenOptions, TEST_ACCOUNT, type TestAnswer, type TestRequest, type WorkerSpec } from './cells.ts';
+import {
+  buildVersion,
+  type OpenCall,
+  openCall,
+  type OpenOptions,
+  TEST_ACCOUNT,
+  type TestAnswer,
+  type TestRequest,
+  type WorkerSpec,
+} from './cells.ts';
 import { recordingLog, testLog } from './log.ts';
 
 const require = createRequire(import.meta.url);
@@ -34,7 +50,8 @@ export const DENO_PATH = join(require.resolve('@deno/linux-x64-glibc/package.jso
 export const HARNESS_PATH = join(ROOT, 'dist/cell/harness.js');
 const WATCHDOG_PATH = join(ROOT, 'dist/server/watchdog-thread.js');
 
-export interface TestSupervisorOptions extends Partial<Omit<SupervisorOptions, 'broker' | 'loadModules' | 'log' | 'onEvent' | 'runDir'>> {
+export interface TestSupervisorOptions
+  extends Partial<Omit<SupervisorOptions, 'broker' | 'loadModules' | 'log' | 'onEvent' | 'runDir'>> {
   /** Entries as in `SKEP_EGRESS_ALLOW`. */
   readonly egressAllow?: readonly string[];
   /** Calls to the internet per pipeline. */
@@ -97,13 +114,21 @@ export class TestSupervisor implements StartupChecker {
       watchdogPath: WATCHDOG_PATH,
       sandbox: 'auto',
       cpuMs: CELL_LIMITS.cpuMs,
+      maxCpuMs: 30_000,
       memoryMiB: CELL_LIMITS.memoryMiB,
       maxCells: 64,
       prestarted: 1,
       idleCellMs: 60_000,
       ...rest,
       runDir: this.runDir,
-      broker: broker ?? createBroker({ bindings: { service }, egress: (call) => egress.call(call), externalSubrequests }),
+      broker:
+        broker ??
+        createBroker({
+          bindings: { service },
+          egress: (call) => egress.call(call),
+          externalSubrequests,
+          maxExternalSubrequests: CELL_LIMITS.maxSubrequests,
+        }),
       log: this.#log,
       loadModules: (version) => Promise.resolve(this.modulesOf(version)),
       onEvent: (event) => this.events.push(event),

@@ -105,7 +105,7 @@ function ipv6Words(address: string): number[] {
     part === undefined || part === '' ? [] : part.split(':').map((word) => Number.parseInt(word, 16));
   const head = words(left);
   const tail = words(right);
-  return [...head, ...new Array<number>(8 - head.length - tail.length).fill(0), ...tail];
+  return [...head, ...Array.from({ length: 8 - head.length - tail.length }, () => 0), ...tail];
 }
 
 const refused4 = new BlockList();

@@ -87,7 +87,7 @@ async function forward(call: BindingCall, agent: Agent, log: Logger): Promise<vo
   const { statusCode, headers, body } = await agent.request({
     origin: url.origin,
     path: `${url.pathname}${url.search}`,
-    method: call.method as 'GET',
+    method: call.method,
     headers: requestHeaders(call),
     body: call.body,
     signal: abort.signal,

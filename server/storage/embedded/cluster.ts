@@ -7,8 +7,20 @@
  *   password   of the superuser
  */
 import { randomBytes } from 'node:crypto';
-import { chmodSync, chownSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../../log/types.ts';
 import { directoryError } from '../data-dir.ts';
 import { DatabaseError, codeOf } from '../errors.ts';
@@ -90,11 +102,22 @@ async function createCluster(options: ClusterOptions, directory: string): Promis
     giveAway(join(unfinished, 'password'), options.identity);
     await runInitdb(options, unfinished);
     renameSync(unfinished, directory);
+    syncDirectory(options.dataDir);
   } catch (error) {
     await removeTree(unfinished).catch(() => {});
     throw error instanceof DatabaseError ? error : directoryError(options.dataDir, error);
   }
   options.log.debug('Made the embedded database', { ms: Math.round(performance.now() - started) });
+}
+
+/** Makes the rename durable: after a power cut the cluster must not be back under its unfinished name. */
+function syncDirectory(directory: string): void {
+  const fd = openSync(directory, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
 }
 
 function makeOwn(directory: string, identity: Identity): void {
