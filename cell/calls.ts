@@ -3,13 +3,13 @@
  * decides, counts and does the I/O; the answer becomes a Response here. Bodies stream both ways under a window.
  */
 import { CHANNEL_LIMITS } from '../shared/limits.ts';
-import { CALL, type CallHead, DATA, END, type Failure, type ResponseHead } from '../shared/protocol.ts';
+import { CALL, CALL_FULL, type CallHead, DATA, END, type Failure, type ResponseHead } from '../shared/protocol.ts';
 import {
   closeStream,
   openStream,
   sendFail,
   sendFrame,
-  sendFullCall,
+  sendFull,
   sendWindow,
 } from './channel.ts';
 import { advanceClock, type Invocation } from './context.ts';
@@ -91,6 +91,8 @@ const REDIRECTS = { __proto__: null, 301: true, 302: true, 303: true, 307: true,
 const redirectTarget = (response: Response): string | null =>
   REDIRECTS[responseStatus(response)] ? headersGet(responseHeaders(response), 'location') : null;
 
+const BODY_HEADERS = ['content-encoding', 'content-language', 'content-location', 'content-type', 'content-length'];
+
 /** The request after a redirect: fetch standard, "HTTP-redirect fetch", steps 11–16. */
 function followUp(request: Request, status: number, location: string): Request {
   const url = new NativeURL(location, requestUrl(request));
@@ -103,9 +105,7 @@ function followUp(request: Request, status: number, location: string): Request {
     );
   }
   if (toGet) {
-    for (const name of ['content-encoding', 'content-language', 'content-location', 'content-type', 'content-length']) {
-      headersDelete(headers, name);
-    }
+    for (let index = 0; index < BODY_HEADERS.length; index++) headersDelete(headers, BODY_HEADERS[index] as string);
   }
   if (url.origin !== new NativeURL(requestUrl(request)).origin) headersDelete(headers, 'authorization');
   return new NativeRequest(urlHref(url), {
@@ -143,7 +143,7 @@ function callOnce(invocation: Invocation, binding: string | null, request: Reque
     const call = new OpenCall(invocation, binding === null, resolve, reject);
     const stream = openStream(call);
     call.start(stream, requestSignal(request));
-    if (body === null) sendFullCall(stream, encoded, EMPTY);
+    if (body === null) sendFull(CALL_FULL, stream, encoded, EMPTY);
     else {
       sendFrame(CALL, stream, encoded);
       void call.pump(body);

@@ -3,7 +3,7 @@
  * Frames queue up while a write is under way and leave together, so a burst of calls costs one system call.
  */
 import { encodeFrame, encodeFullFrame, FrameReader, readU32, writeU32 } from '../shared/frames.ts';
-import { CALL_FULL, DATA, END, FAIL, type Failure, RESPONSE, RESPONSE_FULL, WINDOW } from '../shared/protocol.ts';
+import { ANSWER_WINDOW, DATA, END, FAIL, type Failure, INVOKE, RESPONSE, RESPONSE_FULL, WINDOW } from '../shared/protocol.ts';
 import { deno, type DenoConn } from './deno.ts';
 import {
   copyInto,
@@ -28,7 +28,8 @@ export interface StreamListener {
   onWindow(bytes: number): void;
 }
 
-type ControlHandler = (type: number, payload: Uint8Array) => void;
+/** Frames about the cell itself (stream 0) and about requests to it (the stream is the invocation). */
+type ControlHandler = (type: number, stream: number, payload: Uint8Array) => void;
 
 /** Only `env` makes a frame large: 128 variables of 5 KB, escaped as JSON. The supervisor is trusted; this catches defects. */
 const MAX_INCOMING_FRAME_BYTES = 16 * 1024 * 1024;
@@ -57,7 +58,7 @@ export async function connectChannel(path: string): Promise<void> {
 /** Reads frames for ever. When the supervisor is gone there is nothing left to live for. */
 export async function startReading(onControl: ControlHandler): Promise<void> {
   const reader = new FrameReader(MAX_INCOMING_FRAME_BYTES, (type, stream, payload) => {
-    if (stream === 0) onControl(type, payload);
+    if (stream === 0 || type === INVOKE || type === ANSWER_WINDOW) onControl(type, stream, payload);
     else dispatch(type, stream, payload);
   });
   const buffer = new NativeUint8Array(READ_BUFFER_BYTES);
@@ -106,8 +107,9 @@ export function sendJson(type: number, stream: number, value: unknown): void {
   enqueue(encodeFrame(type, stream, utf8Encode(jsonStringify(value))));
 }
 
-export function sendFullCall(stream: number, head: Uint8Array, body: Uint8Array): void {
-  enqueue(encodeFullFrame(CALL_FULL, stream, head, body));
+/** A frame whose payload is a head and a body. */
+export function sendFull(type: number, stream: number, head: Uint8Array, body: Uint8Array): void {
+  enqueue(encodeFullFrame(type, stream, head, body));
 }
 
 export function sendFail(stream: number, failure: Failure): void {

@@ -9,6 +9,8 @@ export interface Invocation {
   readonly id: number;
   /** What `Date.now()` reads: stands still while JavaScript runs, moves on at I/O. */
   clockMs: number;
+  /** A timer has moved the clock: the supervisor must be told, or the caller's clock would lag behind what it reads here. */
+  clockMoved: boolean;
   /** Promises given to `waitUntil` that have not settled. */
   pendingWaits: number;
   /** The handler has answered; what is left is `waitUntil` work. */
@@ -30,13 +32,19 @@ const run = uncurry(
 );
 
 export function createInvocation(id: number, clockMs: number): Invocation {
-  return { id, clockMs, pendingWaits: 0, answered: false, passThrough: false, ended: false, onEnd: undefined };
+  return { id, clockMs, clockMoved: false, pendingWaits: 0, answered: false, passThrough: false, ended: false, onEnd: undefined };
 }
 
 export const currentInvocation = (): Invocation | undefined => getStore(storage);
 
-export const runInvocation = <T>(invocation: Invocation, callback: (...args: never[]) => T, ...args: unknown[]): T =>
-  run(storage, invocation, callback as (...args: never[]) => unknown, ...args) as T;
+/** Arguments by name and not by spread: a spread walks Array's iterator, which user code may have patched. */
+export const runInvocation = <T>(
+  invocation: Invocation,
+  callback: (...args: never[]) => T,
+  first?: unknown,
+  second?: unknown,
+  third?: unknown,
+): T => run(storage, invocation, callback as (...args: never[]) => unknown, first, second, third) as T;
 
 /** I/O from outside the isolate has arrived: the clock may move on, never back. */
 export function advanceClock(invocation: Invocation | undefined, toMs: number): void {
@@ -44,4 +52,7 @@ export function advanceClock(invocation: Invocation | undefined, toMs: number): 
 }
 
 /** As `advanceClock`, to the real time: for timers, which are the cell's own I/O. */
-export const advanceClockToNow = (invocation: Invocation | undefined): void => advanceClock(invocation, dateNow());
+export function advanceClockToNow(invocation: Invocation): void {
+  invocation.clockMoved = true;
+  advanceClock(invocation, dateNow());
+}

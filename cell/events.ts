@@ -16,7 +16,16 @@ import {
 type Listener = (event: unknown) => unknown;
 
 /** Events that invoke a worker. Each keeps the listeners in the order registered. */
-const WORKER_EVENTS = ['fetch', 'scheduled', 'queue', 'email', 'tail', 'trace', 'alarm'];
+const WORKER_EVENTS = {
+  __proto__: null,
+  fetch: true,
+  scheduled: true,
+  queue: true,
+  email: true,
+  tail: true,
+  trace: true,
+  alarm: true,
+} as unknown as Record<string, boolean>;
 const workerListeners = new MapConstructor<string, Listener[]>();
 
 const nativeAdd = globalThis.addEventListener;
@@ -34,7 +43,7 @@ export function installEvents(): void {
   defineProperty(globalThis, 'addEventListener', {
     value: function addEventListener(type: unknown, listener: unknown, options?: unknown) {
       const name = `${type as string}`;
-      if (WORKER_EVENTS.includes(name)) addWorkerListener(name, listener);
+      if (WORKER_EVENTS[name]) addWorkerListener(name, listener);
       else apply(nativeAdd as (...args: never[]) => unknown, globalThis, [name, listener, options]);
     },
     writable: true,

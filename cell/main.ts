@@ -6,12 +6,15 @@
  * Arguments: broker socket, in socket, libc, RLIMIT_DATA in MiB, user id (0: keep).
  */
 import './primordials.ts';
+import { readU32 } from '../shared/frames.ts';
 import {
+  ANSWER_WINDOW,
   CANCEL,
   type CancelMessage,
   DISCONNECT,
   HELLO,
   type HelloMessage,
+  INVOKE,
   LARGE_HEADERS,
   type LargeHeadersMessage,
   LOAD,
@@ -23,6 +26,7 @@ import {
   PONG,
   PROTOCOL_VERSION,
 } from '../shared/protocol.ts';
+import { abortAnswer, receiveAnswerWindow, receiveInvoke } from './answer.ts';
 import { connectChannel, sendFrame, sendJson, startReading, stopProcess } from './channel.ts';
 import { installClock } from './clock.ts';
 import { installConsole, toFailure } from './console.ts';
@@ -33,7 +37,7 @@ import { cancelInvocation, disconnectInvocation } from './invocation.ts';
 import { installModuleHooks } from './modules.ts';
 import { copyInto, jsonParse, NativeUint8Array, promiseThen, subarray, utf8Decode } from './primordials.ts';
 import { enterSandbox } from './sandbox.ts';
-import { receiveLargeHeaders, setNonce, startServing } from './serve.ts';
+import { receiveLargeHeaders, serveRequest, setNonce, startServing } from './serve.ts';
 import { installTimers } from './timers.ts';
 import { installWebSockets } from './websocket.ts';
 import { installFetch, loadWorker } from './worker.ts';
@@ -81,13 +85,23 @@ function revokeSocketRights(...paths: string[]): void {
   }
 }
 
-function onControl(type: number, payload: Uint8Array): void {
-  if (type === PING) sendFrame(PONG, 0, EMPTY);
+function onControl(type: number, stream: number, payload: Uint8Array): void {
+  if (type === INVOKE) {
+    const headLength = readU32(payload, 0);
+    const head = subarray(payload, 4, 4 + headLength);
+    receiveInvoke(stream, head, subarray(payload, 4 + headLength, payload.length), serveRequest);
+  } else if (type === ANSWER_WINDOW) receiveAnswerWindow(stream, readU32(payload, 0));
+  else if (type === PING) sendFrame(PONG, 0, EMPTY);
   else if (type === CANCEL) cancelInvocation((jsonParse(utf8Decode(payload)) as CancelMessage).invocation);
-  else if (type === DISCONNECT) disconnectInvocation((jsonParse(utf8Decode(payload)) as CancelMessage).invocation);
+  else if (type === DISCONNECT) onDisconnect((jsonParse(utf8Decode(payload)) as CancelMessage).invocation);
   else if (type === LARGE_HEADERS) receiveLargeHeaders(jsonParse(utf8Decode(payload)) as LargeHeadersMessage);
   else if (type === LOAD) beginLoad(jsonParse(utf8Decode(payload)) as LoadMessage);
   else if (type === LOAD_BYTES) receiveBytes(payload);
+}
+
+function onDisconnect(invocation: number): void {
+  abortAnswer(invocation);
+  disconnectInvocation(invocation);
 }
 
 function beginLoad(message: LoadMessage): void {

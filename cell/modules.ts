@@ -93,10 +93,10 @@ function resolveModule(specifier: string, parent: string | undefined): string {
   if (mapHas(modules, specifier)) return specifier;
   const relative = stringStartsWith(specifier, './') || stringStartsWith(specifier, '../');
   const base = parent !== undefined && stringStartsWith(parent, SCHEME) ? parent : SCHEME;
-  for (const candidate of relative ? [base, SCHEME] : [SCHEME]) {
-    const url = tryResolve(specifier, candidate);
-    if (url !== null && mapHas(modules, url)) return url;
-  }
+  const near = relative ? tryResolve(specifier, base) : null;
+  if (near !== null && mapHas(modules, near)) return near;
+  const named = tryResolve(specifier, SCHEME);
+  if (named !== null && mapHas(modules, named)) return named;
   const importer = parent === undefined ? '' : `\n  imported from "${userStack(parent)}"`;
   throw new NativeError(`No such module "${specifier}".${importer}`);
 }

@@ -55,6 +55,7 @@ export const stringToLowerCase = uncurry(String.prototype.toLowerCase);
 export const stringSplit = uncurry(String.prototype.split as (separator: string) => string[]);
 export const stringReplaceAll = uncurry(String.prototype.replaceAll as (from: string, to: string) => string);
 export const stringTrim = uncurry(String.prototype.trim);
+export const symbolDescription = getterOf<symbol, string | undefined>(Symbol.prototype, 'description');
 export const numberParseInt = Number.parseInt;
 
 export const MapConstructor = Map;
@@ -115,17 +116,23 @@ export const headersHas = uncurry(Headers.prototype.has);
 export const headersSet = uncurry(Headers.prototype.set);
 export const headersAppend = uncurry(Headers.prototype.append);
 export const headersDelete = uncurry(Headers.prototype.delete);
-const headersForEachMethod = uncurry(
-  Headers.prototype.forEach as (callback: (value: string, name: string) => void) => void,
+/**
+ * Deno's own list behind every iteration of a Headers object: `[name, value]` pairs, lower case, sorted, set-cookie lines apart. Read
+ * through the getter as it was: the public methods look it up on the prototype, where user code could have replaced it.
+ */
+const headerPairs = getterOf<Headers, readonly (readonly [string, string])[]>(
+  Headers.prototype,
+  ownKeys(Headers.prototype).find((key) => typeof key === 'symbol' && key.description === 'iterable headers') as symbol,
 );
 /** Flat `[name, value, name, value …]`; set-cookie lines stay apart. */
 export function flatHeaders(headers: Headers): string[] {
+  const pairs = headerPairs(headers);
   const flat: string[] = [];
-  let at = 0;
-  headersForEachMethod(headers, (value, name) => {
-    flat[at++] = name;
-    flat[at++] = value;
-  });
+  for (let index = 0; index < pairs.length; index++) {
+    const pair = pairs[index] as readonly [string, string];
+    flat[2 * index] = pair[0];
+    flat[2 * index + 1] = pair[1];
+  }
   return flat;
 }
 

@@ -9,6 +9,7 @@ import {
   OUTCOME_FLAGS,
   OUTCOME_HEADER,
 } from '../shared/protocol.ts';
+import type { ServeRequest } from './answer.ts';
 import { toFailure, reportException } from './console.ts';
 import { createInvocation, type Invocation, runInvocation } from './context.ts';
 import { deno, type DenoServeInfo } from './deno.ts';
@@ -34,6 +35,7 @@ import {
   NativeResponse,
   NativeTypeError,
   numberParseInt,
+  ownKeys,
   promiseResolve,
   promiseThen,
   requestHeaders,
@@ -47,6 +49,7 @@ import {
   stringIndexOf,
   stringSlice,
   stringStartsWith,
+  symbolDescription,
 } from './primordials.ts';
 import { callFetchHandler } from './worker.ts';
 import { takeWebSocket, upgrade } from './websocket.ts';
@@ -77,6 +80,12 @@ export function startServing(path: string): void {
     handle,
   );
 }
+
+/** A request that came over the channel. */
+export const serveRequest: ServeRequest = (id, clockMs, request, delivery) => {
+  const invocation = createInvocation(id, clockMs);
+  return runInvocation(invocation, invoke, invocation, request, delivery);
+};
 
 function handle(request: Request, info: DenoServeInfo): Response | Promise<Response> {
   const inner = innerOf(request);
@@ -154,7 +163,7 @@ function closing(invocation: Invocation, response: Response, info: DenoServeInfo
   invocation.answered = true;
   if (invocation.pendingWaits > 0) {
     if (request !== undefined) keepReadable(request);
-    return flagged(response, OUTCOME_FLAGS.waiting);
+    return flagged(invocation, response, OUTCOME_FLAGS.waiting);
   }
   if (invocation.onEnd !== undefined) {
     const end = () => {
@@ -162,7 +171,7 @@ function closing(invocation: Invocation, response: Response, info: DenoServeInfo
     };
     void promiseThen(info.completed, end, end);
   }
-  return response;
+  return invocation.clockMoved ? flagged(invocation, response, '') : response;
 }
 
 /** Deno forgets a request when its response is out; `waitUntil` work may still read it. Reading once makes it remember. */
@@ -172,10 +181,10 @@ function keepReadable(request: Request): void {
   headersHas(requestHeaders(request), 'host');
 }
 
-function flagged(response: Response, flags: string): Response {
+function flagged(invocation: Invocation, response: Response, flags: string): Response {
   const headers = new NativeHeaders(responseHeaders(response));
   const previous = outcomeFlags(headers);
-  headersSet(headers, OUTCOME_HEADER, `${nonce};${previous}${flags}`);
+  headersSet(headers, OUTCOME_HEADER, `${nonce};${previous}${flags};${invocation.clockMs}`);
   return new NativeResponse(responseBody(response), {
     status: responseStatus(response),
     statusText: responseStatusText(response),
@@ -190,7 +199,7 @@ function outcomeFlags(headers: Headers): string {
 }
 
 /** The supervisor turns this into Cloudflare's error page, or into an exception in the calling worker. */
-function failedResponse(error: unknown): Response {
+export function failedResponse(error: unknown): Response {
   return new NativeResponse(jsonStringify(toFailure(error)), {
     status: 500,
     headers: { [OUTCOME_HEADER]: `${nonce};${OUTCOME_FLAGS.exception}` },
@@ -200,7 +209,11 @@ function failedResponse(error: unknown): Response {
 /** Finds the engine's record on the first request and hides our own header from everything read through it later. */
 function innerOf(request: Request): InnerRequest {
   if (innerKey === undefined) {
-    innerKey = Object.getOwnPropertySymbols(request).find((symbol) => symbol.description === 'request');
+    const keys = ownKeys(request);
+    for (let index = 0; index < keys.length; index++) {
+      const key = keys[index];
+      if (typeof key === 'symbol' && symbolDescription(key) === 'request') innerKey = key;
+    }
     if (innerKey === undefined) throw new NativeError('This Deno has no inner request');
     hideInternalHeaders((request as unknown as Record<symbol, InnerRequest>)[innerKey] as InnerRequest);
   }

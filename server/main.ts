@@ -43,6 +43,8 @@ const packageJson = JSON.parse(readFileSync(new URL('../../package.json', import
 };
 
 interface Running {
+  /** When the first signal came; what still runs then shares one deadline. */
+  stopSignalMs?: number;
   readonly config: Config;
   readonly log: RootLogger;
   readonly resources: Resources;
@@ -108,9 +110,10 @@ const sha256 = (text: string): Uint8Array => createHash('sha256').update(text, '
 
 /** Everything that runs workers: supervisor, broker, and the catalog that tells them what is deployed. */
 async function startCells(
-  { config, log, resources }: Running,
+  running: Running,
   opened: OpenedStore,
 ): Promise<{ supervisor: Supervisor; catalog: RunningCatalog }> {
+  const { config, log, resources } = running;
   const egress = createEgress({ policy: createAddressPolicy(config.egressAllow), log: log.child({ component: 'egress' }) });
   resources.use('egress', egress, (open) => open.close());
   const broker = createBroker({
@@ -141,7 +144,7 @@ async function startCells(
     loadModules: (version: WorkerVersion) => catalog.loadModules(version),
     onEvent: logWorkerEvent(log),
   });
-  resources.use('the supervisor', supervisor, (open) => open.close(0));
+  resources.use('the supervisor', supervisor, (open) => open.close(drainLeftMs(running)));
   const bus = createBus({ database: opened.database, log });
   resources.use('the bus', bus, (open) => open.close());
   const catalog = await createCatalog({
@@ -163,10 +166,11 @@ async function startCells(
 }
 
 async function startGateway(
-  { config, log, resources }: Running,
+  running: Running,
   supervisor: Supervisor,
   catalog: RunningCatalog,
 ): Promise<number> {
+  const { config, log, resources } = running;
   const gateway: Gateway = createGateway({
     catalog,
     dispatcher: supervisor,
@@ -178,7 +182,7 @@ async function startGateway(
     readyz: () => ({ ready: true, detail: cellReport(supervisor) }),
     limits: { maxBodyBytes: config.limitBodyBytes === 0 ? Number.POSITIVE_INFINITY : config.limitBodyBytes },
   });
-  resources.use('the gateway', gateway, (open) => open.close({ graceMs: DRAIN_MS }));
+  resources.use('the gateway', gateway, (open) => open.close({ graceMs: drainLeftMs(running) }));
   return (await gateway.listen()).port;
 }
 
@@ -267,7 +271,8 @@ function sandboxLines({ sandbox }: Supervisor): string[] {
 }
 
 /** The first signal drains and ends with 0; a second one, or the deadline, ends at once. */
-function stopOnSignals({ log, resources }: Running): void {
+function stopOnSignals(running: Running): void {
+  const { log, resources } = running;
   let stopping = false;
   const stop = (signal: string): void => {
     if (stopping) {
@@ -276,6 +281,7 @@ function stopOnSignals({ log, resources }: Running): void {
       process.exit(1);
     }
     stopping = true;
+    running.stopSignalMs = performance.now();
     log.info('Stopping', { signal });
     setTimeout(() => {
       log.error('Stopping took too long: ending at once', { seconds: STOP_TIMEOUT_MS / 1000 });
@@ -292,6 +298,11 @@ function stopOnSignals({ log, resources }: Running): void {
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
+}
+
+/** What requests and `waitUntil` work under way have left; all of it when no signal asked to stop. */
+function drainLeftMs({ stopSignalMs }: Running): number {
+  return stopSignalMs === undefined ? DRAIN_MS : Math.max(0, DRAIN_MS - (performance.now() - stopSignalMs));
 }
 
 function finish(log: RootLogger, code: number): void {

@@ -5,8 +5,8 @@
  *   stream  = 0 for messages about the cell itself; otherwise one call the cell has opened (the cell counts them up)
  *
  * The socket is the identity: nothing in a frame says who the cell is. What comes out of a cell is an attacker's;
- * `server/supervisor/channel.ts` checks every frame. Visitors' requests do not travel here: they are HTTP on the cell's
- * own socket (`IN_SOCKET`), see `docs/protocol.md`.
+ * `server/supervisor/channel.ts` checks every frame. Requests with small bodies travel here too, many in one system call; those with
+ * large bodies and upgrades are HTTP on the cell's own socket (`IN_SOCKET`), see `docs/protocol.md`.
  */
 
 /** Raised whenever a frame changes its meaning; both sides ship together, so a mismatch is a broken build. */
@@ -36,6 +36,10 @@ export const CANCEL = 19;
 export const DISCONNECT = 22;
 /** Headers of a request too large for the cell's HTTP socket; sent before the request. Payload: `LargeHeadersMessage`. */
 export const LARGE_HEADERS = 23;
+/** A request, whole. Stream: the invocation's id. Payload: u32 LE head length | `InvokeHead` | body. */
+export const INVOKE = 24;
+/** As WINDOW, for the body of the answer to an INVOKE. */
+export const ANSWER_WINDOW = 25;
 /** The answer to a call; DATA and END follow. Payload: `ResponseHead`. */
 export const RESPONSE = 20;
 /** The whole answer to a call in one frame. Payload: u32 LE head length | `ResponseHead` | body. */
@@ -54,6 +58,15 @@ export const INVOCATION_END = 38;
 export const CALL = 39;
 /** The whole call in one frame. Payload: u32 LE head length | `CallHead` | body. */
 export const CALL_FULL = 40;
+
+/** The answer to an INVOKE, with its stream. Payload: `AnswerHead`; ANSWER_DATA and ANSWER_END follow. */
+export const ANSWER = 41;
+/** The whole answer to an INVOKE. Payload: u32 LE head length | `AnswerHead` | body. */
+export const ANSWER_FULL = 42;
+export const ANSWER_DATA = 43;
+export const ANSWER_END = 44;
+/** The body of an answer broke off. */
+export const ANSWER_FAIL = 45;
 
 /** One entry of `env` as the cell is told. Everything else about a binding stays outside. */
 export type EnvEntry =
@@ -97,6 +110,22 @@ export interface Failure {
 
 export interface CancelMessage {
   readonly invocation: number;
+}
+
+export interface InvokeHead {
+  readonly method: string;
+  readonly url: string;
+  /** Flat `[name, value …]`, names in lower case. */
+  readonly headers: readonly string[];
+  readonly clockMs: number;
+  readonly hasBody: boolean;
+}
+
+/** As the HTTP response would be, `OUTCOME_HEADER` included. */
+export interface AnswerHead {
+  readonly status: number;
+  readonly statusText: string;
+  readonly headers: readonly string[];
 }
 
 export interface LargeHeadersMessage {
@@ -155,7 +184,10 @@ export const LARGE_HEADERS_MARK = ';h';
 /** Deno's server takes 128 header lines and just under 64 KB; a margin is left for our own. */
 export const MAX_HTTP_HEADER_LINES = 120;
 export const MAX_HTTP_HEADER_BYTES = 60_000;
-/** Response: `<nonce>;<flags>`, see `OUTCOME_FLAGS`. Only present when there is something to say. */
+/**
+ * Response: `<nonce>;<flags>`, see `OUTCOME_FLAGS`, or `<nonce>;<flags>;<clock in ms>` when the clock has moved on. Only present when
+ * there is something to say.
+ */
 export const OUTCOME_HEADER = 'x-skep-outcome';
 export const OUTCOME_FLAGS = {
   /** The handler threw: the body is a `Failure` as JSON. */

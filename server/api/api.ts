@@ -15,7 +15,7 @@ import { type CloudflareProblem, cloudflareProblem } from '../../shared/cloudfla
 import { ListenError } from '../../shared/listen-error.ts';
 import type { Logger } from '../log/types.ts';
 import { isUnavailable } from '../storage/errors.ts';
-import type { Account, TokenIdentity } from '../storage/store.ts';
+import { type Account, StoreUnavailable, type TokenIdentity } from '../storage/store.ts';
 import { ApiError, fail, unavailable } from './errors.ts';
 import { openApiDocument } from './openapi.ts';
 import { type AccountRequest, type ApiOptions, type ApiRequest, readJsonBody, type Route } from './router.ts';
@@ -210,7 +210,7 @@ function errorAnswer(error: unknown, context: ApiContext): Response {
     }
     return envelope(context, error.problems);
   }
-  if (isUnavailable(error))
+  if (error instanceof StoreUnavailable || isUnavailable(error))
     return errorAnswer(unavailable('the database of this platform cannot be reached', 2, error), context);
   log.error('An API request failed unexpectedly', {
     method: context.req.method,

@@ -87,12 +87,6 @@ function contradictions(config: Config): string[] {
       `Cannot use the same port ${config.gatewayPort} for gateway-port and api-port in one process. Give them different ports.`,
     );
   }
-  if (config.limitCpuMs > config.limitCpuMaxMs) {
-    problems.push(
-      `Cannot give every invocation ${config.limitCpuMs} ms of CPU (limit-cpu-ms) when a worker may have at most ` +
-        `${config.limitCpuMaxMs} ms (limit-cpu-max-ms). Raise limit-cpu-max-ms.`,
-    );
-  }
   const defaults = [
     ['limit-cpu-ms', config.limitCpuMs, 'limit-cpu-max-ms', config.limitCpuMaxMs],
     ['limit-subrequests', config.limitSubrequests, 'limit-subrequests-max', config.limitSubrequestsMax],

@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import {
   closeSync,
+  existsSync,
   linkSync,
   mkdirSync,
   openSync,
@@ -17,7 +18,7 @@ import {
 } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import type { Server } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { DatabaseError, codeOf } from './errors.ts';
 
 /** Raise it when the layout of the directory changes so that older programs cannot use it. */
@@ -55,7 +56,7 @@ function prepareDirectory(path: string): void {
   const marker = join(path, 'layout');
   try {
     // 0711: when Skep runs as root its PostgreSQL is another user and must get through; it cannot list.
-    mkdirSync(path, { recursive: true, mode: 0o711 });
+    makeDirectory(path, 0o711);
     writeFileSync(`${marker}.new`, `${LAYOUT}\n`);
     const found = readLayout(marker);
     if (found > LAYOUT) {
@@ -68,6 +69,20 @@ function prepareDirectory(path: string): void {
   } catch (error) {
     if (error instanceof DatabaseError) throw error;
     throw directoryError(path, error);
+  }
+}
+
+/** With its parents. Node's own `recursive` says ENOENT where the truth is a read-only file system. */
+function makeDirectory(path: string, mode: number): void {
+  const missing = [path];
+  for (let parent = dirname(path); !existsSync(parent); parent = dirname(parent)) missing.unshift(parent);
+  for (const directory of missing) {
+    try {
+      mkdirSync(directory, { mode });
+    } catch (error) {
+      // There already, or made by another process at the same moment.
+      if (codeOf(error) !== 'EEXIST' || !statSync(directory).isDirectory()) throw error;
+    }
   }
 }
 

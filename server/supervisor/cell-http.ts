@@ -37,7 +37,7 @@ const MAX_CHUNK_LINE_BYTES = 64;
 /** Connections kept open for the next request. */
 const MAX_IDLE_CONNECTIONS = 256;
 
-const HOP_BY_HOP = new Set([
+export const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',
   'proxy-authenticate',
@@ -51,6 +51,11 @@ const HOP_BY_HOP = new Set([
 /** What a cell sent was not an HTTP response we accept. */
 export class CellProtocolError extends Error {
   override readonly name = 'CellProtocolError';
+}
+
+/** The connection ended under an exchange: most likely the cell died. */
+export class ConnectionLost extends Error {
+  override readonly name = 'ConnectionLost';
 }
 
 /** All connections into one cell. */
@@ -119,9 +124,9 @@ class Connection implements Exchange {
     this.#onFree = onFree;
     this.#onGone = onGone;
     socket.on('data', (chunk: Buffer) => this.#read(chunk));
-    socket.on('error', (error) => this.#fail(error));
+    socket.on('error', (error) => this.#fail(new ConnectionLost(error.message)));
     socket.on('close', () => {
-      this.#fail(new CellProtocolError('The cell closed the connection before its response was complete'));
+      this.#fail(new ConnectionLost('The cell closed the connection before its response was complete'));
       this.#onGone(this);
     });
     socket.on('drain', () => this.#body?.resume());
@@ -260,8 +265,10 @@ class Connection implements Exchange {
     const handler = this.#handler as ResponseHandler;
     if (head.status === 101) return this.#switchProtocols(head, rest);
     if (head.status < 200) return rest;
-    const empty = this.#noBody || head.status === 204 || head.status === 304;
-    if (!empty && !head.chunked && head.contentLength === null) {
+    // Deno sends a 205 without any framing; it has no content either (RFC 9110 §15.3.6).
+    const unframed = !head.chunked && head.contentLength === null;
+    const empty = this.#noBody || head.status === 204 || head.status === 304 || (head.status === 205 && unframed);
+    if (!empty && unframed) {
       throw new CellProtocolError('Response with neither content-length nor chunked encoding');
     }
     handler.onHead(head.status, head.statusText, head.headers);

@@ -13,6 +13,8 @@ import { readFile } from 'node:fs/promises';
 import { encodeFrame, splitFull } from '../../shared/frames.ts';
 import { CELL_LIMITS, CHANNEL_LIMITS } from '../../shared/limits.ts';
 import {
+  ANSWER,
+  ANSWER_FAIL,
   BROKER_SOCKET,
   CALL,
   CALL_FULL,
@@ -28,6 +30,7 @@ import {
   type HelloMessage,
   IN_SOCKET,
   INVOCATION_END,
+  type InvokeHead,
   LARGE_HEADERS,
   type LargeHeadersMessage,
   LOAD,
@@ -46,7 +49,8 @@ import {
 import { isSourceMap, type ModuleContent, type WorkerVersion } from '../../shared/worker.ts';
 import type { Logger } from '../log/types.ts';
 import { CellCall, CellMisbehaved, failFrame, parseCallHead } from './cell-call.ts';
-import { CellHttp } from './cell-http.ts';
+import { CellHttp, type Exchange, type ResponseHandler } from './cell-http.ts';
+import { ChannelExchange, invokeFrame } from './channel-exchange.ts';
 import { Channel } from './channel.ts';
 import { createPipeline, type Invocation } from './invocation.ts';
 import { envEntries } from './load-message.ts';
@@ -113,6 +117,7 @@ export class Cell {
   readonly #process: CellProcess;
   readonly #invocations = new Map<number, Invocation>();
   readonly #calls = new Map<number, CellCall>();
+  readonly #exchanges = new Map<number, ChannelExchange>();
   /** The latest that ended, at their id modulo the size. */
   readonly #ended: (Invocation | undefined)[] = Array.from({ length: REMEMBERED_INVOCATIONS }, () => undefined);
   #channel: Channel | undefined;
@@ -206,7 +211,7 @@ export class Cell {
   async #awaitHello(uid: number): Promise<void> {
     const hello = await this.#expect<HelloMessage>(this.#context.timings.helloMs, 'hello');
     if (hello.protocol !== PROTOCOL_VERSION) throw new Error(`it speaks protocol ${hello.protocol}, not ${PROTOCOL_VERSION}`);
-    const pid = await this.#process.pid;
+    const pid = await this.#process.denoPid();
     await verifySandbox(pid, uid);
     this.hello = hello;
     this.#watched = this.#context.watchdog.watch(pid);
@@ -252,14 +257,12 @@ export class Cell {
       modules: modules.map(({ name, type, content }) => ({ name, type, sizeBytes: content.length })),
       nonce: this.#nonce,
     };
-    channel.batch(() => {
-      channel.send(encodeFrame(LOAD, 0, Buffer.from(JSON.stringify(message))));
-      for (const { content } of modules) {
-        for (let at = 0; at < content.length; at += LOAD_CHUNK_BYTES) {
-          channel.send(encodeFrame(LOAD_BYTES, 0, content.subarray(at, at + LOAD_CHUNK_BYTES)));
-        }
+    channel.send(encodeFrame(LOAD, 0, Buffer.from(JSON.stringify(message))));
+    for (const { content } of modules) {
+      for (let at = 0; at < content.length; at += LOAD_CHUNK_BYTES) {
+        channel.send(encodeFrame(LOAD_BYTES, 0, content.subarray(at, at + LOAD_CHUNK_BYTES)));
       }
-    });
+    }
   }
 
   #loadError(error: Error): LoadError {
@@ -319,6 +322,20 @@ export class Cell {
   /** Headers that do not fit through the HTTP socket go ahead on the channel. */
   sendLargeHeaders(invocation: Invocation, headers: readonly string[]): void {
     this.#send(LARGE_HEADERS, { invocation: invocation.id, headers } satisfies LargeHeadersMessage);
+  }
+
+  /** Sends a request over the channel: for bodies up to `maxInlineRequestBytes`. */
+  invoke(invocation: Invocation, head: InvokeHead, body: Uint8Array | null, handler: ResponseHandler): Exchange {
+    const { id } = invocation;
+    const exchange = new ChannelExchange(
+      id,
+      handler,
+      (frame) => this.#channel?.send(frame),
+      (over) => this.#exchanges.delete(over),
+    );
+    this.#exchanges.set(id, exchange);
+    this.#channel?.send(invokeFrame(id, head, body));
+    return exchange;
   }
 
   /** Ends an invocation: closes its calls, reports it, and lets a draining cell go when it was the last. Idempotent. */
@@ -489,6 +506,11 @@ export class Cell {
   }
 
   #receiveStream(type: number, stream: number, payload: Uint8Array): void {
+    if (type >= ANSWER && type <= ANSWER_FAIL) {
+      // An answer to a request that was given up meanwhile is nobody's.
+      this.#exchanges.get(stream)?.receive(type, payload);
+      return;
+    }
     if (type === CALL || type === CALL_FULL) {
       this.#openCall(type, stream, payload);
       return;
@@ -571,7 +593,7 @@ export class Cell {
     this.#process.child.kill('SIGKILL');
     void this.#process.pid.then(
       (pid) => {
-        // bubblewrap's child outlives a killed bubblewrap by the moment its death signal takes.
+        // The namespace outlives a killed bubblewrap by the moment its death signal takes.
         if (this.#state !== 'dead' && pid !== this.#process.child.pid) killQuietly(pid);
       },
       () => undefined,
@@ -589,6 +611,7 @@ export class Cell {
     const outcome = this.deathOutcome;
     this.#awaiting?.reject(new Error(this.#deathReason));
     for (const call of [...this.#calls.values()]) call.abort();
+    for (const exchange of [...this.#exchanges.values()]) exchange.lost();
     for (const invocation of [...this.#invocations.values()]) {
       if (invocation.outcome === 'ok' && !invocation.answered) invocation.outcome = outcome;
       this.end(invocation);

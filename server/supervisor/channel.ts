@@ -13,11 +13,16 @@ export interface ChannelListener {
   onClosed(error: Error): void;
 }
 
+/** Above this, copying frames together costs more than handing them over one by one. */
+const MAX_JOINED_BYTES = 64 * 1024;
+
 export class Channel {
   readonly #server: Server;
   readonly #listener: ChannelListener;
   #socket: Socket | undefined;
   #closed = false;
+  #outgoing: Uint8Array[] = [];
+  #outgoingBytes = 0;
 
   private constructor(server: Server, listener: ChannelListener) {
     this.#server = server;
@@ -42,20 +47,30 @@ export class Channel {
 
   /** Bytes waiting to leave: a cell that does not read makes them grow. */
   get pendingBytes(): number {
-    return this.#socket?.writableLength ?? 0;
+    return (this.#socket?.writableLength ?? 0) + this.#outgoingBytes;
   }
 
+  /** Leaves at the end of this turn of the event loop, together with whatever else was sent in it. */
   send(frame: Uint8Array): void {
-    if (!this.#closed) this.#socket?.write(frame);
+    if (this.#closed) return;
+    if (this.#outgoing.length === 0) setImmediate(() => this.#flush());
+    this.#outgoing.push(frame);
+    this.#outgoingBytes += frame.length;
   }
 
-  /** Frames sent inside `action` leave in one system call. */
-  batch(action: () => void): void {
-    this.#socket?.cork();
-    try {
-      action();
-    } finally {
-      this.#socket?.uncork();
+  #flush(): void {
+    const frames = this.#outgoing;
+    const bytes = this.#outgoingBytes;
+    this.#outgoing = [];
+    this.#outgoingBytes = 0;
+    const socket = this.#socket;
+    if (this.#closed || socket === undefined) return;
+    if (frames.length === 1) socket.write(frames[0] as Uint8Array);
+    else if (bytes <= MAX_JOINED_BYTES) socket.write(Buffer.concat(frames, bytes));
+    else {
+      socket.cork();
+      for (const frame of frames) socket.write(frame);
+      socket.uncork();
     }
   }
 
@@ -73,7 +88,7 @@ export class Channel {
     );
     socket.on('data', (chunk: Buffer) => {
       try {
-        this.batch(() => reader.push(chunk));
+        reader.push(chunk);
       } catch (error) {
         this.#end(error as Error);
       }

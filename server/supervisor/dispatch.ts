@@ -6,6 +6,8 @@
  * repeat run again, one at a time, each alone in a cell: the guilty one then dies alone and gets the blame.
  */
 import type { Socket } from 'node:net';
+import type { Readable } from 'node:stream';
+import { CHANNEL_LIMITS } from '../../shared/limits.ts';
 import {
   INTERNAL_HEADER_PREFIX,
   INVOCATION_HEADER,
@@ -16,7 +18,7 @@ import {
   OUTCOME_HEADER,
 } from '../../shared/protocol.ts';
 import type { Cell } from './cell.ts';
-import { type Exchange, type ResponseHandler } from './cell-http.ts';
+import { CellProtocolError, ConnectionLost, type Exchange, type ResponseHandler } from './cell-http.ts';
 import type { Invocation } from './invocation.ts';
 import type { FetchCall, FetchControl, FetchSink, InvocationFailure, Outcome } from './types.ts';
 
@@ -68,6 +70,7 @@ export class Dispatch implements FetchControl, ResponseHandler {
   #failureBody: Buffer[] | undefined;
   #failureBytes = 0;
   #release: (() => void) | undefined;
+  #smallBody: Buffer | null = null;
 
   constructor(call: FetchCall, sink: FetchSink, source: CellSource) {
     this.#call = call;
@@ -76,10 +79,37 @@ export class Dispatch implements FetchControl, ResponseHandler {
   }
 
   start(): this {
+    const { body, bodyBytes } = this.#call;
+    if (body === null || bodyBytes === null || bodyBytes > CHANNEL_LIMITS.maxInlineRequestBytes) this.#findCell();
+    else {
+      // A small body mostly comes with its head; by the next tick Node has read that far. Nobody waits for one that does not.
+      process.nextTick(() => {
+        if (this.#over) return;
+        if ((body as { complete?: boolean }).complete === false) this.#findCell();
+        else this.#collectBody(body);
+      });
+    }
+    return this;
+  }
+
+  #findCell(): void {
     const cell = this.#source.pick();
     if (cell !== undefined) this.#send(cell);
     else this.#sendWhenReady(this.#source.wait());
-    return this;
+  }
+
+  /** The whole body is there: it travels with its head. */
+  #collectBody(body: Readable): void {
+    const chunks: Buffer[] = [];
+    body.on('data', (chunk: Buffer) => chunks.push(chunk));
+    body.once('end', () => {
+      if (this.#over) return;
+      this.#smallBody = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks);
+      this.#findCell();
+    });
+    body.once('error', (error) =>
+      this.#fail({ kind: 'exception', outcome: 'canceled', reason: `The request broke off: ${error.message}` }),
+    );
   }
 
   resume(): void {
@@ -97,7 +127,10 @@ export class Dispatch implements FetchControl, ResponseHandler {
   #sendWhenReady(ready: Promise<Cell>): void {
     ready.then(
       (cell) => {
-        if (!this.#over) this.#send(cell);
+        if (this.#over) return;
+        // Between the promise and this line it may have been told to drain.
+        if (cell.state === 'serving') this.#send(cell);
+        else this.#sendWhenReady(this.#source.wait());
       },
       (error: unknown) => this.#fail(toFailure(error)),
     );
@@ -105,17 +138,30 @@ export class Dispatch implements FetchControl, ResponseHandler {
 
   #send(cell: Cell): void {
     this.#attempts++;
-    const { method, url, headers, body, bodyBytes, upgrade, parent } = this.#call;
+    const { method, url, headers, body, upgrade, parent } = this.#call;
     this.#cell = cell;
     const invocation = cell.begin(parent);
     this.#invocation = invocation;
+    if (upgrade || (body !== null && this.#smallBody === null)) {
+      this.#exchange = this.#sendOverHttp(cell, invocation);
+      return;
+    }
+    const { clockMs } = invocation.pipeline;
+    const whole = this.#smallBody;
+    const sent = whole === null ? headers : headers.concat('content-length', String(whole.length));
+    const head = { method, url, headers: sent, clockMs, hasBody: whole !== null };
+    this.#exchange = cell.invoke(invocation, head, whole, this);
+  }
+
+  #sendOverHttp(cell: Cell, invocation: Invocation): Exchange {
+    const { method, url, headers, body, bodyBytes, upgrade } = this.#call;
     const token = `${invocation.id};${invocation.pipeline.clockMs}`;
     const large = areLarge(headers);
     if (large) cell.sendLargeHeaders(invocation, headers);
     const sent = large
       ? [...hostOf(headers), INVOCATION_HEADER, token + LARGE_HEADERS_MARK]
       : headers.concat(INVOCATION_HEADER, token);
-    this.#exchange = cell.http.send({ method, url, headers: sent, body, bodyBytes, upgrade }, this);
+    return cell.http.send({ method, url, headers: sent, body, bodyBytes, upgrade }, this);
   }
 
   // --- the response ---
@@ -181,7 +227,19 @@ export class Dispatch implements FetchControl, ResponseHandler {
       this.#fail({ kind: 'exception', outcome: 'responseStreamDisconnected', reason: error.message });
       return;
     }
-    void this.#afterDeath(cell, error);
+    if (error instanceof ConnectionLost) void this.#afterDeath(cell, error);
+    else this.#afterBreach(cell, error);
+  }
+
+  /** What came was no HTTP, or the client broke off its body: nobody waits any longer, and the cell hears of it. */
+  #afterBreach(cell: Cell, error: Error): void {
+    const invocation = this.#invocation as Invocation;
+    cell.disconnect(invocation);
+    const isBreach = error instanceof CellProtocolError;
+    if (isBreach) invocation.outcome = 'unknown';
+    const outcome = invocation.outcome;
+    const reason = `${isBreach ? 'The cell broke the HTTP protocol' : 'The request broke off'}: ${error.message}`;
+    this.#fail({ kind: 'exception', outcome, reason });
   }
 
   /** The connection broke before any answer: finds out why, then repeats the request or gives it up. */
@@ -240,14 +298,23 @@ export class Dispatch implements FetchControl, ResponseHandler {
     this.#sink.fail(failure);
   }
 
+  /** The callee's timers moved its clock: whoever waited for it waited as long. Never ahead of the real one, whatever the cell says. */
+  #advanceClock(toMs: number): void {
+    const { pipeline } = this.#invocation as Invocation;
+    if (toMs > pipeline.clockMs) pipeline.clockMs = Math.min(toMs, Date.now());
+  }
+
   /** Reads the harness's own header and takes everything with our prefix out of what goes on. */
   #takeFlags(headers: string[]): string {
     let flags = '';
     for (let index = headers.length - 2; index >= 0; index -= 2) {
       const name = headers[index] as string;
       if (!name.startsWith(INTERNAL_HEADER_PREFIX)) continue;
-      const [nonce, value] = (headers[index + 1] as string).split(';');
-      if (name === OUTCOME_HEADER && nonce === (this.#cell as Cell).nonce) flags = value ?? '';
+      const [nonce, value, clock] = (headers[index + 1] as string).split(';');
+      if (name === OUTCOME_HEADER && nonce === (this.#cell as Cell).nonce) {
+        flags = value ?? '';
+        this.#advanceClock(Number(clock));
+      }
       headers.splice(index, 2);
     }
     return flags;

@@ -101,7 +101,9 @@ function bubblewrap(
   // As root the harness takes a user id of its own per cell, so it keeps just the rights for that until it has.
   if (root) args.push('--cap-drop', 'ALL', '--cap-add', 'CAP_SETUID', '--cap-add', 'CAP_SETGID', '--cap-add', 'CAP_DAC_OVERRIDE');
   else args.push('--unshare-user', '--cap-drop', 'ALL');
-  args.push('--as-pid-1', '--die-with-parent', '--new-session', '--clearenv');
+  // Not --as-pid-1: bubblewrap, without rights by then, may not send its death signal to a cell of another user id, so the first
+  // process in there must be bubblewrap itself. When that one dies the kernel ends the whole namespace, spinning or not.
+  args.push('--die-with-parent', '--new-session', '--clearenv');
   for (const [name, value] of Object.entries({ ...CELL_ENVIRONMENT, LD_LIBRARY_PATH: '/lib' })) args.push('--setenv', name, value);
   args.push('--ro-bind', realpathSync(LOADER), LOADER);
   for (const library of LIBRARIES) {

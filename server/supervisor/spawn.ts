@@ -1,5 +1,6 @@
 /** Starting the process of a cell. The only place besides the PostgreSQL launcher where Skep starts a process. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { readdir, readFile } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { CHANNEL_LIMITS } from '../../shared/limits.ts';
 import { BROKER_SOCKET, IN_SOCKET } from '../../shared/protocol.ts';
@@ -21,8 +22,10 @@ const INFO_FD = 3;
 
 export interface CellProcess {
   readonly child: ChildProcess;
-  /** The process id of Deno itself, as this machine sees it. */
+  /** The process whose end is the end of the cell: bubblewrap's first one in the namespace, or Deno itself. */
   readonly pid: Promise<number>;
+  /** The process id of Deno itself, as this machine sees it. Only after its hello: before, it may not be there yet. */
+  denoPid(): Promise<number>;
   /** What the cell wrote to its standard error, at most `maxStderrBytes`. */
   stderr(): string;
 }
@@ -38,9 +41,11 @@ export function spawnCell(program: CellProgram, directory: string, uid: number):
     env: { ...CELL_ENVIRONMENT, PATH: '/usr/bin:/bin:/usr/sbin:/sbin' },
     cwd: '/',
   });
+  const pid = infoFd === null ? pidOfChild(child) : pidFromInfo(child, child.stdio[INFO_FD] as Readable);
   return {
     child,
-    pid: infoFd === null ? pidOfChild(child) : pidFromInfo(child, child.stdio[INFO_FD] as Readable),
+    pid,
+    denoPid: async () => (infoFd === null ? await pid : await onlyChildOf(await pid)),
     stderr: collectStderr(child),
   };
 }
@@ -99,6 +104,24 @@ function pidFromInfo(child: ChildProcess, info: Readable): Promise<number> {
     info.on('error', reject);
     child.once('error', reject);
   });
+}
+
+/** The namespace's first process has started one program, and that one can start none. */
+async function onlyChildOf(parent: number): Promise<number> {
+  const listed = await readFile(`/proc/${parent}/task/${parent}/children`, 'latin1').catch(() => '');
+  const pid = Number(listed.trim().split(' ')[0]) || (await findChildOf(parent));
+  if (pid === undefined) throw new Error('its process is gone');
+  return pid;
+}
+
+/** For kernels that do not list children (CONFIG_PROC_CHILDREN). */
+async function findChildOf(parent: number): Promise<number | undefined> {
+  for (const name of await readdir('/proc')) {
+    if (!/^\d+$/.test(name)) continue;
+    const status = await readFile(`/proc/${name}/status`, 'latin1').catch(() => '');
+    if (new RegExp(`^PPid:\\s+${parent}$`, 'm').test(status)) return Number(name);
+  }
+  return undefined;
 }
 
 function collectStderr(child: ChildProcess): () => string {

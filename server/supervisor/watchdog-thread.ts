@@ -207,13 +207,20 @@ function measureBusy(
     kill(slot, entry, KILLED_CPU);
     return IDLE_TICK_MS;
   }
-  const turnLeft = measureTurn(slot, row, entry, budget, nowMs);
+  const turnLeft = measureTurn(slot, row, entry, budget, used, nowMs);
   // On n processors a process can use up n milliseconds in one.
   return Math.max(1, Math.min(TICK_MS, left, turnLeft));
 }
 
 /** A ping that stays unanswered while CPU is burnt means that one turn of the event loop burns it. */
-function measureTurn(slot: number, row: number, entry: Watched, budget: number, nowMs: number): number {
+function measureTurn(
+  slot: number,
+  row: number,
+  entry: Watched,
+  budget: number,
+  used: number,
+  nowMs: number,
+): number {
   if (table[row + PING_OUTSTANDING] !== 1) {
     entry.pingCpuMs = -1;
     return TICK_MS;
@@ -223,6 +230,8 @@ function measureTurn(slot: number, row: number, entry: Watched, budget: number, 
     entry.pingSinceMs = nowMs;
     return TICK_MS;
   }
+  // A long turn that computes is the budget's business; only one that does nothing is a hang.
+  if (used > 0) entry.pingSinceMs = nowMs;
   const left = budget - (entry.cpuMs - entry.pingCpuMs);
   if (left <= 0) kill(slot, entry, KILLED_TURN);
   else if (nowMs - entry.pingSinceMs > HANG_MS) kill(slot, entry, KILLED_HANG);

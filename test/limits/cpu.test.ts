@@ -1,0 +1,169 @@
+/** CPU limits with real cells: who is killed, who is blamed, and who must not notice. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { TestAnswer } from '../support/cells.ts';
+import { createTestSupervisor, type TestSupervisor } from '../support/supervisor.ts';
+import { until } from '../support/until.ts';
+
+let cells: TestSupervisor;
+before(async () => {
+  cells = await createTestSupervisor({ prestarted: 3, cpuMs: 100, maxCpuMs: 400 });
+});
+after(() => cells.close());
+
+const deploy = (name: string, handler: string, top = '') =>
+  cells.deploy({ name, modules: { 'index.js': `${top}\nexport default { async fetch(request, env, ctx) { ${handler} } };` } });
+
+function assertCpuExceeded({ failure, status }: TestAnswer, what = ''): void {
+  assert.deepEqual({ kind: failure?.kind, outcome: failure?.outcome, status }, { kind: 'limit', outcome: 'exceededCpu', status: 0 }, `${what} ${failure?.reason}`);
+}
+
+/** The path decides what is burnt; all of them are refused in less wall time than a second. */
+const BURNERS: Readonly<Record<string, string>> = {
+  loop: 'while (true);',
+  regex: '/^(a+)+$/.test("a".repeat(40) + "!");',
+  sort: 'for (;;) Array.from({ length: 100_000 }, () => Math.random()).sort();',
+  json: 'const text = JSON.stringify(Array.from({ length: 200_000 }, (_v, n) => n)); for (;;) JSON.parse(text);',
+  bigint: 'let n = 3n; for (;;) n *= n;',
+  wasm: `const bytes = new Uint8Array([0,97,115,109,1,0,0,0,1,4,1,96,0,0,3,2,1,0,7,8,1,4,108,111,111,112,0,0,10,9,1,7,0,3,64,12,0,11,11]);
+    (await WebAssembly.instantiate(bytes)).instance.exports.loop();`,
+  microtasks: 'const spin = () => Promise.resolve().then(spin); await spin();',
+  awaits: 'for (;;) await null;',
+  timers: 'for (;;) { await new Promise((resolve) => setTimeout(resolve, 0)); for (let n = 0; n < 1e6; n++); }',
+  hashing: 'for (;;) await crypto.subtle.digest("SHA-256", new Uint8Array(1_000_000));',
+  pbkdf2: `const key = await crypto.subtle.importKey('raw', new Uint8Array(16), 'PBKDF2', false, ['deriveBits']);
+    for (;;) await crypto.subtle.deriveBits({ name: 'PBKDF2', hash: 'SHA-256', salt: new Uint8Array(16), iterations: 1_000_000 }, key, 256);`,
+  stream: `return new Response(new ReadableStream({ pull(controller) { while (true); } }));`,
+};
+
+for (const [name, code] of Object.entries(BURNERS)) {
+  test(`a request that burns CPU by ${name} is ended with "exceeded CPU", soon`, async () => {
+    deploy(`burn-${name}`, code);
+    const startedAt = performance.now();
+    const answer = await cells.fetch(`burn-${name}`, { method: 'POST' });
+    const tookMs = performance.now() - startedAt;
+    if (name === 'stream') assert.notEqual(answer.failure, undefined);
+    else assertCpuExceeded(answer, name);
+    // 100 ms of CPU; the wall time leaves room for a busy machine and for the start of a cell.
+    assert.ok(tookMs < 3_000, `${tookMs} ms`);
+  });
+}
+
+test('a safe request that burns CPU alone is blamed at once and not repeated', async () => {
+  deploy('guilty-get', `console.log('run'); while (true);`);
+  assertCpuExceeded(await cells.fetch('guilty-get'));
+  await sleep(100);
+  assert.equal(cells.eventsOf('log').filter(({ version }) => version.workerName === 'guilty-get').length, 1);
+});
+
+test('a request may use CPU up to its limit, many times in a row', async () => {
+  deploy('modest', `let x = 0; for (let n = 0; n < 8e6; n++) x += Math.sqrt(n); return new Response('fine');`);
+  for (let round = 0; round < 15; round++) assert.equal((await cells.fetch('modest')).body, 'fine', `round ${round}`);
+});
+
+test('a limit of the version’s own holds, lower or higher than the default, up to the platform’s maximum', async () => {
+  const spin = `const until = Number(new URL(request.url).searchParams.get('rounds')); let x = 0; for (let n = 0; n < until; n++) x += Math.sqrt(n); return new Response('fine');`;
+  cells.deploy({ name: 'strict', limits: { cpuMs: 10 }, modules: { 'index.js': `export default { fetch(request) { ${spin} } };` } });
+  assertCpuExceeded(await cells.fetch('strict', { url: '/?rounds=1e9', method: 'POST' }));
+  cells.deploy({ name: 'greedy', limits: { cpuMs: 60_000 }, modules: { 'index.js': `export default { fetch(request) { ${spin} } };` } });
+  assertCpuExceeded(await cells.fetch('greedy', { url: '/?rounds=1e12', method: 'POST' }));
+  const usedMs = (name: string): number =>
+    Math.max(...cells.eventsOf('invocation').filter(({ version }) => version.workerName === name).map(({ cpuMs }) => cpuMs));
+  assert.ok(usedMs('strict') >= 5 && usedMs('strict') < 80, `${usedMs('strict')} ms of 10`);
+  assert.ok(usedMs('greedy') >= 350 && usedMs('greedy') < 550, `${usedMs('greedy')} ms of 400`);
+});
+
+test('with many in flight and one guilty, the guilty one is blamed and every innocent safe one is answered', async () => {
+  deploy('shared', `
+    if (request.url.endsWith('/guilty')) { await new Promise((resolve) => setTimeout(resolve, 30)); while (true); }
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    return new Response('innocent');`);
+  await cells.fetch('shared');
+  const innocents = Array.from({ length: 30 }, () => cells.fetch('shared'));
+  const guilty = cells.fetch('shared', '/guilty');
+  assertCpuExceeded(await guilty, 'the guilty one');
+  for (const answer of await Promise.all(innocents)) assert.deepEqual([answer.body, answer.failure], ['innocent', undefined]);
+});
+
+test('an innocent request that must not run twice fails rather than being repeated', async () => {
+  deploy('shared-post', `
+    if (request.url.endsWith('/guilty')) { await new Promise((resolve) => setTimeout(resolve, 50)); while (true); }
+    console.log('ran');
+    await new Promise((resolve) => setTimeout(resolve, 3_000));
+    return new Response('ok');`);
+  await cells.fetch('shared-post', '/guilty').catch(() => undefined);
+  const innocents = Array.from({ length: 3 }, () => cells.fetch('shared-post', { method: 'POST', body: 'x' }));
+  await cells.fetch('shared-post', '/guilty');
+  for (const { failure } of await Promise.all(innocents)) assert.equal(failure?.kind, 'limit');
+  await sleep(100);
+  assert.equal(cells.eventsOf('log').filter(({ version }) => version.workerName === 'shared-post').length, 3);
+});
+
+test('another worker answers while one burns', async () => {
+  deploy('calm', `return new Response('calm');`);
+  deploy('wild', 'while (true);');
+  await cells.fetch('calm');
+  let burning = true;
+  const burn = (async () => {
+    while (burning) await cells.fetch('wild', { method: 'POST' });
+  })();
+  let slowestMs = 0;
+  for (let round = 0; round < 40; round++) {
+    const startedAt = performance.now();
+    assert.equal((await cells.fetch('calm')).body, 'calm');
+    slowestMs = Math.max(slowestMs, performance.now() - startedAt);
+    await sleep(10);
+  }
+  burning = false;
+  await burn;
+  assert.ok(slowestMs < 500, `the slowest answer took ${slowestMs} ms`);
+});
+
+test('a WebSocket-free long stream may run for longer than the limit when it waits and does not compute', async () => {
+  deploy('patient', `
+    let left = 20;
+    return new Response(new ReadableStream({ async pull(controller) {
+      await new Promise((resolve) => setTimeout(resolve, 25));
+      if (left-- === 0) controller.close(); else controller.enqueue(new TextEncoder().encode('.'));
+    } }));`);
+  const { body, failure } = await cells.fetch('patient');
+  assert.deepEqual([body, failure], ['.'.repeat(20), undefined]);
+});
+
+test('CPU burnt in the background after the response ends the cell', async () => {
+  deploy('background', `
+    // No timer, which would end with the invocation: a promise of the engine's own work, over and over.
+    (async () => { for (;;) await crypto.subtle.digest('SHA-256', new Uint8Array(100_000)); })();
+    return new Response(globalThis.mark ??= String(Math.random()));`);
+  const { body: first } = await cells.fetch('background');
+  assert.match(first, /^0\./);
+  await until(() => cells.logLines.some((line) => line.includes('background') && line.includes('exceededCpu')), 'its cell is ended', 5_000);
+  const { body: second } = await cells.fetch('background');
+  assert.notEqual(second, first, 'the next request has a fresh cell');
+});
+
+test('CPU burnt in waitUntil ends the cell and is reported as exceeded CPU', async () => {
+  deploy('wait-burn', `ctx.waitUntil((async () => { await new Promise((resolve) => setTimeout(resolve, 10)); while (true); })()); return new Response('early');`);
+  assert.equal((await cells.fetch('wait-burn')).body, 'early');
+  await until(() => cells.supervisor.counts().inFlight === 0, 'the invocation is ended', 5_000);
+  await until(() => cells.logLines.some((line) => line.includes('wait-burn') && line.includes('exceededCpu')), 'the cell was ended for it');
+});
+
+test('a version that burns CPU at its top level is refused with Cloudflare’s sentence', async () => {
+  const result = await cells.check({ name: 'top', modules: { 'index.js': `while (true); export default { fetch() {} };` } });
+  assert.deepEqual(result, { ok: false, kind: 'cpu', message: 'Script startup exceeded CPU time limit.' });
+});
+
+test('a version may use more CPU at its start than a request may', async () => {
+  deploy('slow-start', `return new Response(String(x > 0));`, `let x = 0; for (let n = 0; n < 6e7; n++) x += Math.sqrt(n);`);
+  assert.equal((await cells.fetch('slow-start')).body, 'true');
+});
+
+test('the CPU of a request is told with its end', async () => {
+  deploy('counted', `let x = 0; for (let n = 0; n < 1e7; n++) x += Math.sqrt(n); await new Promise((resolve) => setTimeout(resolve, 30)); return new Response(String(x));`);
+  await cells.fetch('counted');
+  const event = cells.eventsOf('invocation').find(({ version }) => version.workerName === 'counted');
+  assert.ok(event !== undefined && event.cpuMs > 3 && event.cpuMs < 100, `${event?.cpuMs} ms`);
+  assert.ok(event.wallMs >= event.cpuMs);
+});
