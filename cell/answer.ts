@@ -46,7 +46,7 @@ import {
 import { failedResponse } from './serve.ts';
 
 const EMPTY = new NativeUint8Array(0);
-const CHUNK_BYTES = 64 * 1024;
+const CHUNK_BYTES = 128 * 1024;
 /** A frame holds head and body together up to this; longer bodies follow in pieces. */
 const MAX_WHOLE_BODY_BYTES = 64 * 1024;
 

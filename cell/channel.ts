@@ -37,6 +37,10 @@ const READ_BUFFER_BYTES = 64 * 1024;
 /** Above this many queued bytes callers that stream wait for the socket. */
 const HIGH_WATER_BYTES = 1024 * 1024;
 
+/** Above this, copying frames together costs more than writing them one by one. */
+const MAX_JOINED_BYTES = 64 * 1024;
+const EMPTY = new NativeUint8Array(0);
+
 const listeners = new MapConstructor<number, StreamListener>();
 let nextStream = 1;
 let connection: DenoConn;
@@ -44,6 +48,7 @@ let connRead: (conn: DenoConn, buffer: Uint8Array) => Promise<number | null>;
 let connWrite: (conn: DenoConn, bytes: Uint8Array) => Promise<number>;
 
 let queue: Uint8Array[] = [];
+let queueStart = 0;
 let queueLength = 0;
 let queuedBytes = 0;
 let writing = false;
@@ -126,7 +131,7 @@ export function sendWindow(stream: number, bytes: number): void {
 export const isCongested = (): boolean => queuedBytes > HIGH_WATER_BYTES;
 
 function enqueue(frame: Uint8Array): void {
-  queue[queueLength++] = frame;
+  queue[queueStart + queueLength++] = frame;
   queuedBytes += frame.length;
   if (!writing) {
     writing = true;
@@ -147,24 +152,33 @@ function flush(): void {
   writeFrom(bytes, 0);
 }
 
+/** All queued frames in one piece, or the first alone when joining them would copy more than it saves. */
 function takeQueue(): Uint8Array {
-  if (queueLength === 1) {
-    const only = queue[0] as Uint8Array;
-    queueLength = 0;
-    queuedBytes = 0;
-    return only;
-  }
+  if (queueLength === 1 || queuedBytes > MAX_JOINED_BYTES) return takeFirst();
   const all = new NativeUint8Array(queuedBytes);
   let at = 0;
   for (let index = 0; index < queueLength; index++) {
-    const frame = queue[index] as Uint8Array;
+    const frame = queue[queueStart + index] as Uint8Array;
     copyInto(all, frame, at);
     at += frame.length;
   }
   queue = [];
+  queueStart = 0;
   queueLength = 0;
   queuedBytes = 0;
   return all;
+}
+
+function takeFirst(): Uint8Array {
+  const first = queue[queueStart] as Uint8Array;
+  queue[queueStart++] = EMPTY;
+  queueLength--;
+  queuedBytes -= first.length;
+  if (queueLength === 0) {
+    queue = [];
+    queueStart = 0;
+  }
+  return first;
 }
 
 const exit = deno.exit;

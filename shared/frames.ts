@@ -64,37 +64,63 @@ export class FrameError extends Error {
 }
 
 /**
- * Cuts a byte stream into frames. `push` calls `onFrame` once for each whole frame, in order; a payload is only valid
- * during that call (it may point into the chunk). Throws FrameError on a frame longer than `maxFrameBytes`; nothing
- * can be read after that.
+ * Cuts a byte stream into frames. `push` calls `onFrame` for each frame, in order; a payload points into the chunk or into a buffer
+ * that is never written again. Frames of a type for which `inPieces` is true (body bytes) are handed over as they
+ * arrive, in several calls and without copying; all others whole. Throws FrameError on a frame longer than
+ * `maxFrameBytes`; nothing can be read after that.
  */
 export class FrameReader {
   readonly #maxFrameBytes: number;
   readonly #onFrame: (type: number, stream: number, payload: Uint8Array) => void;
+  readonly #inPieces: (type: number) => boolean;
+  /** The beginning of a frame that is not whole yet. */
   #pending: Uint8Array | undefined;
   #pendingLength = 0;
+  /** What is still to come of a frame handed over in pieces. */
+  #pieceType = 0;
+  #pieceStream = 0;
+  #pieceBytes = 0;
 
-  constructor(maxFrameBytes: number, onFrame: (type: number, stream: number, payload: Uint8Array) => void) {
+  constructor(
+    maxFrameBytes: number,
+    onFrame: (type: number, stream: number, payload: Uint8Array) => void,
+    inPieces: (type: number) => boolean = () => false,
+  ) {
     this.#maxFrameBytes = maxFrameBytes;
     this.#onFrame = onFrame;
+    this.#inPieces = inPieces;
   }
 
   push(chunk: Uint8Array): void {
     const bytes = this.#pendingLength === 0 ? chunk : this.#append(chunk);
-    let at = 0;
-    while (bytes.length - at >= 4) {
+    let at = this.#pieceBytes > 0 ? this.#handPiece(bytes, 0) : 0;
+    while (bytes.length - at >= FRAME_HEADER_BYTES) {
       const length = readU32(bytes, at);
       if (length > this.#maxFrameBytes || length < FRAME_HEADER_BYTES - 4) {
         throw new FrameError(`Frame of ${length} bytes: allowed are 5 to ${this.#maxFrameBytes}`);
       }
-      const end = at + 4 + length;
-      if (bytes.length < end) break;
       const type = bytes[at + 4] as number;
       const stream = readU32(bytes, at + 5);
-      this.#onFrame(type, stream, subarray(bytes, at + FRAME_HEADER_BYTES, end));
-      at = end;
+      const end = at + 4 + length;
+      if (bytes.length >= end) {
+        this.#onFrame(type, stream, subarray(bytes, at + FRAME_HEADER_BYTES, end));
+        at = end;
+      } else if (this.#inPieces(type)) {
+        this.#pieceType = type;
+        this.#pieceStream = stream;
+        this.#pieceBytes = end - at - FRAME_HEADER_BYTES;
+        at = this.#handPiece(bytes, at + FRAME_HEADER_BYTES);
+      } else break;
     }
     this.#keep(bytes, at);
+  }
+
+  /** Hands over what has come of a frame in pieces; returns where the next frame starts. */
+  #handPiece(bytes: Uint8Array, at: number): number {
+    const end = at + this.#pieceBytes < bytes.length ? at + this.#pieceBytes : bytes.length;
+    this.#pieceBytes -= end - at;
+    if (end > at) this.#onFrame(this.#pieceType, this.#pieceStream, subarray(bytes, at, end));
+    return end;
   }
 
   #append(chunk: Uint8Array): Uint8Array {
@@ -102,7 +128,7 @@ export class FrameReader {
     const needed = this.#pendingLength + chunk.length;
     let target = pending;
     if (needed > pending.length) {
-      target = new Bytes(needed > pending.length * 2 ? needed : pending.length * 2);
+      target = new Uint8Array(needed > pending.length * 2 ? needed : pending.length * 2);
       copyInto(target, subarray(pending, 0, this.#pendingLength), 0);
       this.#pending = target;
     }
@@ -120,7 +146,7 @@ export class FrameReader {
       return;
     }
     if (from === 0 && this.#pendingLength === bytes.length) return;
-    const kept = new Bytes(rest < 4096 ? 4096 : rest);
+    const kept = new Uint8Array(rest < 4096 ? 4096 : rest);
     copyInto(kept, subarray(bytes, from, bytes.length), 0);
     this.#pending = kept;
     this.#pendingLength = rest;

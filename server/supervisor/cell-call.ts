@@ -148,7 +148,7 @@ export class CellCall implements BindingCall {
   receiveData(payload: Uint8Array): void {
     this.#receivable -= payload.length;
     if (this.#receivable < 0) throw new CellMisbehaved('The cell sent more than its window allows');
-    this.body?.push(Buffer.from(payload));
+    this.body?.push(Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength));
   }
 
   receiveEnd(): void {

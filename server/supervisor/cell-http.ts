@@ -382,7 +382,7 @@ interface ParsedHead {
   readonly chunked: boolean;
 }
 
-const STATUS_LINE = /^HTTP\/1\.1 (\d{3}) ?([\t\x20-\x7e\x80-\xff]*)$/;
+const STATUS_LINE = /^HTTP\/1\.1 ([1-9]\d\d)(?: ([\t\x20-\x7e\x80-\xff]*))?$/;
 const HEADER_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 // Any byte but controls; what is not printable ASCII travels as latin1.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
@@ -412,5 +412,5 @@ export function parseHead(text: string): ParsedHead {
     } else if (!HOP_BY_HOP.has(name)) headers.push(name, value);
   }
   if (chunked && contentLength !== null) throw new CellProtocolError('Both content-length and chunked');
-  return { status: Number(match[1]), statusText: match[2] as string, headers, contentLength, chunked };
+  return { status: Number(match[1]), statusText: match[2] ?? '', headers, contentLength, chunked };
 }

@@ -48,36 +48,54 @@ export function createAddressPolicy(allow: readonly string[]): AddressPolicy {
   for (const entry of allow) addEntry(entry.trim(), named, ranges);
   return {
     allows(host, port, address) {
-      const name = normalizeHost(host);
-      if (named.has(name) || named.has(`${name}:${port}`)) return true;
+      const name = canonical(host);
+      if (named.has(name) || named.has(portKey(name, port))) return true;
       const plain = unmap(address);
-      if (named.has(plain) || named.has(`${plain}:${port}`)) return true;
+      const key = canonical(plain);
+      if (named.has(key) || named.has(portKey(key, port))) return true;
       return ranges.check(plain, family(plain)) || isPublic(plain);
     },
   };
 }
 
-function addEntry(entry: string, named: Set<string>, ranges: BlockList): void {
-  const [address, prefix] = entry.split('/') as [string, string?];
-  if (prefix !== undefined) {
-    const bits = isIP(address) === 6 ? 128 : 32;
-    if (isIP(address) === 0 || !/^\d{1,3}$/.test(prefix) || Number(prefix) > bits) {
-      throw new EgressAllowError(
-        `SKEP_EGRESS_ALLOW: "${entry}" is not an address range. Allowed are host names, host:port, addresses and CIDRs such as 10.1.0.0/16.`,
-      );
-    }
-    ranges.addSubnet(address, Number(prefix), family(address));
-    return;
-  }
-  if (entry === '' || !/^[A-Za-z0-9.:[\]_-]+$/.test(entry)) {
-    throw new EgressAllowError(
-      `SKEP_EGRESS_ALLOW: "${entry}" is not a host. Allowed are host names, host:port, addresses and CIDRs such as 10.1.0.0/16.`,
-    );
-  }
-  named.add(entry.toLowerCase());
+const portKey = (host: string, port: number): string => `${host} ${port}`;
+
+/** One spelling for a host: lower case, no brackets, no root dot, IPv6 written out. */
+function canonical(host: string): string {
+  const name = host.toLowerCase().replace(/^\[|\]$/g, '').replace(/\.$/, '');
+  return isIP(name) === 6 ? ipv6Words(name).map((word) => word.toString(16)).join(':') : name;
 }
 
-const normalizeHost = (host: string): string => host.toLowerCase().replace(/^\[|\]$/g, '').replace(/\.$/, '');
+/** `[v6]:port`, `[v6]`, `v6`, `host:port`, `host`. */
+const HOST_ENTRY = /^(?:\[(?<v6>[0-9A-Fa-f:.]+)\]|(?<host>[A-Za-z0-9._-]+))(?::(?<port>\d{1,5}))?$/;
+
+function addEntry(entry: string, named: Set<string>, ranges: BlockList): void {
+  if (entry.includes('/')) addRange(entry, ranges);
+  else named.add(hostKey(entry));
+}
+
+function addRange(entry: string, ranges: BlockList): void {
+  const [address, prefix, ...rest] = entry.split('/') as [string, string, ...string[]];
+  const bits = isIP(address) === 6 ? 128 : 32;
+  if (isIP(address) === 0 || rest.length > 0 || !/^\d{1,3}$/.test(prefix) || Number(prefix) > bits) {
+    throw refusedEntry(entry, 'an address range');
+  }
+  ranges.addSubnet(address, Number(prefix), family(address));
+}
+
+function hostKey(entry: string): string {
+  if (isIP(entry) === 6) return canonical(entry);
+  const { v6, host, port } = HOST_ENTRY.exec(entry)?.groups ?? {};
+  const name = v6 ?? host;
+  const isValid = name !== undefined && (v6 === undefined || isIP(v6) === 6) && Number(port ?? 1) >= 1 && Number(port ?? 1) <= 65_535;
+  if (!isValid) throw refusedEntry(entry, 'a host');
+  return port === undefined ? canonical(name) : portKey(canonical(name), Number(port));
+}
+
+const refusedEntry = (entry: string, what: string): EgressAllowError =>
+  new EgressAllowError(
+    `SKEP_EGRESS_ALLOW: "${entry}" is not ${what}. Allowed are host names, host:port, addresses and CIDRs such as 10.1.0.0/16.`,
+  );
 
 const family = (address: string): 'ipv4' | 'ipv6' => (isIP(address) === 6 ? 'ipv6' : 'ipv4');
 
