@@ -34,9 +34,11 @@ import {
   NativeTypeError,
   NativeUint8Array,
   NativeURL,
+  ownKeys,
   readerCancel,
   readerRead,
   requestBody,
+  requestBodyUsed,
   requestHeaders,
   requestMethod,
   requestRedirect,
@@ -49,6 +51,7 @@ import {
   signalReason,
   streamGetReader,
   subarray,
+  symbolDescription,
   uncurry,
   urlHref,
   utf8Decode,
@@ -59,22 +62,50 @@ import { requireInvocation } from './timers.ts';
 const EMPTY = new NativeUint8Array(0);
 const MAX_REDIRECTS = 20;
 const CHUNK_BYTES = 64 * 1024;
+/** Up to this a body travels in one frame with its head. */
+const MAX_WHOLE_BODY_BYTES = 64 * 1024;
 
 /** `fetch(input, init)` of a binding (or of the global scope: `binding` null), redirects included. */
 export async function fetchThrough(binding: string | null, input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
   const invocation = requireInvocation();
   let request = init === undefined && isRequest(input) ? input : new NativeRequest(input, init);
+  if (request === input && requestBodyUsed(request)) {
+    throw new NativeTypeError('Cannot send a Request whose body has been used; clone() it before the first use.');
+  }
   // An incoming request handed on has no mode of its own: Workers shows it as `manual`.
   const mode = requestRedirect(request) ?? 'manual';
   for (let hops = 0; ; hops++) {
-    const response = await callOnce(invocation, binding, request);
+    const whole = takeWholeBody(request);
+    const response = await callOnce(invocation, binding, request, whole);
     const location = redirectTarget(response);
     if (location === null || mode === 'manual') return finishResponse(response, request, hops);
     if (mode === 'error') throw new NativeTypeError(`Unexpected redirect to ${location}: the request's redirect mode is "error".`);
     if (hops >= MAX_REDIRECTS) throw new NativeTypeError('Too many redirects; the limit is 20.');
     void responseBody(response)?.cancel();
-    request = followUp(request, responseStatus(response), location);
+    request = followUp(request, whole, responseStatus(response), location);
   }
+}
+
+/** Deno's own record behind a Request, as far as this file uses it. */
+interface InnerRequest {
+  readonly body: {
+    /** A stream, or a body that was given as a string or bytes. */
+    readonly streamOrStatic: { readonly body?: unknown; consumed?: boolean };
+  } | null;
+}
+
+const innerKey = ownKeys(new NativeRequest('http://slots/')).find(
+  (key) => typeof key === 'symbol' && symbolDescription(key) === 'request',
+) as symbol;
+
+/** A body that is there as a whole: it has a length and can be sent again after a redirect. The request counts as used then. */
+function takeWholeBody(request: Request): Uint8Array | null {
+  const source = (request as unknown as Record<symbol, InnerRequest>)[innerKey]?.body?.streamOrStatic;
+  if (source?.consumed !== false) return null;
+  const { body } = source;
+  if (typeof body !== 'string' && !(body instanceof NativeUint8Array)) return null;
+  source.consumed = true;
+  return typeof body === 'string' ? utf8Encode(body) : body;
 }
 
 function isRequest(value: unknown): value is Request {
@@ -94,12 +125,12 @@ const redirectTarget = (response: Response): string | null =>
 const BODY_HEADERS = ['content-encoding', 'content-language', 'content-location', 'content-type', 'content-length'];
 
 /** The request after a redirect: fetch standard, "HTTP-redirect fetch", steps 11–16. */
-function followUp(request: Request, status: number, location: string): Request {
+function followUp(request: Request, whole: Uint8Array | null, status: number, location: string): Request {
   const url = new NativeURL(location, requestUrl(request));
   const method = requestMethod(request);
   const headers = new NativeHeaders(requestHeaders(request));
   const toGet = (status <= 302 && method === 'POST') || (status === 303 && method !== 'GET' && method !== 'HEAD');
-  if (!toGet && requestBody(request) !== null) {
+  if (!toGet && whole === null && requestBody(request) !== null) {
     throw new NativeTypeError(
       'A request with a one-time-use body (it was initialized from a stream, not a buffer) encountered a redirect requiring the body to be retransmitted. To avoid this error in the future, construct this request from a buffer-like body initializer.',
     );
@@ -111,6 +142,7 @@ function followUp(request: Request, status: number, location: string): Request {
   return new NativeRequest(urlHref(url), {
     method: toGet ? 'GET' : method,
     headers,
+    body: toGet ? null : (whole as BodyInit | null),
     redirect: requestRedirect(request),
     signal: requestSignal(request),
   });
@@ -124,15 +156,21 @@ function finishResponse(response: Response, request: Request, hops: number): Res
   return response;
 }
 
-function callOnce(invocation: Invocation, binding: string | null, request: Request): Promise<Response> {
-  const body = requestBody(request);
+function callOnce(
+  invocation: Invocation,
+  binding: string | null,
+  request: Request,
+  whole: Uint8Array | null,
+): Promise<Response> {
+  const body = whole === null ? requestBody(request) : null;
   const head: CallHead = {
     invocation: invocation.id,
     binding,
     method: requestMethod(request),
     url: requestUrl(request),
     headers: callHeaders(request, binding),
-    hasBody: body !== null,
+    hasBody: body !== null || whole !== null,
+    bodyBytes: whole === null ? null : whole.length,
     clockMs: invocation.clockMs,
   };
   const encoded = utf8Encode(jsonStringify(head));
@@ -142,11 +180,15 @@ function callOnce(invocation: Invocation, binding: string | null, request: Reque
   return new NativePromise((resolve, reject) => {
     const call = new OpenCall(invocation, binding === null, resolve, reject);
     const stream = openStream(call);
-    call.start(stream, requestSignal(request));
-    if (body === null) sendFull(CALL_FULL, stream, encoded, EMPTY);
-    else {
+    if (!call.start(stream, requestSignal(request))) return;
+    if (body !== null) {
       sendFrame(CALL, stream, encoded);
       void call.pump(body);
+    } else if (whole === null || whole.length <= MAX_WHOLE_BODY_BYTES) {
+      sendFull(CALL_FULL, stream, encoded, whole ?? EMPTY);
+    } else {
+      sendFrame(CALL, stream, encoded);
+      void call.sendWhole(whole);
     }
   });
 }
@@ -187,15 +229,18 @@ class OpenCall {
     this.#reject = reject;
   }
 
-  start(stream: number, signal: AbortSignal): void {
+  /** False: the signal had fired already, and nothing may go out. */
+  start(stream: number, signal: AbortSignal): boolean {
     this.#stream = stream;
     if (signalAborted(signal)) {
-      this.#abort(signalReason(signal));
-      return;
+      this.#finish();
+      this.#reject(signalReason(signal));
+      return false;
     }
     const onAbort = () => this.#abort(signalReason(signal));
     eventTargetAdd(signal, 'abort', onAbort);
     this.#removeAbort = () => eventTargetRemove(signal, 'abort', onAbort);
+    return true;
   }
 
   onResponse(headBytes: Uint8Array, bodyBytes: Uint8Array | null): void {
@@ -253,6 +298,11 @@ class OpenCall {
     }
   }
 
+  async sendWhole(body: Uint8Array): Promise<void> {
+    await this.#sendChunk(body);
+    if (!this.#done) sendFrame(END, this.#stream, EMPTY);
+  }
+
   async #sendChunk(chunk: unknown): Promise<void> {
     if (!(chunk instanceof NativeUint8Array)) {
       throw new NativeTypeError('This ReadableStream did not return bytes: a body must be a stream of Uint8Array.');
@@ -263,7 +313,9 @@ class OpenCall {
           this.#wakeSender = resolve;
         });
       }
-      const end = at + CHUNK_BYTES < chunk.length ? at + CHUNK_BYTES : chunk.length;
+      // Never more than the window: one byte over it and the supervisor ends this cell.
+      const room = this.#sendCredit < CHUNK_BYTES ? this.#sendCredit : CHUNK_BYTES;
+      const end = at + room < chunk.length ? at + room : chunk.length;
       sendFrame(DATA, this.#stream, subarray(chunk, at, end));
       this.#sendCredit -= end - at;
       at = end;

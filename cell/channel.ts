@@ -3,7 +3,7 @@
  * Frames queue up while a write is under way and leave together, so a burst of calls costs one system call.
  */
 import { encodeFrame, encodeFullFrame, FrameReader, readU32, writeU32 } from '../shared/frames.ts';
-import { ANSWER_WINDOW, DATA, END, FAIL, type Failure, INVOKE, RESPONSE, RESPONSE_FULL, WINDOW } from '../shared/protocol.ts';
+import { DATA, END, FAIL, type Failure, INVOKE, RESPONSE, RESPONSE_FULL, WINDOW } from '../shared/protocol.ts';
 import { deno, type DenoConn } from './deno.ts';
 import {
   copyInto,
@@ -63,7 +63,7 @@ export async function connectChannel(path: string): Promise<void> {
 /** Reads frames for ever. When the supervisor is gone there is nothing left to live for. */
 export async function startReading(onControl: ControlHandler): Promise<void> {
   const reader = new FrameReader(MAX_INCOMING_FRAME_BYTES, (type, stream, payload) => {
-    if (stream === 0 || type === INVOKE || type === ANSWER_WINDOW) onControl(type, stream, payload);
+    if (stream === 0 || type === INVOKE) onControl(type, stream, payload);
     else dispatch(type, stream, payload);
   });
   const buffer = new NativeUint8Array(READ_BUFFER_BYTES);

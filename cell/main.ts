@@ -8,7 +8,6 @@
 import './primordials.ts';
 import { readU32 } from '../shared/frames.ts';
 import {
-  ANSWER_WINDOW,
   CANCEL,
   type CancelMessage,
   DISCONNECT,
@@ -26,7 +25,7 @@ import {
   PONG,
   PROTOCOL_VERSION,
 } from '../shared/protocol.ts';
-import { abortAnswer, receiveAnswerWindow, receiveInvoke } from './answer.ts';
+import { abortAnswer, receiveInvoke } from './answer.ts';
 import { connectChannel, sendFrame, sendJson, startReading, stopProcess } from './channel.ts';
 import { installClock } from './clock.ts';
 import { installConsole, toFailure } from './console.ts';
@@ -37,7 +36,8 @@ import { cancelInvocation, disconnectInvocation } from './invocation.ts';
 import { installModuleHooks } from './modules.ts';
 import { copyInto, jsonParse, NativeUint8Array, promiseThen, subarray, utf8Decode } from './primordials.ts';
 import { enterSandbox } from './sandbox.ts';
-import { receiveLargeHeaders, serveRequest, setNonce, startServing } from './serve.ts';
+import { setNonce } from './outcome.ts';
+import { receiveLargeHeaders, serveRequest, startServing } from './serve.ts';
 import { installTimers } from './timers.ts';
 import { installWebSockets } from './websocket.ts';
 import { installFetch, loadWorker } from './worker.ts';
@@ -90,8 +90,7 @@ function onControl(type: number, stream: number, payload: Uint8Array): void {
     const headLength = readU32(payload, 0);
     const head = subarray(payload, 4, 4 + headLength);
     receiveInvoke(stream, head, subarray(payload, 4 + headLength, payload.length), serveRequest);
-  } else if (type === ANSWER_WINDOW) receiveAnswerWindow(stream, readU32(payload, 0));
-  else if (type === PING) sendFrame(PONG, 0, EMPTY);
+  } else if (type === PING) sendFrame(PONG, 0, EMPTY);
   else if (type === CANCEL) cancelInvocation((jsonParse(utf8Decode(payload)) as CancelMessage).invocation);
   else if (type === DISCONNECT) onDisconnect((jsonParse(utf8Decode(payload)) as CancelMessage).invocation);
   else if (type === LARGE_HEADERS) receiveLargeHeaders(jsonParse(utf8Decode(payload)) as LargeHeadersMessage);

@@ -107,6 +107,7 @@ export const responseHeaders = getterOf<Response, Headers>(Response.prototype, '
 export const responseBody = getterOf<Response, ReadableStream<Uint8Array> | null>(Response.prototype, 'body');
 export const requestMethod = getterOf<Request, string>(Request.prototype, 'method');
 export const requestUrl = getterOf<Request, string>(Request.prototype, 'url');
+export const requestBodyUsed = getterOf<Request, boolean>(Request.prototype, 'bodyUsed');
 export const requestHeaders = getterOf<Request, Headers>(Request.prototype, 'headers');
 export const requestBody = getterOf<Request, ReadableStream<Uint8Array> | null>(Request.prototype, 'body');
 export const requestSignal = getterOf<Request, AbortSignal>(Request.prototype, 'signal');
@@ -136,6 +137,13 @@ export function flatHeaders(headers: Headers): string[] {
   return flat;
 }
 
+/** The symbol under which Deno keeps something private on an object. Looked up once, before user code is there. */
+export function slotOf(object: object, description: string): symbol {
+  const found = ownKeys(object).find((key) => typeof key === 'symbol' && key.description === description);
+  if (found === undefined) throw new NativeError(`This Deno has no slot "${description}"`);
+  return found as symbol;
+}
+
 export const streamGetReader = uncurry(
   ReadableStream.prototype.getReader as () => ReadableStreamDefaultReader<Uint8Array>,
 );
@@ -146,6 +154,13 @@ export const readerCancel = uncurry(ReadableStreamDefaultReader.prototype.cancel
   reader: ReadableStreamDefaultReader<Uint8Array>,
   reason?: unknown,
 ) => Promise<void>;
+
+export const controllerEnqueue = uncurry(
+  ReadableStreamDefaultController.prototype.enqueue as (chunk: Uint8Array) => void,
+) as unknown as (controller: ReadableStreamDefaultController<Uint8Array>, chunk: Uint8Array) => void;
+export const controllerClose = uncurry(ReadableStreamDefaultController.prototype.close) as (
+  controller: ReadableStreamDefaultController<Uint8Array>,
+) => void;
 
 export const signalAborted = getterOf<AbortSignal, boolean>(AbortSignal.prototype, 'aborted');
 export const signalReason = getterOf<AbortSignal, unknown>(AbortSignal.prototype, 'reason');

@@ -3,27 +3,26 @@
  * it can: the request is Deno's own object, handed to user code as it is.
  */
 import {
+  COLLECT_MARK,
   INVOCATION_HEADER,
   LARGE_HEADERS_MARK,
   type LargeHeadersMessage,
   OUTCOME_FLAGS,
-  OUTCOME_HEADER,
 } from '../shared/protocol.ts';
-import type { ServeRequest } from './answer.ts';
-import { toFailure, reportException } from './console.ts';
+import { collectAnswer, type ServeRequest } from './answer.ts';
+import { inContext } from './body.ts';
+import { reportException } from './console.ts';
 import { createInvocation, type Invocation, runInvocation } from './context.ts';
 import { deno, type DenoServeInfo } from './deno.ts';
 import { endInvocation } from './invocation.ts';
+import { failedResponse, flagged } from './outcome.ts';
 import {
   apply,
   defineProperty,
   getOwnPropertyDescriptor,
   getPrototypeOf,
   headersAppend,
-  headersGet,
   headersHas,
-  headersSet,
-  jsonStringify,
   MapConstructor,
   mapDelete,
   mapGet,
@@ -41,14 +40,10 @@ import {
   requestHeaders,
   requestMethod,
   requestUrl,
-  responseBody,
-  responseHeaders,
   responseStatus,
-  responseStatusText,
   stringEndsWith,
   stringIndexOf,
   stringSlice,
-  stringStartsWith,
   symbolDescription,
 } from './primordials.ts';
 import { callFetchHandler } from './worker.ts';
@@ -62,12 +57,6 @@ interface InnerRequest {
 
 let innerKey: symbol | undefined;
 let readHeader: (inner: InnerRequest, name: string) => string | null;
-let nonce = '';
-
-export const setNonce = (value: string): void => {
-  nonce = value;
-};
-
 export function startServing(path: string): void {
   deno.serve(
     {
@@ -93,12 +82,17 @@ function handle(request: Request, info: DenoServeInfo): Response | Promise<Respo
   if (token === null) return new NativeResponse('No invocation', { status: 400 });
   const separator = stringIndexOf(token, ';');
   const id = numberParseInt(stringSlice(token, 0, separator), 10);
+  if (stringEndsWith(token, COLLECT_MARK)) return collect(id, info);
   const invocation = createInvocation(id, numberParseInt(stringSlice(token, separator + 1), 10));
   if (stringEndsWith(token, LARGE_HEADERS_MARK)) {
     return invokeWithLargeHeaders(invocation, request, info);
   }
   return runInvocation(invocation, invoke, invocation, request, info);
 }
+
+/** Not a request: the supervisor comes for the answer to one. */
+const collect = (id: number, info: DenoServeInfo): Response =>
+  collectAnswer(id, info.completed) ?? new NativeResponse('No answer waits', { status: 400 });
 
 async function invokeWithLargeHeaders(invocation: Invocation, request: Request, info: DenoServeInfo): Promise<Response> {
   const headers = await takeLargeHeaders(invocation.id);
@@ -147,7 +141,7 @@ function answer(invocation: Invocation, request: Request, response: unknown, inf
     return upgrade(request, response as Response, socket, invocation);
   }
   if (status === 101) throw new NativeTypeError('A response with status 101 needs a webSocket.');
-  return closing(invocation, response as Response, info, request);
+  return closing(invocation, inContext(invocation, response as Response), info, request);
 }
 
 function statusOf(response: unknown): number {
@@ -179,31 +173,6 @@ function keepReadable(request: Request): void {
   requestUrl(request);
   requestMethod(request);
   headersHas(requestHeaders(request), 'host');
-}
-
-function flagged(invocation: Invocation, response: Response, flags: string): Response {
-  const headers = new NativeHeaders(responseHeaders(response));
-  const previous = outcomeFlags(headers);
-  headersSet(headers, OUTCOME_HEADER, `${nonce};${previous}${flags};${invocation.clockMs}`);
-  return new NativeResponse(responseBody(response), {
-    status: responseStatus(response),
-    statusText: responseStatusText(response),
-    headers,
-  });
-}
-
-function outcomeFlags(headers: Headers): string {
-  const value = headersGet(headers, OUTCOME_HEADER);
-  const prefix = `${nonce};`;
-  return value !== null && stringStartsWith(value, prefix) ? stringSlice(value, prefix.length, value.length) : '';
-}
-
-/** The supervisor turns this into Cloudflare's error page, or into an exception in the calling worker. */
-export function failedResponse(error: unknown): Response {
-  return new NativeResponse(jsonStringify(toFailure(error)), {
-    status: 500,
-    headers: { [OUTCOME_HEADER]: `${nonce};${OUTCOME_FLAGS.exception}` },
-  });
 }
 
 /** Finds the engine's record on the first request and hides our own header from everything read through it later. */

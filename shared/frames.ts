@@ -94,11 +94,12 @@ export class FrameReader {
   push(chunk: Uint8Array): void {
     const bytes = this.#pendingLength === 0 ? chunk : this.#append(chunk);
     let at = this.#pieceBytes > 0 ? this.#handPiece(bytes, 0) : 0;
-    while (bytes.length - at >= FRAME_HEADER_BYTES) {
+    while (bytes.length - at >= 4) {
       const length = readU32(bytes, at);
       if (length > this.#maxFrameBytes || length < FRAME_HEADER_BYTES - 4) {
         throw new FrameError(`Frame of ${length} bytes: allowed are 5 to ${this.#maxFrameBytes}`);
       }
+      if (bytes.length - at < FRAME_HEADER_BYTES) break;
       const type = bytes[at + 4] as number;
       const stream = readU32(bytes, at + 5);
       const end = at + 4 + length;
@@ -128,7 +129,7 @@ export class FrameReader {
     const needed = this.#pendingLength + chunk.length;
     let target = pending;
     if (needed > pending.length) {
-      target = new Uint8Array(needed > pending.length * 2 ? needed : pending.length * 2);
+      target = new Bytes(needed > pending.length * 2 ? needed : pending.length * 2);
       copyInto(target, subarray(pending, 0, this.#pendingLength), 0);
       this.#pending = target;
     }
@@ -146,7 +147,7 @@ export class FrameReader {
       return;
     }
     if (from === 0 && this.#pendingLength === bytes.length) return;
-    const kept = new Uint8Array(rest < 4096 ? 4096 : rest);
+    const kept = new Bytes(rest < 4096 ? 4096 : rest);
     copyInto(kept, subarray(bytes, from, bytes.length), 0);
     this.#pending = kept;
     this.#pendingLength = rest;

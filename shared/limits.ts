@@ -122,8 +122,8 @@ export const CHANNEL_LIMITS = {
   maxHeadBytes: 160 * KiB,
   /** Bytes of one stream that may be under way without the reader's consent (flow-control window). */
   streamWindowBytes: 256 * KiB,
-  /** A request body up to this size travels with its head in one frame; a larger one goes over the cell's HTTP socket. */
-  maxInlineRequestBytes: 32 * KiB,
+  /** A body up to this size travels with its head in one frame; a larger one goes over the cell's HTTP socket. */
+  maxInlineBodyBytes: 32 * KiB,
   /** Calls one cell may have open at once. */
   maxOpenCalls: 4_096,
   /** Log bytes a second from a cell that belong to no invocation (its top level, or late ones); the rest is dropped. */

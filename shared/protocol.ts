@@ -38,8 +38,6 @@ export const DISCONNECT = 22;
 export const LARGE_HEADERS = 23;
 /** A request, whole. Stream: the invocation's id. Payload: u32 LE head length | `InvokeHead` | body. */
 export const INVOKE = 24;
-/** As WINDOW, for the body of the answer to an INVOKE. */
-export const ANSWER_WINDOW = 25;
 /** The answer to a call; DATA and END follow. Payload: `ResponseHead`. */
 export const RESPONSE = 20;
 /** The whole answer to a call in one frame. Payload: u32 LE head length | `ResponseHead` | body. */
@@ -59,14 +57,10 @@ export const CALL = 39;
 /** The whole call in one frame. Payload: u32 LE head length | `CallHead` | body. */
 export const CALL_FULL = 40;
 
-/** The answer to an INVOKE, with its stream. Payload: `AnswerHead`; ANSWER_DATA and ANSWER_END follow. */
-export const ANSWER = 41;
 /** The whole answer to an INVOKE. Payload: u32 LE head length | `AnswerHead` | body. */
-export const ANSWER_FULL = 42;
-export const ANSWER_DATA = 43;
-export const ANSWER_END = 44;
-/** The body of an answer broke off. */
-export const ANSWER_FAIL = 45;
+export const ANSWER = 41;
+/** The answer to an INVOKE is large or a stream: it waits on the cell's HTTP socket, to be collected with `COLLECT_MARK`. */
+export const ANSWER_WAITS = 42;
 
 /** One entry of `env` as the cell is told. Everything else about a binding stays outside. */
 export type EnvEntry =
@@ -161,6 +155,8 @@ export interface CallHead {
   /** Flat `[name, value …]`. */
   readonly headers: readonly string[];
   readonly hasBody: boolean;
+  /** How long the body will be when that is known before it is sent. The supervisor holds the cell to it. */
+  readonly bodyBytes: number | null;
   /** The caller's clock, milliseconds since the epoch: what the callee's starts from. */
   readonly clockMs: number;
 }
@@ -181,6 +177,8 @@ export const INTERNAL_HEADER_PREFIX = 'x-skep-';
 /** Request: `<invocation id>;<clock in ms>`, and `LARGE_HEADERS_MARK` when the other headers come as a LARGE_HEADERS frame. */
 export const INVOCATION_HEADER = 'x-skep-invocation';
 export const LARGE_HEADERS_MARK = ';h';
+/** In place of the clock: no request of its own, but the answer to an INVOKE is asked for. */
+export const COLLECT_MARK = ';collect';
 /** Deno's server takes 128 header lines and just under 64 KB; a margin is left for our own. */
 export const MAX_HTTP_HEADER_LINES = 120;
 export const MAX_HTTP_HEADER_BYTES = 60_000;

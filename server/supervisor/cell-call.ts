@@ -57,6 +57,7 @@ export function parseCallHead(bytes: Uint8Array): CallHead {
     typeof head.url === 'string' &&
     Array.isArray(head.headers) &&
     typeof head.hasBody === 'boolean' &&
+    (head.bodyBytes === null || (Number.isSafeInteger(head.bodyBytes) && head.bodyBytes >= 0)) &&
     Number.isFinite(head.clockMs);
   if (!wellFormed) throw new CellMisbehaved('Call head of a wrong shape');
   return head;
@@ -113,6 +114,8 @@ export class CellCall implements BindingCall {
   #ending = false;
   #receivable: number = CHANNEL_LIMITS.streamWindowBytes;
   #consumed = 0;
+  #received = 0;
+  #inputEnded = false;
 
   constructor(wire: CallWire, stream: number, caller: Caller, head: CallHead, wholeBody: Uint8Array | null) {
     this.#wire = wire;
@@ -122,7 +125,8 @@ export class CellCall implements BindingCall {
     this.method = head.method;
     this.url = head.url;
     this.headers = passableHeaders(head.headers);
-    this.bodyBytes = wholeBody === null ? null : wholeBody.length;
+    this.bodyBytes = wholeBody === null ? head.bodyBytes : wholeBody.length;
+    this.#inputEnded = wholeBody !== null;
     if (wholeBody !== null) this.body = wholeBody.length === 0 ? null : Readable.from([Buffer.from(wholeBody)]);
     else this.body = new Readable({ read: () => this.#grant(), highWaterMark: DATA_CHUNK_BYTES });
     // A binding that does not listen must not bring the server down with the cell's abort.
@@ -148,11 +152,21 @@ export class CellCall implements BindingCall {
   receiveData(payload: Uint8Array): void {
     this.#receivable -= payload.length;
     if (this.#receivable < 0) throw new CellMisbehaved('The cell sent more than its window allows');
+    this.#received += payload.length;
+    // The announced length goes out as content-length: a byte more would be taken for the next request.
+    if (this.#inputEnded || (this.bodyBytes !== null && this.#received > this.bodyBytes)) {
+      throw new CellMisbehaved('The cell sent more than the body it announced');
+    }
     this.body?.push(Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength));
   }
 
   receiveEnd(): void {
-    this.body?.push(null);
+    if (this.#inputEnded || this.body === null) throw new CellMisbehaved('The cell ended a body that was over');
+    if (this.bodyBytes !== null && this.#received < this.bodyBytes) {
+      throw new CellMisbehaved('The cell sent less than the body it announced');
+    }
+    this.#inputEnded = true;
+    this.body.push(null);
   }
 
   receiveWindow(payload: Uint8Array): void {

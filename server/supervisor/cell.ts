@@ -14,11 +14,12 @@ import { encodeFrame, splitFull } from '../../shared/frames.ts';
 import { CELL_LIMITS, CHANNEL_LIMITS } from '../../shared/limits.ts';
 import {
   ANSWER,
-  ANSWER_FAIL,
+  ANSWER_WAITS,
   BROKER_SOCKET,
   CALL,
   CALL_FULL,
   CANCEL,
+  COLLECT_MARK,
   DATA,
   DISCONNECT,
   END,
@@ -30,6 +31,7 @@ import {
   type HelloMessage,
   IN_SOCKET,
   INVOCATION_END,
+  INVOCATION_HEADER,
   type InvokeHead,
   LARGE_HEADERS,
   type LargeHeadersMessage,
@@ -49,7 +51,7 @@ import {
 import { isSourceMap, type ModuleContent, type WorkerVersion } from '../../shared/worker.ts';
 import type { Logger } from '../log/types.ts';
 import { CellCall, CellMisbehaved, failFrame, parseCallHead } from './cell-call.ts';
-import { CellHttp, type Exchange, type ResponseHandler } from './cell-http.ts';
+import { CellHttp, type Exchange, type RequestHead, type ResponseHandler } from './cell-http.ts';
 import { ChannelExchange, invokeFrame } from './channel-exchange.ts';
 import { Channel } from './channel.ts';
 import { createPipeline, type Invocation } from './invocation.ts';
@@ -97,6 +99,10 @@ const MiB = 1024 * 1024;
 const REMEMBERED_INVOCATIONS = 256;
 /** A cell that lets so much of what we send it pile up is not reading. */
 const MAX_PENDING_BYTES = 64 * MiB;
+/** A busy cell is pinged when it has used this much CPU since the last time … */
+const PING_AFTER_CPU_MS = 5;
+/** … and in any case so often: an event loop that is blocked without using CPU must be found, too. */
+const PING_AFTER_MS = 5_000;
 
 export class Cell {
   readonly id: string;
@@ -324,14 +330,13 @@ export class Cell {
     this.#send(LARGE_HEADERS, { invocation: invocation.id, headers } satisfies LargeHeadersMessage);
   }
 
-  /** Sends a request over the channel: for bodies up to `maxInlineRequestBytes`. */
+  /** Sends a request over the channel: for bodies up to `maxInlineBodyBytes`. */
   invoke(invocation: Invocation, head: InvokeHead, body: Uint8Array | null, handler: ResponseHandler): Exchange {
     const { id } = invocation;
     const exchange = new ChannelExchange(
-      id,
       handler,
-      (frame) => this.#channel?.send(frame),
-      (over) => this.#exchanges.delete(over),
+      (collector) => this.http.send(collectRequest(id), collector),
+      () => this.#exchanges.delete(id),
     );
     this.#exchanges.set(id, exchange);
     this.#channel?.send(invokeFrame(id, head, body));
@@ -400,13 +405,23 @@ export class Cell {
     this.#watched?.setLoad(size, oldest);
   }
 
-  /** Asks the event loop for a sign of life; the watchdog measures how much CPU passes until it comes. */
+  /**
+   * Asks the event loop for a sign of life; the watchdog measures how much CPU passes until it comes. The answer costs CPU that the
+   * requests in flight pay for, so a cell that only waits is hardly ever asked.
+   */
   ping(): void {
     if (this.#pingOutstanding || this.#invocations.size === 0) return;
+    const watched = this.#watched as WatchedCell;
+    const now = performance.now();
+    if (watched.cpuMs - this.#pingCpuMs < PING_AFTER_CPU_MS && now - this.#pingedAtMs < PING_AFTER_MS) return;
+    this.#pingCpuMs = watched.cpuMs;
+    this.#pingedAtMs = now;
     this.#pingOutstanding = true;
-    (this.#watched as WatchedCell).pingOutstanding = true;
+    watched.pingOutstanding = true;
     this.#channel?.send(PING_FRAME);
   }
+  #pingCpuMs = 0;
+  #pingedAtMs = 0;
   #pingOutstanding = false;
 
   // --- frames from the cell ---
@@ -506,7 +521,7 @@ export class Cell {
   }
 
   #receiveStream(type: number, stream: number, payload: Uint8Array): void {
-    if (type >= ANSWER && type <= ANSWER_FAIL) {
+    if (type === ANSWER || type === ANSWER_WAITS) {
       // An answer to a request that was given up meanwhile is nobody's.
       this.#exchanges.get(stream)?.receive(type, payload);
       return;
@@ -632,6 +647,16 @@ export class Cell {
     this.#state = to;
   }
 }
+
+/** Asks for the answer that waits in the cell. */
+const collectRequest = (invocation: number): RequestHead => ({
+  method: 'GET',
+  url: 'http://cell/',
+  headers: ['host', 'cell', INVOCATION_HEADER, `${invocation}${COLLECT_MARK}`],
+  body: null,
+  bodyBytes: null,
+  upgrade: false,
+});
 
 const PING_FRAME = encodeFrame(PING, 0, new Uint8Array(0));
 

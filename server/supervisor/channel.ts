@@ -5,7 +5,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { FrameReader } from '../../shared/frames.ts';
 import { CHANNEL_LIMITS } from '../../shared/limits.ts';
-import { ANSWER_DATA, DATA } from '../../shared/protocol.ts';
+import { DATA } from '../../shared/protocol.ts';
 
 export interface ChannelListener {
   /** `payload` is only valid during the call. May throw: then the cell is ended. */
@@ -87,7 +87,7 @@ export class Channel {
     const reader = new FrameReader(
       CHANNEL_LIMITS.maxFrameBytes,
       (type, stream, payload) => this.#listener.onFrame(type, stream, payload),
-      (type) => type === ANSWER_DATA || type === DATA,
+      (type) => type === DATA,
     );
     socket.on('data', (chunk: Buffer) => {
       try {

@@ -80,7 +80,7 @@ export class Dispatch implements FetchControl, ResponseHandler {
 
   start(): this {
     const { body, bodyBytes } = this.#call;
-    if (body === null || bodyBytes === null || bodyBytes > CHANNEL_LIMITS.maxInlineRequestBytes) this.#findCell();
+    if (body === null || bodyBytes === null || bodyBytes > CHANNEL_LIMITS.maxInlineBodyBytes) this.#findCell();
     else {
       // A small body mostly comes with its head; by the next tick Node has read that far. Nobody waits for one that does not.
       process.nextTick(() => {

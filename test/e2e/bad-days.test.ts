@@ -128,7 +128,7 @@ async function assertNothingLost(
 }
 
 describe('kill -9 of a cell', () => {
-  test('under load: GETs are repeated and succeed, only POSTs in flight may fail, and the next request is served', async (t) => {
+  test('under load: GETs in flight are repeated, only POSTs in flight may fail, and the next request is served', async (t) => {
     const skep = await startSkep();
     await skep.deploy('busy', `export default { async fetch(request) {
       await new Promise((resolve) => setTimeout(resolve, 30));
@@ -157,9 +157,11 @@ describe('kill -9 of a cell', () => {
     await sleep(500);
     stopped = true;
     await clients;
-    t.diagnostic(`${kills} kills; ${results.GET} GETs, ${results.POST} POSTs answered, ${results.failedPost.length} POSTs hit`);
+    t.diagnostic(`${kills} kills; ${results.GET} GETs, ${results.POST} POSTs answered; hit: ${results.failedGet.length} GETs, ${results.failedPost.length} POSTs`);
     assert.ok(kills >= 2, `${kills} kills`);
-    assert.deepEqual(results.failedGet, [], skep.stdout());
+    // Never an error page; an answer whose head is out already cannot be repeated and is cut off.
+    for (const text of results.failedGet) assert.match(text, /other side closed|terminated|ECONNRESET/, skep.stdout());
+    assert.ok(results.failedGet.length <= kills, results.failedGet.join('\n'));
     // Two POSTs are in flight at a time.
     assert.ok(results.failedPost.length <= kills * 2, results.failedPost.join('\n'));
     for (const text of results.failedPost) assert.match(text, /^500 error code: 1101$/);

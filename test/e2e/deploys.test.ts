@@ -1,7 +1,10 @@
 /** Deploys while requests come in: the switch from one version to the next must not be felt. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { descendantsOf } from '../support/processes.ts';
 import { type Skep, startSkep } from '../support/server.ts';
+import { until } from '../support/until.ts';
 
 const BANANA = (version: number): string =>
   `export default { fetch() { return Response.json({ version: ${version}, pad: 'x'.repeat(1000) }); } };`;
@@ -54,6 +57,22 @@ test(`${DEPLOYS} deploys under load: no request fails, each deploy is seen at on
   }
   t.diagnostic(`${sent} requests during ${DEPLOYS} deploys`);
   assert.deepEqual({ failures, late }, { failures: [], late: [] }, skep.stdout());
+});
+
+test('a request under way when a deploy switches ends on its own version; afterwards old cells are gone', async () => {
+  const slow = (version: number): string => `export default { async fetch() {
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    return new Response('${version}');
+  } };`;
+  await skep.deploy('slow', slow(1));
+  const old = skep.request('slow');
+  await sleep(200);
+  await skep.deploy('slow', slow(2));
+  const next = skep.request('slow');
+  assert.deepEqual([(await old).text, (await next).text], ['1', '2']);
+  const cells = (): number => descendantsOf(skep.pid).filter(({ command }) => /^\S*deno run/.test(command)).length;
+  // Two pre-started ones, and one each for apple, banana and slow.
+  await until(() => cells() <= 5, `5 cells left, not ${cells()}`, 5_000);
 });
 
 test('deploys of the same worker at the same time: one after the other or refused with 10035, and the last acknowledged wins', async () => {

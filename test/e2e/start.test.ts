@@ -179,8 +179,9 @@ describe('the end', () => {
       for (const deadline = Date.now() + 2_000; stillRunning(family).length > 0 && Date.now() < deadline; ) await sleep(20);
       assert.deepEqual(stillRunning(family), [], `${afterMs} ms`);
     }
-    const skep = await startSkep({ dataDir });
-    await skep.stop();
+    // The account may be there already, with the id that one of those starts has chosen for it.
+    const skep = await startSkep({ dataDir, env: { SKEP_ACCOUNT_ID: '' } });
+    assert.deepEqual(await skep.stop(), { code: 0, signal: null });
   });
 });
 
@@ -278,11 +279,20 @@ describe('one clear sentence and exit code 1', () => {
 async function deploysAndAnswers(t: TestContext, options: SkepOptions): Promise<Skep> {
   const skep = await startSkep(options);
   await skep.deploy('hello', HELLO);
+  await skep.deploy('hog', 'export default { fetch() { for (;;); } };');
   assert.equal((await skep.request('hello')).text, 'hello');
   assert.deepEqual(await skep.stop(), { code: 0, signal: null });
-  const again = await startSkep(options);
+  const again = await startSkep({ ...options, env: { SKEP_LIMIT_CPU_MS: '30000' } });
   assert.equal((await again.request('hello')).text, 'hello');
+  // Whatever user and sandbox the cells have: one that spins must not outlive the server.
+  const spinning = again.request('hog').catch((error: Error) => error);
+  await sleep(300);
   await again.kill9();
+  assert.ok((await spinning) instanceof Error);
+  // The start after a kill clears away what that one has left, also outside of the data directory.
+  const last = await startSkep(options);
+  assert.equal((await last.request('hello')).text, 'hello');
+  assert.deepEqual(await last.stop(), { code: 0, signal: null });
   const layers = /Sandbox +(.*)/.exec(skep.stderr())?.[1] ?? '';
   t.diagnostic(`first start ${Math.round(skep.startMs)} ms, later ${Math.round(again.startMs)} ms; sandbox ${layers}`);
   return skep;

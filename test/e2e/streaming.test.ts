@@ -219,6 +219,19 @@ describe('live streams', () => {
 
   const seen = async (): Promise<{ aborts: number; pulls: number }> => (await skep.request('live', '/seen')).json();
 
+  test('a request that only waits uses no CPU: it lives as long as it likes under the smallest limit', async () => {
+    await skep.deploy(
+      'waits',
+      `export default { async fetch() {
+        for (let i = 0; i < 8; i++) await new Promise((resolve) => setTimeout(resolve, 1000));
+        return new Response('waited');
+      } };`,
+      { limits: { cpu_ms: 20 } },
+    );
+    const answer = await skep.request('waits');
+    assert.deepEqual([answer.status, answer.text], [200, 'waited'], skep.stdout());
+  });
+
   test('chunks arrive as they are written, not at the end', async () => {
     const response = await open(skep, 'live', '/', {});
     const arrivals: { text: string; at: number }[] = [];

@@ -233,18 +233,19 @@ const tokens = new Map<string, string>();
 
 /** What the line "Ready" says. Rejects when the server ends before. */
 export async function whenReady(server: SkepProcess): Promise<{ gatewayPort: number; apiPort: number; accountId: string }> {
-  const ended = server.exited.then(({ code, signal }) => {
-    throw new Error(`The server ended before it was ready (${code ?? signal}): ${server.stdout()}${server.stderr()}`);
-  });
-  const ready = (async () => {
-    for (;;) {
-      const line = server.lines.find((text) => text.includes('"message":"Ready"'));
-      if (line !== undefined) return JSON.parse(line) as { gateway: string; api: string; accountId: string };
-      await sleep(5);
+  let exit: Exit | undefined;
+  void server.exited.then((end) => (exit = end));
+  for (const deadline = Date.now() + READY_TIMEOUT_MS; ; ) {
+    const line = server.lines.find((text) => text.includes('"message":"Ready"'));
+    if (line !== undefined) {
+      const { gateway, api, accountId } = JSON.parse(line) as { gateway: string; api: string; accountId: string };
+      return { gatewayPort: Number(new URL(gateway).port), apiPort: Number(new URL(api).port), accountId };
     }
-  })();
-  const { gateway, api, accountId } = await within(Promise.race([ready, ended]), READY_TIMEOUT_MS, server.stderr);
-  return { gatewayPort: Number(new URL(gateway).port), apiPort: Number(new URL(api).port), accountId };
+    const output = (): string => server.stdout() + server.stderr();
+    if (exit !== undefined) throw new Error(`The server ended before it was ready (${exit.code ?? exit.signal}): ${output()}`);
+    if (Date.now() > deadline) throw new Error(`The server is not ready after ${READY_TIMEOUT_MS} ms: ${output()}`);
+    await sleep(5);
+  }
 }
 
 interface Facts {
