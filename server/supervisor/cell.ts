@@ -90,6 +90,8 @@ export class LoadError extends Error {
   }
 }
 
+/** So many more large answers than small ones, and requests go over HTTP. */
+const LARGE_ANSWERS_TO_SWITCH = 4;
 const LOAD_CHUNK_BYTES = 1024 * 1024;
 const MAX_TEXT_BYTES = 64 * 1024;
 /** V8's own overhead and garbage not yet collected, on top of what a worker may use. */
@@ -133,6 +135,7 @@ export class Cell {
   #nextInvocation = 1;
   #deathReason: string | undefined;
   #baselineBytes = 0;
+  #largeAnswers = 0;
   #straySecond = 0;
   #strayBytes = 0;
   #awaiting: { resolve: (value: never) => void; reject: (error: Error) => void } | undefined;
@@ -318,6 +321,7 @@ export class Cell {
       logBytes: 0,
       outcome: 'ok',
       answered: false,
+      waitsSettled: false,
       waitTimer: undefined,
     };
     this.#invocations.set(invocation.id, invocation);
@@ -330,12 +334,24 @@ export class Cell {
     this.#send(LARGE_HEADERS, { invocation: invocation.id, headers } satisfies LargeHeadersMessage);
   }
 
+  /** True while this worker's answers are mostly large or streams: asking over HTTP at once saves collecting them. */
+  get prefersHttp(): boolean {
+    return this.#largeAnswers >= LARGE_ANSWERS_TO_SWITCH;
+  }
+
+  noteAnswer(isLarge: boolean): void {
+    this.#largeAnswers = isLarge ? Math.min(this.#largeAnswers + 1, 2 * LARGE_ANSWERS_TO_SWITCH) : Math.max(this.#largeAnswers - 1, 0);
+  }
+
   /** Sends a request over the channel: for bodies up to `maxInlineBodyBytes`. */
   invoke(invocation: Invocation, head: InvokeHead, body: Uint8Array | null, handler: ResponseHandler): Exchange {
     const { id } = invocation;
     const exchange = new ChannelExchange(
       handler,
-      (collector) => this.http.send(collectRequest(id), collector),
+      (collector) => {
+        this.noteAnswer(true);
+        return this.http.send(collectRequest(id), collector);
+      },
       () => this.#exchanges.delete(id),
     );
     this.#exchanges.set(id, exchange);
@@ -370,6 +386,10 @@ export class Cell {
   /** The response is out but `waitUntil` work goes on: it has 30 s. */
   keepForWaitUntil(invocation: Invocation): void {
     if (!this.#invocations.has(invocation.id)) return;
+    if (invocation.waitsSettled) {
+      this.end(invocation);
+      return;
+    }
     invocation.answered = true;
     invocation.waitTimer = setTimeout(() => {
       this.#send(CANCEL, { invocation: invocation.id });
@@ -456,7 +476,10 @@ export class Cell {
         return this.#receiveException(payload);
       case INVOCATION_END: {
         const invocation = this.#invocations.get(readObject<{ invocation: number }>(payload).invocation);
-        if (invocation?.answered) this.end(invocation);
+        if (invocation === undefined) return;
+        // The word that nothing goes on may overtake the end of the response: they travel on different sockets.
+        if (invocation.answered) this.end(invocation);
+        else invocation.waitsSettled = true;
         return;
       }
       default:
@@ -522,6 +545,7 @@ export class Cell {
 
   #receiveStream(type: number, stream: number, payload: Uint8Array): void {
     if (type === ANSWER || type === ANSWER_WAITS) {
+      if (type === ANSWER) this.noteAnswer(false);
       // An answer to a request that was given up meanwhile is nobody's.
       this.#exchanges.get(stream)?.receive(type, payload);
       return;

@@ -71,6 +71,7 @@ export class Dispatch implements FetchControl, ResponseHandler {
   #failureBytes = 0;
   #release: (() => void) | undefined;
   #smallBody: Buffer | null = null;
+  #overHttp = false;
 
   constructor(call: FetchCall, sink: FetchSink, source: CellSource) {
     this.#call = call;
@@ -82,8 +83,8 @@ export class Dispatch implements FetchControl, ResponseHandler {
     const { body, bodyBytes } = this.#call;
     if (body === null || bodyBytes === null || bodyBytes > CHANNEL_LIMITS.maxInlineBodyBytes) this.#findCell();
     else {
-      // A small body mostly comes with its head; by the next tick Node has read that far. Nobody waits for one that does not.
-      process.nextTick(() => {
+      // A small body mostly comes with its head; at the end of this turn Node has read that far. Nobody waits for one that does not.
+      setImmediate(() => {
         if (this.#over) return;
         if ((body as { complete?: boolean }).complete === false) this.#findCell();
         else this.#collectBody(body);
@@ -142,7 +143,8 @@ export class Dispatch implements FetchControl, ResponseHandler {
     this.#cell = cell;
     const invocation = cell.begin(parent);
     this.#invocation = invocation;
-    if (upgrade || (body !== null && this.#smallBody === null)) {
+    this.#overHttp = upgrade || (body !== null && this.#smallBody === null) || (body === null && cell.prefersHttp);
+    if (this.#overHttp) {
       this.#exchange = this.#sendOverHttp(cell, invocation);
       return;
     }
@@ -168,6 +170,7 @@ export class Dispatch implements FetchControl, ResponseHandler {
 
   onHead(status: number, statusText: string, headers: string[]): void {
     const flags = this.#takeFlags(headers);
+    if (this.#overHttp) (this.#cell as Cell).noteAnswer(isLargeOrStream(headers));
     if (flags.includes(OUTCOME_FLAGS.exception)) {
       this.#failureBody = [];
       this.#waiting = flags.includes(OUTCOME_FLAGS.waiting);
@@ -327,6 +330,13 @@ function areLarge(headers: readonly string[]): boolean {
   let bytes = 0;
   for (let index = 0; index < headers.length; index++) bytes += (headers[index] as string).length + 2;
   return bytes > MAX_HTTP_HEADER_BYTES;
+}
+
+function isLargeOrStream(headers: readonly string[]): boolean {
+  for (let index = 0; index < headers.length; index += 2) {
+    if (headers[index] === 'content-length') return Number(headers[index + 1]) > CHANNEL_LIMITS.maxInlineBodyBytes;
+  }
+  return true;
 }
 
 function hostOf(headers: readonly string[]): string[] {

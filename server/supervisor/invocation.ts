@@ -19,6 +19,8 @@ export interface Invocation {
   outcome: Outcome;
   /** The response is out; only `waitUntil` work is left. */
   answered: boolean;
+  /** The cell has said that its `waitUntil` work is done. */
+  waitsSettled: boolean;
   waitTimer: NodeJS.Timeout | undefined;
 }
 

@@ -162,6 +162,23 @@ test('ctx.waitUntil goes on after the response, with the request still readable'
   await until(() => cells.supervisor.counts().inFlight === 0, 'the invocation ends with its background work');
 });
 
+test('waitUntil work that writes the response’s own stream ends its invocation with it, however often', async () => {
+  // It settles before the last byte has left: the two facts reach the supervisor on different sockets, in any order.
+  deploy('writer', `
+    const { readable, writable } = new TransformStream();
+    ctx.waitUntil((async () => {
+      const writer = writable.getWriter();
+      for (let n = 0; n < 10; n++) await writer.write(new TextEncoder().encode('part '));
+      await writer.close();
+    })());
+    return new Response(readable);`);
+  for (let round = 0; round < 10; round++) {
+    const answers = await Promise.all(Array.from({ length: 30 }, () => cells.fetch('writer')));
+    assert.ok(answers.every(({ body }) => body === 'part '.repeat(10)));
+  }
+  await until(() => cells.supervisor.counts().inFlight === 0, 'all invocations end');
+});
+
 test('ctx.waitUntil goes on when the client goes away before the response', async () => {
   deploy('deserted', `
     ctx.waitUntil((async () => {

@@ -16,7 +16,8 @@ import { until } from '../support/until.ts';
 const IS_ROOT = process.getuid?.() === 0;
 /** Long enough for a cell that spins to be still there when the server is killed. */
 const HOGS_ALLOWED = { SKEP_LIMIT_CPU_MS: '30000' };
-const answering = (text: string): string => `export default { fetch() { return new Response(${JSON.stringify(text)}); } };`;
+const answering = (text: string): string =>
+  `export default { fetch() { return new Response(${JSON.stringify(text)}); } };`;
 
 /** Cloudflare's envelope of an error. */
 function assertEnvelope(answer: HttpAnswer, status: number, message: RegExp): void {
@@ -54,7 +55,8 @@ describe('kill -9 of the server', () => {
   test('on a machine without bubblewrap no cell outlives it either, not even one that spins', async (t) => {
     const hide = ['unshare', '--mount', '--', 'sh', '-c', 'mount --bind /dev/null /usr/bin/bwrap; exec "$@"', 'sh'];
     if (!IS_ROOT || !existsSync('/usr/bin/bwrap')) return t.skip('needs root and bubblewrap (to hide it)');
-    if (spawnSync(hide[0] ?? '', [...hide.slice(1), 'true']).status !== 0) return t.skip('mount namespaces are not available');
+    if (spawnSync(hide[0] ?? '', [...hide.slice(1), 'true']).status !== 0)
+      return t.skip('mount namespaces are not available');
     const skep = await startSkep({ wrapper: hide, env: HOGS_ALLOWED });
     assert.match(skep.stderr(), /without empty-root/);
     await skep.deploy('idle', answering('idle'));
@@ -76,10 +78,10 @@ describe('kill -9 of the server', () => {
       const skep = await startSkep({ dataDir });
       starts.push(Math.round(skep.startMs));
       await assertNothingLost(skep, acknowledged, attempted);
-      let killed = false;
-      t.after(() => (killed = true));
+      const killed = new AbortController();
+      t.after(() => killed.abort());
       const deployer = async (worker: string): Promise<void> => {
-        while (!killed) {
+        while (!killed.signal.aborted) {
           const version = (attempted.get(worker) ?? 0) + 1;
           attempted.set(worker, version);
           const answer = await skep.upload(worker, answering(`${worker} ${version}`)).catch(() => null);
@@ -92,7 +94,7 @@ describe('kill -9 of the server', () => {
       // Never at the same point of a deploy: they take between 50 and 300 ms.
       await sleep(400 + Math.random() * 600);
       const killing = skep.kill9();
-      killed = true;
+      killed.abort();
       await killing;
       await Promise.all(deployers);
     }
@@ -120,7 +122,10 @@ async function assertNothingLost(
     assert.equal(answer.status, 200, `${worker}: ${answer.text}`);
     const [name, version] = answer.text.split(' ');
     assert.equal(name, worker);
-    assert.ok(Number(version) >= (acknowledged.get(worker) ?? 0), `${worker} answers ${version}, acknowledged ${acknowledged.get(worker)}`);
+    assert.ok(
+      Number(version) >= (acknowledged.get(worker) ?? 0),
+      `${worker} answers ${version}, acknowledged ${acknowledged.get(worker)}`,
+    );
     assert.ok(Number(version) <= (attempted.get(worker) ?? 0));
     const content = await skep.api('GET', `/workers/scripts/${worker}/content/v2`);
     if (content.status === 200) assert.ok(content.text.includes(`"${answer.text}"`), content.text);
@@ -130,19 +135,25 @@ async function assertNothingLost(
 describe('kill -9 of a cell', () => {
   test('under load: GETs in flight are repeated, only POSTs in flight may fail, and the next request is served', async (t) => {
     const skep = await startSkep();
-    await skep.deploy('busy', `export default { async fetch(request) {
+    await skep.deploy(
+      'busy',
+      `export default { async fetch(request) {
       await new Promise((resolve) => setTimeout(resolve, 30));
       return new Response(request.method);
-    } };`);
+    } };`,
+    );
     assert.equal((await skep.request('busy')).status, 200);
     const results = { GET: 0, POST: 0, failedGet: [] as string[], failedPost: [] as string[] };
-    let stopped = false;
-    t.after(() => (stopped = true));
+    const stopped = new AbortController();
+    t.after(() => stopped.abort());
     const client = async (method: 'GET' | 'POST'): Promise<void> => {
-      while (!stopped) {
+      while (!stopped.signal.aborted) {
         const answer = await skep.request('busy', '/', { method }).catch((error: Error) => error);
         if (!(answer instanceof Error) && answer.status === 200 && answer.text === method) results[method] += 1;
-        else results[method === 'GET' ? 'failedGet' : 'failedPost'].push(answer instanceof Error ? String(answer) : `${answer.status} ${answer.text}`);
+        else
+          results[method === 'GET' ? 'failedGet' : 'failedPost'].push(
+            answer instanceof Error ? String(answer) : `${answer.status} ${answer.text}`,
+          );
       }
     };
     const clients = Promise.all([...Array<'GET'>(6).fill('GET'), ...Array<'POST'>(2).fill('POST')].map(client));
@@ -155,9 +166,11 @@ describe('kill -9 of a cell', () => {
       kills += 1;
     }
     await sleep(500);
-    stopped = true;
+    stopped.abort();
     await clients;
-    t.diagnostic(`${kills} kills; ${results.GET} GETs, ${results.POST} POSTs answered; hit: ${results.failedGet.length} GETs, ${results.failedPost.length} POSTs`);
+    t.diagnostic(
+      `${kills} kills; ${results.GET} GETs, ${results.POST} POSTs answered; hit: ${results.failedGet.length} GETs, ${results.failedPost.length} POSTs`,
+    );
     assert.ok(kills >= 2, `${kills} kills`);
     // Never an error page; an answer whose head is out already cannot be repeated and is cut off.
     for (const text of results.failedGet) assert.match(text, /other side closed|terminated|ECONNRESET/, skep.stdout());
@@ -188,13 +201,14 @@ describe('kill -9 of the embedded PostgreSQL', () => {
     await skep.deploy('cold', answering('cold'));
     const failures: string[] = [];
     let requests = 0;
-    let stopped = false;
-    t.after(() => (stopped = true));
+    const stopped = new AbortController();
+    t.after(() => stopped.abort());
     const client = async (): Promise<void> => {
-      while (!stopped) {
+      while (!stopped.signal.aborted) {
         requests += 1;
         const answer = await skep.request('steady').catch((error: Error) => error);
-        if (answer instanceof Error || answer.text !== 'steady') failures.push(answer instanceof Error ? String(answer) : answer.text);
+        if (answer instanceof Error || answer.text !== 'steady')
+          failures.push(answer instanceof Error ? String(answer) : answer.text);
         await sleep(5);
       }
     };
@@ -213,7 +227,7 @@ describe('kill -9 of the embedded PostgreSQL', () => {
     await assertAnswers(skep, 'afterwards', 'afterwards');
     // The next change is followed without delay, so LISTEN works again.
     await skep.deploy('steady', answering('steady'));
-    stopped = true;
+    stopped.abort();
     await clients;
     t.diagnostic(`the API was back after ${Math.round(backMs)} ms; ${requests} requests meanwhile`);
     assert.deepEqual(failures, []);
@@ -229,7 +243,7 @@ function killQuietly(pid: number): void {
   }
 }
 
-describe('a PostgreSQL of one\'s own (DATABASE_URL)', () => {
+describe("a PostgreSQL of one's own (DATABASE_URL)", () => {
   let postgres: EmbeddedPostgres | undefined;
   let dataDir: Awaited<ReturnType<typeof openDataDir>> | undefined;
   const directory = temporaryDirectory();
@@ -286,7 +300,9 @@ describe('a full disk', () => {
   test('deploys get a clear error, deployed workers answer, and space that is freed is enough to recover', async (t) => {
     if (!IS_ROOT) return t.skip('needs root to mount a small file system');
     const directory = temporaryDirectory();
-    const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=160m,mode=0711', 'skep-test', directory], { encoding: 'utf8' });
+    const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=160m,mode=0711', 'skep-test', directory], {
+      encoding: 'utf8',
+    });
     if (mounted.status !== 0) return t.skip(`mount does not work here: ${mounted.stderr.trim()}`);
     try {
       await fillAndFree(directory, t);
@@ -310,7 +326,11 @@ describe('a full disk', () => {
       await assertAnswers(skep, 'steady', 'steady');
       assert.equal((await skep.request('large')).status, 404);
       truncateSync(filler, 0);
-      await until(async () => (await skep.upload('large', answering('large') + megabyte)).status === 200, 'deploys work again', 20_000);
+      await until(
+        async () => (await skep.upload('large', answering('large') + megabyte)).status === 200,
+        'deploys work again',
+        20_000,
+      );
       await assertAnswers(skep, 'large', 'large');
       // A disk that is full at the start: one sentence.
       assert.deepEqual(await skep.stop(), { code: 0, signal: null });
@@ -334,7 +354,8 @@ describe('a full disk', () => {
     writeFileSync(path, '');
     const chunk = Buffer.alloc(1 << 20, 1);
     try {
-      for (let written = 0; written <= bytes + chunk.length; written += chunk.length) writeFileSync(path, chunk, { flag: 'a' });
+      for (let written = 0; written <= bytes + chunk.length; written += chunk.length)
+        writeFileSync(path, chunk, { flag: 'a' });
       assert.fail('the file system did not become full');
     } catch (error) {
       assert.equal((error as NodeJS.ErrnoException).code, 'ENOSPC');

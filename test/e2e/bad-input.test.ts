@@ -23,7 +23,10 @@ after(() => skep?.stop());
 /** Nothing half-stored: the worker does not exist, and the neighbour answers. */
 async function assertNothingStored(): Promise<void> {
   const scripts = (await skep.api('GET', '/workers/scripts')).json().result as { id: string }[];
-  assert.deepEqual(scripts.map(({ id }) => id), ['neighbour']);
+  assert.deepEqual(
+    scripts.map(({ id }) => id),
+    ['neighbour'],
+  );
   assert.equal((await skep.request('bad')).status, 404);
   assert.equal((await skep.request('neighbour')).text, 'good');
 }
@@ -77,7 +80,9 @@ describe('wrangler deploy', () => {
   });
 
   test('a binding that Skep does not have yet: named in a sentence', async () => {
-    await project.write({ 'wrangler.toml': `${CONFIG}[[kv_namespaces]]\nbinding = "STORE"\nid = "0123456789abcdef0123456789abcdef"\n` });
+    await project.write({
+      'wrangler.toml': `${CONFIG}[[kv_namespaces]]\nbinding = "STORE"\nid = "0123456789abcdef0123456789abcdef"\n`,
+    });
     assertRefused(await deploy(), /STORE/, /KV/);
     await assertNothingStored();
   });
@@ -142,7 +147,11 @@ describe('raw uploads', () => {
   });
 
   test('a main module that is not in the upload: its name', async () => {
-    await assertRefused(await put('bad', parts('{"main_module": "other.js", "compatibility_date": "2023-07-24"}', good)), 400, /other\.js/);
+    await assertRefused(
+      await put('bad', parts('{"main_module": "other.js", "compatibility_date": "2023-07-24"}', good)),
+      400,
+      /other\.js/,
+    );
   });
 
   test('an import that is not in the upload: its name', async () => {
@@ -151,11 +160,19 @@ describe('raw uploads', () => {
   });
 
   test('broken JavaScript: file and line', async () => {
-    await assertRefused(await put('bad', parts(METADATA, { ...good, content: BROKEN })), 400, /SyntaxError[\s\S]*index\.js:3/);
+    await assertRefused(
+      await put('bad', parts(METADATA, { ...good, content: BROKEN })),
+      400,
+      /SyntaxError[\s\S]*index\.js:3/,
+    );
   });
 
   test('a module that is no text', async () => {
-    await assertRefused(await put('bad', parts(METADATA, { ...good, content: Buffer.from([0xff, 0xfe, 0, 1]) })), 400, /index\.js|UTF-8|Syntax/);
+    await assertRefused(
+      await put('bad', parts(METADATA, { ...good, content: Buffer.from([0xff, 0xfe, 0, 1]) })),
+      400,
+      /index\.js|UTF-8|Syntax/,
+    );
   });
 
   test('an endless loop at the top level: 10021 after about a second, and a neighbour answers meanwhile', async (t) => {
@@ -177,7 +194,11 @@ describe('raw uploads', () => {
   });
 
   test('a 65 MB module', async () => {
-    const large: TestPart = { name: 'large.bin', content: Buffer.alloc(65 * 1024 * 1024 + 1, 'x'), type: 'application/octet-stream' };
+    const large: TestPart = {
+      name: 'large.bin',
+      content: Buffer.alloc(65 * 1024 * 1024 + 1, 'x'),
+      type: 'application/octet-stream',
+    };
     await assertRefused(await put('bad', parts(METADATA, good, large)), 413, /64/);
   });
 
@@ -189,7 +210,12 @@ describe('raw uploads', () => {
   test('a multipart cut off in the middle: by its length, and by a connection that breaks', async () => {
     const whole = moduleUpload(GOOD + '/'.repeat(200_000));
     await assertRefused(await put('bad', whole.subarray(0, 100_000)), 400, /multipart|end|cut|complete/i);
-    for (const [sent, ending] of [[150, 'reset'], [50_000, 'reset'], [50_000, 'half-close'], [whole.length - 10, 'reset']] as const) {
+    for (const [sent, ending] of [
+      [150, 'reset'],
+      [50_000, 'reset'],
+      [50_000, 'half-close'],
+      [whole.length - 10, 'reset'],
+    ] as const) {
       const path = `/client/v4/accounts/${skep.accountId}/workers/scripts/bad`;
       const socket = connect(skep.apiPort, '127.0.0.1');
       socket.on('error', () => {});

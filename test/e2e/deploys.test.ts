@@ -28,10 +28,10 @@ after(() => skep?.stop());
 test(`${DEPLOYS} deploys under load: no request fails, each deploy is seen at once, nobody sees an older version again`, async (t) => {
   const failures: string[] = [];
   let sent = 0;
-  let stopped = false;
+  const stopped = new AbortController();
   const client = async (newConnection: boolean): Promise<void> => {
     let newest = 0;
-    while (!stopped) {
+    while (!stopped.signal.aborted) {
       sent += 1;
       const answer = await skep.request('apple', '/', { newConnection }).catch((error: Error) => error);
       if (answer instanceof Error || answer.status !== 200) {
@@ -52,7 +52,7 @@ test(`${DEPLOYS} deploys under load: no request fails, each deploy is seen at on
       if (next !== JSON.stringify([version, version, version])) late.push(`${next} after the deploy of ${version}`);
     }
   } finally {
-    stopped = true;
+    stopped.abort();
     await clients;
   }
   t.diagnostic(`${sent} requests during ${DEPLOYS} deploys`);
@@ -83,9 +83,11 @@ test('deploys of the same worker at the same time: one after the other or refuse
   for (const answer of answers) {
     if (answer.status !== 200) assert.equal(answer.json().errors[0].code, 10035, answer.text);
   }
-  const active = (await skep.api('GET', '/workers/scripts/banana/deployments')).json().result.deployments[0].versions[0].version_id;
+  const active = (await skep.api('GET', '/workers/scripts/banana/deployments')).json().result.deployments[0].versions[0]
+    .version_id;
   // Cloudflare's answer to an upload calls the version `deployment_id`, without dashes.
-  const winner = versions[answers.findIndex((answer) => answer.json().result?.deployment_id === active.replaceAll('-', ''))];
+  const winner =
+    versions[answers.findIndex((answer) => answer.json().result?.deployment_id === active.replaceAll('-', ''))];
   assert.notEqual(winner, undefined, 'the active version is one of the acknowledged');
   assert.deepEqual((await skep.request('apple')).json(), [winner, winner, winner]);
 });

@@ -6,7 +6,16 @@ import { createServer, type Server } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { connected, MAIN, type Skep, type SkepOptions, spawnSkep, startSkep, temporaryDirectory, whenReady } from '../support/server.ts';
+import {
+  connected,
+  MAIN,
+  type Skep,
+  type SkepOptions,
+  spawnSkep,
+  startSkep,
+  temporaryDirectory,
+  whenReady,
+} from '../support/server.ts';
 import { descendantsOf, stillRunning } from '../support/processes.ts';
 
 const HELLO = "export default { fetch() { return new Response('hello'); } };";
@@ -30,7 +39,8 @@ async function refusedStart(options: SkepOptions): Promise<string> {
 function assertSentence(text: string, ...parts: readonly (RegExp | string)[]): void {
   assert.match(text, /^Skep cannot start\. [^\n]+[.?]\n$/);
   assert.doesNotMatch(text, /\n\s+at /);
-  for (const part of parts) assert.ok(typeof part === 'string' ? text.includes(part) : part.test(text), `${part} in ${text}`);
+  for (const part of parts)
+    assert.ok(typeof part === 'string' ? text.includes(part) : part.test(text), `${part} in ${text}`);
 }
 
 describe('a start', () => {
@@ -86,7 +96,10 @@ describe('a start', () => {
       assert.ok(typeof line['level'] === 'string' && typeof line['message'] === 'string', JSON.stringify(line));
       assert.ok(!Number.isNaN(Date.parse(String(line['time']))));
     }
-    assert.ok(lines.some((line) => line['worker'] === 'chatty' && line['message'] === 'said 42'), skep.stdout());
+    assert.ok(
+      lines.some((line) => line['worker'] === 'chatty' && line['message'] === 'said 42'),
+      skep.stdout(),
+    );
     assert.ok(lines.some((line) => line['message'] === 'Stopping'));
   });
 
@@ -133,16 +146,22 @@ describe('a start', () => {
 describe('the end', () => {
   test('SIGTERM lets a slow request finish, refuses new ones, and exits with 0', async () => {
     const skep = await startSkep();
-    await skep.deploy('slow', `export default { async fetch() {
+    await skep.deploy(
+      'slow',
+      `export default { async fetch() {
       await new Promise((resolve) => setTimeout(resolve, 1500));
       return new Response('late but whole');
-    } };`);
+    } };`,
+    );
     const slow = skep.request('slow');
     await sleep(300);
     const family = descendantsOf(skep.pid);
     skep.signal('SIGTERM');
     await sleep(200);
-    await assert.rejects(skep.request('slow', '/', { newConnection: true }), /ECONNREFUSED|ECONNRESET|other side closed/);
+    await assert.rejects(
+      skep.request('slow', '/', { newConnection: true }),
+      /ECONNREFUSED|ECONNRESET|other side closed/,
+    );
     const answer = await slow;
     assert.deepEqual([answer.status, answer.text], [200, 'late but whole']);
     assert.deepEqual(await skep.exited, { code: 0, signal: null });
@@ -151,7 +170,10 @@ describe('the end', () => {
 
   test('a second SIGTERM ends it at once, and nothing stays behind', async () => {
     const skep = await startSkep();
-    await skep.deploy('hangs', 'export default { fetch() { return new Promise((resolve) => setTimeout(resolve, 60000)); } };');
+    await skep.deploy(
+      'hangs',
+      'export default { fetch() { return new Promise((resolve) => setTimeout(resolve, 60000)); } };',
+    );
     const hanging = skep.request('hangs').catch((error: Error) => error);
     await sleep(300);
     const family = descendantsOf(skep.pid);
@@ -163,7 +185,8 @@ describe('the end', () => {
     assert.ok(performance.now() - second < 1_000);
     assert.equal(exit.code, 1);
     assert.ok((await hanging) instanceof Error);
-    for (const deadline = Date.now() + 2_000; stillRunning(family).length > 0 && Date.now() < deadline; ) await sleep(20);
+    for (const deadline = Date.now() + 2_000; stillRunning(family).length > 0 && Date.now() < deadline; )
+      await sleep(20);
     assert.deepEqual(stillRunning(family), []);
   });
 
@@ -174,9 +197,13 @@ describe('the end', () => {
       await sleep(afterMs);
       const family = descendantsOf(server.pid);
       const exit = await server.stop('SIGTERM');
-      assert.ok(exit.code === 0 || exit.signal === 'SIGTERM', `${afterMs} ms: ${JSON.stringify(exit)}\n${server.stdout()}${server.stderr()}`);
+      assert.ok(
+        exit.code === 0 || exit.signal === 'SIGTERM',
+        `${afterMs} ms: ${JSON.stringify(exit)}\n${server.stdout()}${server.stderr()}`,
+      );
       assert.doesNotMatch(server.stderr(), /\n\s+at /, `${afterMs} ms`);
-      for (const deadline = Date.now() + 2_000; stillRunning(family).length > 0 && Date.now() < deadline; ) await sleep(20);
+      for (const deadline = Date.now() + 2_000; stillRunning(family).length > 0 && Date.now() < deadline; )
+        await sleep(20);
       assert.deepEqual(stillRunning(family), [], `${afterMs} ms`);
     }
     // The account may be there already, with the id that one of those starts has chosen for it.
@@ -213,8 +240,18 @@ describe('one clear sentence and exit code 1', () => {
   test('data directory on a read-only file system', async (t) => {
     const directory = temporaryDirectory();
     // A mount in a namespace of its own: nothing to clean up, nobody else sees it.
-    const wrapper = ['unshare', '--mount', '--', 'sh', '-c', 'mount -t tmpfs -o ro none "$1"; shift; exec "$@"', 'sh', directory];
-    if (!IS_ROOT || spawnSync(wrapper[0] ?? '', [...wrapper.slice(1), 'true']).status !== 0) return t.skip('needs root and mount');
+    const wrapper = [
+      'unshare',
+      '--mount',
+      '--',
+      'sh',
+      '-c',
+      'mount -t tmpfs -o ro none "$1"; shift; exec "$@"',
+      'sh',
+      directory,
+    ];
+    if (!IS_ROOT || spawnSync(wrapper[0] ?? '', [...wrapper.slice(1), 'true']).status !== 0)
+      return t.skip('needs root and mount');
     assertSentence(await refusedStart({ dataDir: join(directory, 'data'), wrapper }), /read-only/, 'SKEP_DATA_DIR');
     return undefined;
   });
@@ -272,7 +309,11 @@ describe('one clear sentence and exit code 1', () => {
 
   test('a value that cannot be: the value seen and what is allowed', async () => {
     assertSentence(await refusedStart({ env: { SKEP_GATEWAY_PORT: '70000' } }), '70000', '65535');
-    assertSentence(await refusedStart({ env: { SKEP_EGRESS_ALLOW: '10.0.0.0/99' } }), '10.0.0.0/99', 'SKEP_EGRESS_ALLOW');
+    assertSentence(
+      await refusedStart({ env: { SKEP_EGRESS_ALLOW: '10.0.0.0/99' } }),
+      '10.0.0.0/99',
+      'SKEP_EGRESS_ALLOW',
+    );
   });
 });
 
@@ -315,11 +356,21 @@ async function occupyPort(): Promise<{ server: Server; port: number }> {
 
 /** Starts Skep under `script`, which gives it a pseudo-terminal, and presses Ctrl-C when it is ready. */
 async function runInTerminal(dataDir: string): Promise<{ output: string; code: number | null }> {
-  const child = spawn('script', ['--quiet', '--return', '--command', `exec '${process.execPath}' '${MAIN}'`, '/dev/null'], {
-    cwd: '/',
-    env: { PATH: process.env['PATH'] ?? '', SKEP_DATA_DIR: dataDir, SKEP_GATEWAY_PORT: '0', SKEP_API_PORT: '0', TERM: 'xterm' },
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
+  const child = spawn(
+    'script',
+    ['--quiet', '--return', '--command', `exec '${process.execPath}' '${MAIN}'`, '/dev/null'],
+    {
+      cwd: '/',
+      env: {
+        PATH: process.env['PATH'] ?? '',
+        SKEP_DATA_DIR: dataDir,
+        SKEP_GATEWAY_PORT: '0',
+        SKEP_API_PORT: '0',
+        TERM: 'xterm',
+      },
+      stdio: ['pipe', 'pipe', 'inherit'],
+    },
+  );
   const killer = setTimeout(() => child.kill('SIGKILL'), 30_000);
   let output = '';
   let pressed = false;

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { type IncomingMessage, request as httpRequest } from 'node:http';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import WebSocket from 'ws';
+import { WebSocket } from 'ws';
 import { descendantsOf, residentBytes } from '../support/processes.ts';
 import { type Skep, startSkep } from '../support/server.ts';
 import { until } from '../support/until.ts';
@@ -124,7 +124,9 @@ describe('large bodies', () => {
   function report(t: { diagnostic(text: string): void }, growth: { server: number; cells: number }, ms: number): void {
     const rate = Math.round(LARGE_BYTES / MiB / (ms / 1000));
     const shown = (bytes: number): string => `${Math.round(bytes / MiB)} MiB`;
-    t.diagnostic(`${(ms / 1000).toFixed(1)} s, ${rate} MiB/s; growth of the server ${shown(growth.server)}, of all cells ${shown(growth.cells)}`);
+    t.diagnostic(
+      `${(ms / 1000).toFixed(1)} s, ${rate} MiB/s; growth of the server ${shown(growth.server)}, of all cells ${shown(growth.cells)}`,
+    );
     assert.ok(growth.server < MAX_GROWTH_BYTES, `the server grew by ${shown(growth.server)}`);
     assert.ok(growth.cells < MAX_GROWTH_BYTES, `the cells grew by ${shown(growth.cells)}`);
   }
@@ -306,7 +308,10 @@ describe('live streams', () => {
     for (let round = 0; round < 10; round++) sockets.forEach((socket, index) => socket.send(`${index}:${round}`));
     await until(() => answers.every((list) => list.length === 10), 'all answers');
     answers.forEach((list, index) =>
-      assert.deepEqual(list.map(({ text }) => text), Array.from({ length: 10 }, (_, round) => `${index}:${round}`)),
+      assert.deepEqual(
+        list.map(({ text }) => text),
+        Array.from({ length: 10 }, (_, round) => `${index}:${round}`),
+      ),
     );
     for (const socket of sockets) socket.terminate();
   });
@@ -332,7 +337,9 @@ describe('live streams', () => {
     const killMs = performance.now() - before;
     assert.deepEqual([text.status, text.text.trim()], [503, 'error code: 1102']);
     assert.match(String(text.headers['cf-ray']), /\w/);
-    t.diagnostic(`1102 after ${Math.round(killMs)} ms; 20 requests of the neighbour took ${Math.round(neighbourMs)} ms`);
+    t.diagnostic(
+      `1102 after ${Math.round(killMs)} ms; 20 requests of the neighbour took ${Math.round(neighbourMs)} ms`,
+    );
     assert.ok(killMs < 3_000, `1102 took ${killMs} ms`);
   });
 

@@ -103,7 +103,8 @@ const directories = new Set<string>();
 // Registered while this file is loaded, so it runs after all tests of the test file.
 after(async () => {
   await Promise.all([...servers].map(endNow));
-  for (const directory of directories) rmSync(directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
+  for (const directory of directories)
+    rmSync(directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
 });
 process.on('exit', () => {
   for (const { child } of servers) child.kill('SIGKILL');
@@ -174,7 +175,11 @@ export function spawnSkep(options: SkepOptions = {}): SkepProcess {
     signal: (signal) => void child.kill(signal),
     stop: async (signal = 'SIGTERM') => {
       child.kill(signal);
-      return await within(exited, STOP_TIMEOUT_MS, () => `the server did not end after ${signal}: ${stdout()}${stderr()}`);
+      return await within(
+        exited,
+        STOP_TIMEOUT_MS,
+        () => `the server did not end after ${signal}: ${stdout()}${stderr()}`,
+      );
     },
   };
 }
@@ -216,7 +221,8 @@ export const TEST_ACCOUNT_ID = '0123456789abcdef0123456789abcdef';
 
 /** Starts the server and waits until it is ready. Without `SKEP_ADMIN_TOKEN` in `env` it gets one made for the test. */
 export async function startSkep(options: SkepOptions = {}): Promise<Skep> {
-  const given = options.env?.['SKEP_ADMIN_TOKEN'] ?? (options.dataDir === undefined ? undefined : tokens.get(options.dataDir));
+  const given =
+    options.env?.['SKEP_ADMIN_TOKEN'] ?? (options.dataDir === undefined ? undefined : tokens.get(options.dataDir));
   const token = given ?? randomBytes(24).toString('hex');
   const started = performance.now();
   const server = spawnSkep({
@@ -232,7 +238,9 @@ export async function startSkep(options: SkepOptions = {}): Promise<Skep> {
 const tokens = new Map<string, string>();
 
 /** What the line "Ready" says. Rejects when the server ends before. */
-export async function whenReady(server: SkepProcess): Promise<{ gatewayPort: number; apiPort: number; accountId: string }> {
+export async function whenReady(
+  server: SkepProcess,
+): Promise<{ gatewayPort: number; apiPort: number; accountId: string }> {
   let exit: Exit | undefined;
   void server.exited.then((end) => (exit = end));
   for (const deadline = Date.now() + READY_TIMEOUT_MS; ; ) {
@@ -242,7 +250,8 @@ export async function whenReady(server: SkepProcess): Promise<{ gatewayPort: num
       return { gatewayPort: Number(new URL(gateway).port), apiPort: Number(new URL(api).port), accountId };
     }
     const output = (): string => server.stdout() + server.stderr();
-    if (exit !== undefined) throw new Error(`The server ended before it was ready (${exit.code ?? exit.signal}): ${output()}`);
+    if (exit !== undefined)
+      throw new Error(`The server ended before it was ready (${exit.code ?? exit.signal}): ${output()}`);
     if (Date.now() > deadline) throw new Error(`The server is not ready after ${READY_TIMEOUT_MS} ms: ${output()}`);
     await sleep(5);
   }
@@ -269,11 +278,13 @@ export function connected(server: SkepProcess, facts: Facts): Skep {
     return send(agent, `${apiUrl}/accounts/${facts.accountId}${path}`, {
       method,
       headers: { authorization: `Bearer ${facts.token}`, ...headers },
-      ...(bytes === undefined ? {} : { body: bytes as Buffer | string }),
+      ...(bytes === undefined ? {} : { body: bytes }),
     });
   };
   const upload: Skep['upload'] = async (worker, code, metadata = {}) => {
-    const answer = await api('PUT', `/workers/scripts/${worker}`, moduleUpload(code, metadata), { 'content-type': MULTIPART_TYPE });
+    const answer = await api('PUT', `/workers/scripts/${worker}`, moduleUpload(code, metadata), {
+      'content-type': MULTIPART_TYPE,
+    });
     if (answer.status === 200) {
       const enabled = await api('POST', `/workers/scripts/${worker}/subdomain`, { enabled: true });
       assert.equal(enabled.status, 200, enabled.text);
@@ -285,7 +296,11 @@ export function connected(server: SkepProcess, facts: Facts): Skep {
     ...server,
     ...facts,
     apiUrl,
-    wranglerEnv: { CLOUDFLARE_API_BASE_URL: apiUrl, CLOUDFLARE_API_TOKEN: facts.token, CLOUDFLARE_ACCOUNT_ID: facts.accountId },
+    wranglerEnv: {
+      CLOUDFLARE_API_BASE_URL: apiUrl,
+      CLOUDFLARE_API_TOKEN: facts.token,
+      CLOUDFLARE_ACCOUNT_ID: facts.accountId,
+    },
     kill9: () => kill9(server),
     request: (worker, path = '/', options = {}) =>
       send(agent, `http://127.0.0.1:${facts.gatewayPort}${path}`, {
@@ -316,13 +331,13 @@ async function send(agent: Agent, url: string, options: RequestOptions): Promise
   try {
     const response = await undiciRequest(url, {
       dispatcher,
-      method: (options.method ?? 'GET') as Dispatcher.HttpMethod,
+      method: options.method ?? 'GET',
       headers: { ...options.headers },
       ...(options.body === undefined ? {} : { body: options.body }),
       ...(signal === undefined ? {} : { signal }),
     });
     const text = await response.body.text();
-    return { status: response.statusCode, headers: response.headers, text, json: () => JSON.parse(text) as Json };
+    return { status: response.statusCode, headers: response.headers, text, json: () => JSON.parse(text) };
   } finally {
     if (dispatcher !== agent) await dispatcher.destroy();
   }
@@ -339,5 +354,9 @@ async function kill9(server: SkepProcess): Promise<void> {
   while (left().length > 0 && performance.now() - killed < GONE_WITHIN_MS) await sleep(10);
   const orphans = left();
   for (const { pid } of orphans) process.kill(pid, 'SIGKILL');
-  assert.deepEqual(orphans.map(({ command }) => command), [], 'processes that outlived the killed server');
+  assert.deepEqual(
+    orphans.map(({ command }) => command),
+    [],
+    'processes that outlived the killed server',
+  );
 }
