@@ -7,6 +7,7 @@ import { CHANNEL_LIMITS } from '../shared/limits.ts';
 import { ANSWER, ANSWER_WAITS, type AnswerHead, type InvokeHead } from '../shared/protocol.ts';
 import { wholeBody } from './body.ts';
 import { sendFrame, sendFull } from './channel.ts';
+import { currentInvocation, runInvocation } from './context.ts';
 import {
   copyBytes,
   flatHeaders,
@@ -67,9 +68,15 @@ export class Delivery {
     return this.#promise;
   }
 
-  /** Called by Deno's Request when somebody first reads its `signal`. */
+  /** Called by Deno's Request when user code first reads its `signal`: the event is theirs, so it runs where they are. */
   listen(onAbort: () => void): void {
-    this.#onAbort = onAbort;
+    const invocation = currentInvocation();
+    this.#onAbort = invocation === undefined ? onAbort : () => runInvocation(invocation, onAbort);
+  }
+
+  /** The visitor is gone before everything was sent. */
+  abort(): void {
+    this.finish(true);
   }
 
   finish(aborted: boolean): void {

@@ -30,9 +30,9 @@ export function wholeBody(response: Response): Uint8Array | null {
 
 /**
  * A response whose stream is read within its invocation. Whoever sends it reads it from outside every invocation, and the stream's
- * `pull` would run there: without a clock, and with no right to timers or calls.
+ * `pull` would run there: without a clock, and with no right to timers or calls. `onCancel`: nobody takes the rest.
  */
-export function inContext(invocation: Invocation, response: Response): Response {
+export function inContext(invocation: Invocation, response: Response, onCancel: () => void): Response {
   const whole = (response as unknown as Record<symbol, unknown>)[staticBody];
   if (typeof whole === 'string' || whole instanceof NativeUint8Array) return response;
   const body = responseBody(response);
@@ -46,7 +46,10 @@ export function inContext(invocation: Invocation, response: Response): Response 
   const stream = new NativeReadableStream<Uint8Array>(
     {
       pull: (controller) => runInvocation(invocation, pull, controller),
-      cancel: (reason) => runInvocation(invocation, readerCancel as (...args: never[]) => Promise<void>, reader, reason),
+      cancel: (reason) => {
+        onCancel();
+        return runInvocation(invocation, readerCancel as (...args: never[]) => Promise<void>, reader, reason);
+      },
     },
     { highWaterMark: 0 },
   );

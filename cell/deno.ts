@@ -13,6 +13,8 @@ export interface DenoHttpServer {
 export interface DenoServeInfo {
   /** Resolves when the response was delivered, rejects when the client went away. */
   readonly completed: Promise<void>;
+  /** Only where `request.signal` is ours and not Deno's: makes it fire. */
+  abort?(): void;
 }
 
 interface DenoDynamicLibrary {

@@ -107,9 +107,9 @@ export const responseHeaders = getterOf<Response, Headers>(Response.prototype, '
 export const responseBody = getterOf<Response, ReadableStream<Uint8Array> | null>(Response.prototype, 'body');
 export const requestMethod = getterOf<Request, string>(Request.prototype, 'method');
 export const requestUrl = getterOf<Request, string>(Request.prototype, 'url');
-export const requestBodyUsed = getterOf<Request, boolean>(Request.prototype, 'bodyUsed');
 export const requestHeaders = getterOf<Request, Headers>(Request.prototype, 'headers');
 export const requestBody = getterOf<Request, ReadableStream<Uint8Array> | null>(Request.prototype, 'body');
+export const requestBodyUsed = getterOf<Request, boolean>(Request.prototype, 'bodyUsed');
 export const requestSignal = getterOf<Request, AbortSignal>(Request.prototype, 'signal');
 export const requestRedirect = getterOf<Request, RequestRedirect>(Request.prototype, 'redirect');
 export const headersGet = uncurry(Headers.prototype.get);
@@ -144,6 +144,7 @@ export function slotOf(object: object, description: string): symbol {
   return found as symbol;
 }
 
+export const streamLocked = getterOf<ReadableStream, boolean>(ReadableStream.prototype, 'locked');
 export const streamGetReader = uncurry(
   ReadableStream.prototype.getReader as () => ReadableStreamDefaultReader<Uint8Array>,
 );

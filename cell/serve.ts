@@ -37,10 +37,15 @@ import {
   ownKeys,
   promiseResolve,
   promiseThen,
+  readerRead,
+  requestBody,
+  requestBodyUsed,
   requestHeaders,
   requestMethod,
   requestUrl,
   responseStatus,
+  streamGetReader,
+  streamLocked,
   stringEndsWith,
   stringIndexOf,
   stringSlice,
@@ -87,7 +92,24 @@ function handle(request: Request, info: DenoServeInfo): Response | Promise<Respo
   if (stringEndsWith(token, LARGE_HEADERS_MARK)) {
     return invokeWithLargeHeaders(invocation, request, info);
   }
-  return runInvocation(invocation, invoke, invocation, request, info);
+  const answered = runInvocation(invocation, invoke, invocation, request, info);
+  if (requestBody(request) !== null) void promiseThen(answered, () => discardRest(invocation, request));
+  return answered;
+}
+
+/**
+ * An answer that did not wait for the body: what still comes is read and forgotten. Otherwise Deno would close the connection, and the
+ * supervisor, writing at that moment, would lose the answer with it. The supervisor stops sending when it has the answer.
+ */
+async function discardRest(invocation: Invocation, request: Request): Promise<void> {
+  const body = requestBody(request);
+  if (body === null || requestBodyUsed(request) || streamLocked(body) || invocation.pendingWaits > 0) return;
+  try {
+    const reader = streamGetReader(body);
+    while (!(await readerRead(reader)).done);
+  } catch {
+    // The connection ended: that is what it was read for.
+  }
 }
 
 /** Not a request: the supervisor comes for the answer to one. */
@@ -141,7 +163,7 @@ function answer(invocation: Invocation, request: Request, response: unknown, inf
     return upgrade(request, response as Response, socket, invocation);
   }
   if (status === 101) throw new NativeTypeError('A response with status 101 needs a webSocket.');
-  return closing(invocation, inContext(invocation, response as Response), info, request);
+  return closing(invocation, inContext(invocation, response as Response, () => info.abort?.()), info, request);
 }
 
 function statusOf(response: unknown): number {

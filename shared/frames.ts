@@ -50,17 +50,17 @@ export function encodeFullFrame(type: number, stream: number, head: Uint8Array, 
   return frame;
 }
 
-/** Splits the payload of a full frame. Throws when the head length does not fit. */
-export function splitFull(payload: Uint8Array): { head: Uint8Array; body: Uint8Array } {
-  if (payload.length < 4) throw new Error('Frame too short for a head length');
-  const headLength = readU32(payload, 0);
-  if (headLength > payload.length - 4) throw new Error('Head longer than its frame');
-  return { head: subarray(payload, 4, 4 + headLength), body: subarray(payload, 4 + headLength, payload.length) };
-}
-
 /** The bytes on the wire were not frames of this protocol, or one was longer than allowed. */
 export class FrameError extends Error {
   override readonly name = 'FrameError';
+}
+
+/** Splits the payload of a full frame. Throws FrameError when the head length does not fit. */
+export function splitFull(payload: Uint8Array): { head: Uint8Array; body: Uint8Array } {
+  if (payload.length < 4) throw new FrameError('Frame too short for a head length');
+  const headLength = readU32(payload, 0);
+  if (headLength > payload.length - 4) throw new FrameError('Head longer than its frame');
+  return { head: subarray(payload, 4, 4 + headLength), body: subarray(payload, 4 + headLength, payload.length) };
 }
 
 /**

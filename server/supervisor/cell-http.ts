@@ -154,6 +154,8 @@ class Connection implements Exchange {
   destroy(): void {
     this.#releaseBody();
     this.#socket.destroy();
+    // At once and not when its `close` comes: until then the next request would be given this connection.
+    this.#onGone(this);
   }
 
   #sendBody(body: Readable, chunked: boolean): void {

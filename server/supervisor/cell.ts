@@ -99,8 +99,6 @@ const MEMORY_SLACK_MIB = 32;
 const MiB = 1024 * 1024;
 /** Logs travel beside the response and may come after it: that many invocations are remembered for them. */
 const REMEMBERED_INVOCATIONS = 256;
-/** A cell that lets so much of what we send it pile up is not reading. */
-const MAX_PENDING_BYTES = 64 * MiB;
 /** A busy cell is pinged when it has used this much CPU since the last time … */
 const PING_AFTER_CPU_MS = 5;
 /** … and in any case so often: an event loop that is blocked without using CPU must be found, too. */
@@ -174,10 +172,12 @@ export class Cell {
       await cell.#awaitHello(uid);
       return cell;
     } catch (error) {
+      // What ended it says more than what broke here because of that.
+      const reason = cell?.deathReason ?? (error as Error).message;
       cell?.kill('it did not start');
       if (cell === undefined) rmSync(directory, { recursive: true, force: true });
       else await cell.exited;
-      throw new LoadError('no-cell', `A cell did not start: ${(error as Error).message}`);
+      throw new LoadError('no-cell', `A cell did not start: ${reason}`);
     }
   }
 
@@ -450,7 +450,6 @@ export class Cell {
   receive(type: number, stream: number, payload: Uint8Array): void {
     if (stream !== 0) this.#receiveStream(type, stream, payload);
     else this.#receiveControl(type, payload);
-    if ((this.#channel?.pendingBytes ?? 0) > MAX_PENDING_BYTES) throw new CellMisbehaved('The cell does not read');
   }
 
   #receiveControl(type: number, payload: Uint8Array): void {
@@ -488,8 +487,11 @@ export class Cell {
   }
 
   #settleAwaited(state: CellState, payload: Uint8Array): void {
-    if (this.#state !== state) throw new CellMisbehaved(`Message for ${state} while ${this.#state}`);
-    this.#awaiting?.resolve(checkedMessage(readObject(payload)) as never);
+    const awaiting = this.#awaiting;
+    if (this.#state !== state || awaiting === undefined) {
+      throw new CellMisbehaved(`Message for ${state} while ${this.#state}`);
+    }
+    awaiting.resolve(checkedMessage(readObject(payload)) as never);
   }
 
   /** An invocation that runs or ended a moment ago. */

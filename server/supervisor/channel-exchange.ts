@@ -51,9 +51,10 @@ export class ChannelExchange implements Exchange {
 
   /** One frame about this exchange. Throws CellMisbehaved on what no honest harness sends. */
   receive(type: number, payload: Uint8Array): void {
-    this.#end();
-    if (type === ANSWER_WAITS) this.#collecting = this.#collect(this.#handler);
-    else if (type === ANSWER) this.#receiveAnswer(payload);
+    if (type === ANSWER_WAITS) {
+      this.#end();
+      this.#collecting = this.#collect(this.#handler);
+    } else if (type === ANSWER) this.#receiveAnswer(payload);
     else throw new CellMisbehaved(`Unknown answer frame ${type}`);
   }
 
@@ -61,6 +62,8 @@ export class ChannelExchange implements Exchange {
     const { head: bytes, body } = splitFull(payload);
     const head = JSON.parse(asBuffer(bytes).toString('utf8')) as AnswerHead;
     const problem = headProblem(head, bytes.length);
+    // Not before this line: what threw above ends the cell, and then `lost()` is all that the handler hears.
+    this.#end();
     if (problem !== undefined) {
       this.#handler.onFailure(new CellProtocolError(problem));
       return;
@@ -82,6 +85,7 @@ const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.
 
 function headProblem(head: AnswerHead, bytes: number): string | undefined {
   if (bytes > GATEWAY_LIMITS.maxHeaderBytes * 2) return `Response head of ${bytes} bytes`;
+  if (typeof head !== 'object' || head === null) return 'A head of a wrong shape';
   const { status, statusText, headers } = head;
   if (!Number.isInteger(status) || status < 200 || status > 599) return 'A status that is none';
   if (typeof statusText !== 'string' || !VALUES.test(statusText)) return 'A malformed status text';

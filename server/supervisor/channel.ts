@@ -5,6 +5,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { FrameReader } from '../../shared/frames.ts';
 import { CHANNEL_LIMITS } from '../../shared/limits.ts';
+import { CellMisbehaved } from './cell-call.ts';
 import { DATA } from '../../shared/protocol.ts';
 
 export interface ChannelListener {
@@ -14,6 +15,8 @@ export interface ChannelListener {
   onClosed(error: Error): void;
 }
 
+/** A cell that lets so much of what we send it pile up is not reading. More than the largest version, which is handed over at once. */
+const MAX_PENDING_BYTES = 96 * 1024 * 1024;
 /** Above this, copying frames together costs more than handing them over one by one. */
 const MAX_JOINED_BYTES = 64 * 1024;
 
@@ -46,11 +49,6 @@ export class Channel {
     });
   }
 
-  /** Bytes waiting to leave: a cell that does not read makes them grow. */
-  get pendingBytes(): number {
-    return (this.#socket?.writableLength ?? 0) + this.#outgoingBytes;
-  }
-
   /** Leaves at the end of this turn of the event loop, together with whatever else was sent in it. */
   send(frame: Uint8Array): void {
     if (this.#closed) return;
@@ -73,6 +71,7 @@ export class Channel {
       for (const frame of frames) socket.write(frame);
       socket.uncork();
     }
+    if (socket.writableLength > MAX_PENDING_BYTES) this.#end(new CellMisbehaved('The cell does not read'));
   }
 
   close(): void {

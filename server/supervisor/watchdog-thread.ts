@@ -58,6 +58,7 @@ interface Watched {
   readonly stat: number;
   readonly statm: number;
   cpuMs: number;
+  /** BUSY_COUNT when the last look found the cell idle; -1: it was busy. */
   busyCount: number;
   /** CPU reading when the unanswered ping was first seen; negative: none. */
   pingCpuMs: number;
@@ -92,7 +93,13 @@ function open(slot: number, pid: number, generation: number): Watched | undefine
     idleCpuMs: 0,
     killed: false,
   };
-  entry.cpuMs = readCpuMs(entry);
+  try {
+    entry.cpuMs = readCpuMs(entry);
+  } catch {
+    // It ended between opening and reading: its files are there for a moment longer than it is.
+    for (const fd of opened) closeSync(fd);
+    return undefined;
+  }
   entry.idleCpuMs = entry.cpuMs;
   watched.set(slot, entry);
   table[slot * FIELDS + SHARE_MS] = 0;
@@ -197,8 +204,10 @@ function measureBusy(
   used: number,
   nowMs: number,
 ): number {
+  // What was burnt since a look that found the cell idle may belong to nobody who is here now.
+  const charge = entry.busyCount === -1 ? used / inFlight : 0;
   entry.busyCount = -1;
-  const share = (table[row + SHARE_MS] as number) + used / inFlight;
+  const share = (table[row + SHARE_MS] as number) + charge;
   table[row + SHARE_MS] = share;
   const budget = table[row + BUDGET_MS] as number;
   const charged = share - (table[row + OLDEST_START] as number);
