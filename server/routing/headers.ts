@@ -6,6 +6,7 @@
  * `x-skep-`, which is kept free for Skep itself. From a visitor also: headers by which a platform or proxy says who the
  * visitor is. They count only when a trusted proxy sends them.
  */
+import { HOP_BY_HOP } from '../../shared/http.ts';
 import { clientAddress, type AddressTest } from './address.ts';
 
 /** What one pass over a request's headers finds. Fields are as received; undefined: not sent. */
@@ -40,19 +41,6 @@ const PROXY_IDENTITY = new Set([
   'cf-pseudo-ipv4',
   'forwarded',
 ]);
-/** RFC 9110 §7.6.1, with RFC 2616 §13.5.1's for old clients. */
-const HOP_BY_HOP = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-]);
-
 /** A bit for each length that one of the names below has: most headers are told apart by length alone. */
 const SPECIAL_LENGTHS = lengthMask([
   ...HOP_BY_HOP,

@@ -4,6 +4,7 @@
  */
 import { Readable } from 'node:stream';
 import { encodeFrame, encodeFullFrame, readU32, writeU32 } from '../../shared/frames.ts';
+import { HEADER_VALUE, HOP_BY_HOP, TOKEN } from '../../shared/http.ts';
 import { CHANNEL_LIMITS, GATEWAY_LIMITS } from '../../shared/limits.ts';
 import {
   type CallHead,
@@ -17,22 +18,8 @@ import {
 } from '../../shared/protocol.ts';
 import type { BindingCall, Caller } from './types.ts';
 
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
-const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 /** Framing belongs to whoever sends, and `host` follows from the URL. */
-const NOT_PASSED_ON = new Set([
-  'connection',
-  'content-length',
-  'host',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-]);
+const NOT_PASSED_ON = new Set([...HOP_BY_HOP, 'content-length', 'host']);
 /** A body that fits goes to the cell in one frame with its head. */
 const INLINE_BODY_BYTES = 64 * 1024;
 const DATA_CHUNK_BYTES = 64 * 1024;

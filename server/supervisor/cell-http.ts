@@ -7,6 +7,7 @@
  */
 import { connect, type Socket } from 'node:net';
 import type { Readable } from 'node:stream';
+import { HEADER_VALUE, HOP_BY_HOP, TOKEN } from '../../shared/http.ts';
 import { GATEWAY_LIMITS } from '../../shared/limits.ts';
 
 /** Hears one response. After `onFailure` or `onEnd` or `onUpgrade` nothing more is called. */
@@ -36,17 +37,6 @@ const MAX_HEAD_BYTES = GATEWAY_LIMITS.maxHeaderBytes;
 const MAX_CHUNK_LINE_BYTES = 64;
 /** Connections kept open for the next request. */
 const MAX_IDLE_CONNECTIONS = 256;
-
-export const HOP_BY_HOP: ReadonlySet<string> = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-authenticate',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-]);
 
 /** What a cell sent was not an HTTP response we accept. */
 export class CellProtocolError extends Error {
@@ -385,10 +375,6 @@ interface ParsedHead {
 }
 
 const STATUS_LINE = /^HTTP\/1\.1 ([1-9]\d\d)(?: ([\t\x20-\x7e\x80-\xff]*))?$/;
-const HEADER_NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-// Any byte but controls; what is not printable ASCII travels as latin1.
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
-const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
 
 /** Throws CellProtocolError on anything but a plain HTTP/1.1 response head. */
 export function parseHead(text: string): ParsedHead {
@@ -403,7 +389,7 @@ export function parseHead(text: string): ParsedHead {
     const colon = line.indexOf(':');
     const name = line.slice(0, Math.max(colon, 0)).toLowerCase();
     const value = line.slice(colon + 1).trim();
-    if (!HEADER_NAME.test(name) || !HEADER_VALUE.test(value)) throw new CellProtocolError('Malformed header line');
+    if (!TOKEN.test(name) || !HEADER_VALUE.test(value)) throw new CellProtocolError('Malformed header line');
     if (name === 'transfer-encoding') {
       if (value.toLowerCase() !== 'chunked' || chunked) throw new CellProtocolError('Unknown transfer-encoding');
       chunked = true;

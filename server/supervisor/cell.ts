@@ -84,9 +84,12 @@ export interface CellContext {
 export class LoadError extends Error {
   override readonly name = 'LoadError';
   readonly kind: 'exception' | 'cpu' | 'memory' | 'hang' | 'no-cell';
-  constructor(kind: LoadError['kind'], message: string) {
+  /** The process ended, and no limit was the reason: perhaps the version's doing, perhaps it was dying before. */
+  readonly processEnded: boolean;
+  constructor(kind: LoadError['kind'], message: string, processEnded = false) {
     super(message);
     this.kind = kind;
+    this.processEnded = processEnded;
   }
 }
 
@@ -279,7 +282,7 @@ export class Cell {
     const outcome = this.#state === 'dead' ? this.deathOutcome : undefined;
     if (outcome === 'exceededCpu') return new LoadError('cpu', 'Script startup exceeded CPU time limit.');
     if (outcome === 'exceededMemory') return new LoadError('memory', 'Script startup exceeded memory limits.');
-    if (this.#state === 'dead') return new LoadError('exception', `The script ended its process while starting (${this.#deathReason}).`);
+    if (this.#state === 'dead') return new LoadError('exception', `The script ended its process while starting (${this.#deathReason}).`, true);
     return new LoadError('hang', `Script startup did not finish within ${this.#context.timings.startupMs / 1000} s.`);
   }
 

@@ -4,15 +4,12 @@
  * natively. Every byte of an answer is the cell's, so it is checked as strictly as there.
  */
 import { encodeFullFrame, splitFull } from '../../shared/frames.ts';
+import { HEADER_VALUE, HOP_BY_HOP, TOKEN } from '../../shared/http.ts';
 import { GATEWAY_LIMITS } from '../../shared/limits.ts';
 import { ANSWER, ANSWER_WAITS, type AnswerHead, INVOKE, type InvokeHead } from '../../shared/protocol.ts';
 import { CellMisbehaved } from './cell-call.ts';
-import { CellProtocolError, ConnectionLost, type Exchange, HOP_BY_HOP, type ResponseHandler } from './cell-http.ts';
+import { CellProtocolError, ConnectionLost, type Exchange, type ResponseHandler } from './cell-http.ts';
 
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
-/** No control characters but tab, nothing outside Latin-1: what an HTTP header can carry. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
-const VALUES = /^[\t\x20-\x7e\x80-\xff]*$/;
 const NO_BODY = new Uint8Array(0);
 
 export const invokeFrame = (id: number, head: InvokeHead, body: Uint8Array | null): Uint8Array =>
@@ -88,12 +85,12 @@ function headProblem(head: AnswerHead, bytes: number): string | undefined {
   if (typeof head !== 'object' || head === null) return 'A head of a wrong shape';
   const { status, statusText, headers } = head;
   if (!Number.isInteger(status) || status < 200 || status > 599) return 'A status that is none';
-  if (typeof statusText !== 'string' || !VALUES.test(statusText)) return 'A malformed status text';
+  if (typeof statusText !== 'string' || !HEADER_VALUE.test(statusText)) return 'A malformed status text';
   if (!Array.isArray(headers) || headers.length % 2 !== 0) return 'Headers of a wrong shape';
   for (let index = 0; index < headers.length; index += 2) {
     const name: unknown = headers[index];
     const value: unknown = headers[index + 1];
-    if (typeof name !== 'string' || typeof value !== 'string' || !TOKEN.test(name) || !VALUES.test(value)) {
+    if (typeof name !== 'string' || typeof value !== 'string' || !TOKEN.test(name) || name !== name.toLowerCase() || !HEADER_VALUE.test(value)) {
       return 'A malformed header';
     }
   }

@@ -5,6 +5,7 @@
  */
 import { mkdirSync, rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import type { LoadedMessage } from '../../shared/protocol.ts';
 import type { ModuleContent, WorkerVersion } from '../../shared/worker.ts';
 import type { Logger } from '../log/types.ts';
 import { Cell, type CellContext, LoadError } from './cell.ts';
@@ -145,17 +146,13 @@ export class Supervisor implements Dispatcher, StartupChecker {
 
   /** Runs the top level of a version in a cell of its own, which then ends. */
   async checkStartup(version: WorkerVersion, modules: readonly ModuleContent[]): Promise<StartupResult> {
-    let cell: Cell | undefined;
     try {
-      cell = await this.#takeCell();
-      const startedAt = performance.now();
-      const { handlers, entrypoints } = await cell.load(version, modules, this.#options.cpuMs);
-      return { ok: true, startupMs: performance.now() - startedAt, handlers, entrypoints };
+      const { cell, loaded, startupMs } = await this.#load(version, modules, this.#options.cpuMs);
+      cell.kill('its start-up check is over');
+      return { ok: true, startupMs, handlers: loaded.handlers, entrypoints: loaded.entrypoints };
     } catch (error) {
       const kind = error instanceof LoadError ? error.kind : 'no-cell';
       return { ok: false, kind, message: (error as Error).message };
-    } finally {
-      cell?.kill('its start-up check is over');
     }
   }
 
@@ -171,9 +168,27 @@ export class Supervisor implements Dispatcher, StartupChecker {
 
   async #startVersion(version: WorkerVersion): Promise<Cell> {
     const modules = await this.#options.loadModules(version);
-    const cell = await this.#takeCell();
-    await cell.load(version, modules, Math.min(version.limits.cpuMs ?? this.#options.cpuMs, this.#options.maxCpuMs));
-    return cell;
+    const cpuMs = Math.min(version.limits.cpuMs ?? this.#options.cpuMs, this.#options.maxCpuMs);
+    return (await this.#load(version, modules, cpuMs)).cell;
+  }
+
+  /** A cell with the version loaded, and how long its top level took. Throws LoadError. */
+  async #load(
+    version: WorkerVersion,
+    modules: readonly ModuleContent[],
+    cpuMs: number,
+  ): Promise<{ cell: Cell; loaded: LoadedMessage; startupMs: number }> {
+    for (let attempt = 1; ; attempt++) {
+      const cell = await this.#takeCell();
+      const startedAt = performance.now();
+      try {
+        const loaded = await cell.load(version, modules, cpuMs);
+        return { cell, loaded, startupMs: performance.now() - startedAt };
+      } catch (error) {
+        // A pre-started cell may have been dying: a second try tells that from a version that ends its process.
+        if (!(error instanceof LoadError) || !error.processEnded || attempt === 2) throw error;
+      }
+    }
   }
 
   /** A generic cell: a pre-started one, or a new one when there is none. */

@@ -28,24 +28,76 @@ const REFUSED = [
 
 /** The neighbours just outside the ranges, and well-known public ones. */
 const ALLOWED = [
-  '1.1.1.1', '8.8.8.8', '9.255.255.255', '11.0.0.0', '100.63.255.255', '100.128.0.0', '126.255.255.255', '128.0.0.0', '169.253.255.255',
-  '169.255.0.0', '172.15.255.255', '172.32.0.0', '191.255.255.255', '192.0.1.0', '192.0.3.0', '192.167.255.255', '192.169.0.0',
-  '198.17.255.255', '198.20.0.0', '203.0.112.255', '203.0.114.0', '223.255.255.255',
-  '2606:4700:4700::1111', '2001:4860:4860::8888', '2a00:1450:4001:800::200e', '2400:cb00::1', '3ffe:ffff::1', '2003::1',
+  '1.1.1.1',
+  '8.8.8.8',
+  '9.255.255.255',
+  '11.0.0.0',
+  '100.63.255.255',
+  '100.128.0.0',
+  '126.255.255.255',
+  '128.0.0.0',
+  '169.253.255.255',
+  '169.255.0.0',
+  '172.15.255.255',
+  '172.32.0.0',
+  '191.255.255.255',
+  '192.0.1.0',
+  '192.0.3.0',
+  '192.167.255.255',
+  '192.169.0.0',
+  '198.17.255.255',
+  '198.20.0.0',
+  '203.0.112.255',
+  '203.0.114.0',
+  '223.255.255.255',
+  '2606:4700:4700::1111',
+  '2001:4860:4860::8888',
+  '2a00:1450:4001:800::200e',
+  '2400:cb00::1',
+  '3ffe:ffff::1',
+  '2003::1',
 ];
 
 const REFUSED_IPV6 = [
-  '::', '::1', '0:0:0:0:0:0:0:1', 'fe80::1', 'fe80::1%eth0', 'febf::1', 'fec0::1', 'fc00::', 'fd00:ec2::254', 'fdff:ffff::1', 'ff02::1', 'ff0e::1',
+  '::',
+  '::1',
+  '0:0:0:0:0:0:0:1',
+  'fe80::1',
+  'fe80::1%eth0',
+  'febf::1',
+  'fec0::1',
+  'fc00::',
+  'fd00:ec2::254',
+  'fdff:ffff::1',
+  'ff02::1',
+  'ff0e::1',
   // Addresses that carry an IPv4 address: NAT64, its local-use prefix, 6to4, Teredo, compatible, translated.
-  '64:ff9b::7f00:1', '64:ff9b::169.254.169.254', '64:ff9b::8.8.8.8', '64:ff9b:1::a00:1', '2002:7f00:1::', '2002:a9fe:a9fe::1', '2001::1', '2001:0:4136:e378::',
-  '::7f00:1', '::127.0.0.1', '::8.8.8.8', '::ffff:0:127.0.0.1',
+  '64:ff9b::7f00:1',
+  '64:ff9b::169.254.169.254',
+  '64:ff9b::8.8.8.8',
+  '64:ff9b:1::a00:1',
+  '2002:7f00:1::',
+  '2002:a9fe:a9fe::1',
+  '2001::1',
+  '2001:0:4136:e378::',
+  '::7f00:1',
+  '::127.0.0.1',
+  '::8.8.8.8',
+  '::ffff:0:127.0.0.1',
   // Documentation, benchmarking, ORCHID, discard-only, SRv6.
-  '2001:db8::1', '3fff::1', '2001:2::1', '2001:10::1', '2001:20::1', '100::1', '5f00::1',
+  '2001:db8::1',
+  '3fff::1',
+  '2001:2::1',
+  '2001:10::1',
+  '2001:20::1',
+  '100::1',
+  '5f00::1',
 ];
 
 test('every special-purpose IPv4 range is refused, at its ends and inside', () => {
   for (const [name, ...addresses] of REFUSED) {
-    for (const address of addresses) assert.equal(closed.allows('example.com', 80, address), false, `${name}: ${address}`);
+    for (const address of addresses)
+      assert.equal(closed.allows('example.com', 80, address), false, `${name}: ${address}`);
   }
 });
 
@@ -56,10 +108,16 @@ test('the same ranges are refused as IPv4-mapped IPv6 addresses, in every spelli
       const high = ((a << 8) | b).toString(16);
       const low = ((c << 8) | d).toString(16);
       const spellings = [
-        `::ffff:${address}`, `::FFFF:${address}`, `::ffff:${high}:${low}`, `0:0:0:0:0:ffff:${high}:${low}`,
-        `0000:0000:0000:0000:0000:ffff:${high.padStart(4, '0')}:${low.padStart(4, '0')}`, `0::ffff:${address}`, `0:0::0:ffff:${high}:${low}`,
+        `::ffff:${address}`,
+        `::FFFF:${address}`,
+        `::ffff:${high}:${low}`,
+        `0:0:0:0:0:ffff:${high}:${low}`,
+        `0000:0000:0000:0000:0000:ffff:${high.padStart(4, '0')}:${low.padStart(4, '0')}`,
+        `0::ffff:${address}`,
+        `0:0::0:ffff:${high}:${low}`,
       ];
-      for (const spelling of spellings) assert.equal(closed.allows('example.com', 80, spelling), false, `${name}: ${spelling}`);
+      for (const spelling of spellings)
+        assert.equal(closed.allows('example.com', 80, spelling), false, `${name}: ${spelling}`);
     }
   }
 });
@@ -74,7 +132,17 @@ test('public addresses are allowed, next to the refused ranges too', () => {
 });
 
 test('what is no address at all is refused', () => {
-  for (const text of ['', 'localhost', '127.1', '2130706433', '0x7f000001', '127.0.0.1:80', '[::1]', '1.2.3', 'example.com']) {
+  for (const text of [
+    '',
+    'localhost',
+    '127.1',
+    '2130706433',
+    '0x7f000001',
+    '127.0.0.1:80',
+    '[::1]',
+    '1.2.3',
+    'example.com',
+  ]) {
     assert.equal(isPublic(text), false, text);
   }
 });
@@ -137,7 +205,20 @@ test('a range allows its addresses, also when they arrive as IPv4-mapped', () =>
 });
 
 test('an entry that is none of these stops the start with a sentence that shows it', () => {
-  for (const entry of ['', ' ', 'http://x/', '10.0.0.0/33', '10.0.0.0/-1', '10.0.0/8', 'name/8', '::/129', '1.2.3.4/8/8', 'a b', 'x:99999', 'x:y']) {
+  for (const entry of [
+    '',
+    ' ',
+    'http://x/',
+    '10.0.0.0/33',
+    '10.0.0.0/-1',
+    '10.0.0/8',
+    'name/8',
+    '::/129',
+    '1.2.3.4/8/8',
+    'a b',
+    'x:99999',
+    'x:y',
+  ]) {
     assert.throws(() => createAddressPolicy([entry]), EgressAllowError, JSON.stringify(entry));
   }
 });

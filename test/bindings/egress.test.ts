@@ -24,7 +24,9 @@ const closeServer = (server: Server): Promise<void> =>
     server.close(() => resolve());
   });
 
-async function listen(handler: (request: IncomingMessage, response: ServerResponse) => void): Promise<{ server: Server; port: number }> {
+async function listen(
+  handler: (request: IncomingMessage, response: ServerResponse) => void,
+): Promise<{ server: Server; port: number }> {
   const server = createServer(handler);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return { server, port: (server.address() as AddressInfo).port };
@@ -48,7 +50,15 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
       echoes++;
       const body = await bodyOf(request);
       response.setHeader('content-type', 'application/json');
-      response.end(JSON.stringify({ method: request.method, url: request.url, headers: request.headers, raw: request.rawHeaders, body: body.toString('latin1') }));
+      response.end(
+        JSON.stringify({
+          method: request.method,
+          url: request.url,
+          headers: request.headers,
+          raw: request.rawHeaders,
+          body: body.toString('latin1'),
+        }),
+      );
       return;
     }
     case '/redirect':
@@ -82,7 +92,8 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
     case '/megabytes': {
       response.writeHead(200);
       const chunk = Buffer.alloc(1_000_000, 1);
-      for (let n = 0; n < 32; n++) if (!response.write(chunk)) await new Promise((resolve) => response.once('drain', resolve));
+      for (let n = 0; n < 32; n++)
+        if (!response.write(chunk)) await new Promise((resolve) => response.once('drain', resolve));
       response.end();
       return;
     }
@@ -116,7 +127,12 @@ before(async () => {
     secretRequests++;
     response.end('secret');
   }));
-  cells = await createTestSupervisor({ prestarted: 2, cpuMs: 1_000, egressAllow: [`127.0.0.1:${originPort}`], externalSubrequests: 50 });
+  cells = await createTestSupervisor({
+    prestarted: 2,
+    cpuMs: 1_000,
+    egressAllow: [`127.0.0.1:${originPort}`],
+    externalSubrequests: 50,
+  });
 });
 after(async () => {
   await cells.close();
@@ -141,7 +157,9 @@ async function inside(body: string): Promise<any> {
 }
 
 test('method, path, headers and body go out; status, headers and body come back', async () => {
-  const { status, text } = await inside(`return outcome(fetch(ORIGIN + '/echo?a=%20b', { method: 'PUT', headers: { 'X-Mine': 'yes', 'user-agent': 'me' }, body: 'payload' }));`);
+  const { status, text } = await inside(
+    `return outcome(fetch(ORIGIN + '/echo?a=%20b', { method: 'PUT', headers: { 'X-Mine': 'yes', 'user-agent': 'me' }, body: 'payload' }));`,
+  );
   assert.equal(status, 200);
   const seen = JSON.parse(text);
   assert.deepEqual([seen.method, seen.url, seen.body], ['PUT', '/echo?a=%20b', 'payload']);
@@ -153,7 +171,9 @@ test('method, path, headers and body go out; status, headers and body come back'
 
 test('nothing of the cell or the server shows in the headers that go out', async () => {
   const { text } = await inside(`return outcome(fetch(ORIGIN + '/echo'));`);
-  const names = Object.keys(JSON.parse(text).headers).filter((name) => !['host', 'connection', 'accept', 'accept-encoding', 'accept-language', 'user-agent'].includes(name));
+  const names = Object.keys(JSON.parse(text).headers).filter(
+    (name) => !['host', 'connection', 'accept', 'accept-encoding', 'accept-language', 'user-agent'].includes(name),
+  );
   assert.deepEqual(names, []);
   assert.doesNotMatch(text, /[Dd]eno|x-skep/);
 });
@@ -166,10 +186,15 @@ test('a body that is there as a whole goes out with its length, whatever its siz
     };
     return [
       await framing('short'), await framing(''), await framing('é'.repeat(100_000)), await framing(new Uint8Array(1_000_000)),
-      await framing(new URLSearchParams({ a: 'b' })), await framing(new ReadableStream({ start(controller) { controller.enqueue(new TextEncoder().encode('streamed')); controller.close(); } })),
+      await framing(new URLSearchParams({ a: 'b' })), await framing(new ReadableStream({ async pull(controller) { await new Promise((resolve) => setTimeout(resolve, 50)); controller.enqueue(new TextEncoder().encode('streamed')); controller.close(); } })),
     ];`);
   assert.deepEqual(results, [
-    ['5', null, 5], ['0', null, 0], ['200000', null, 200_000], ['1000000', null, 1_000_000], ['3', null, 3], [null, 'chunked', 8],
+    ['5', null, 5],
+    ['0', null, 0],
+    ['200000', null, 200_000],
+    ['1000000', null, 1_000_000],
+    ['3', null, 3],
+    [null, 'chunked', 8],
   ]);
 });
 
@@ -185,7 +210,9 @@ test('a body sent as a whole counts as used afterwards, and a redirect that keep
 });
 
 test('a stream cannot be sent again after a redirect that keeps the method', async () => {
-  const { error } = await inside(`return outcome(fetch(ORIGIN + '/redirect?status=307&to=/echo', { method: 'POST', body: new ReadableStream({ start(controller) { controller.enqueue(new TextEncoder().encode('streamed')); controller.close(); } }) }));`);
+  const { error } = await inside(
+    `return outcome(fetch(ORIGIN + '/redirect?status=307&to=/echo', { method: 'POST', body: new ReadableStream({ start(controller) { controller.enqueue(new TextEncoder().encode('streamed')); controller.close(); } }) }));`,
+  );
   assert.match(error, /^TypeError: A request with a one-time-use body/);
 });
 
@@ -195,13 +222,37 @@ test('set-cookie lines of an origin stay apart', async () => {
 
 test('an address that is not public is refused, with a sentence that says how to allow it', async () => {
   const { error } = await inside(`return outcome(fetch(SECRET));`);
-  assert.match(error, new RegExp(`^Error: Fetch to 127\\.0\\.0\\.1:${secretPort} was refused: the address is not public\\. .*SKEP_EGRESS_ALLOW`));
+  assert.match(
+    error,
+    new RegExp(
+      `^Error: Fetch to 127\\.0\\.0\\.1:${secretPort} was refused: the address is not public\\. .*SKEP_EGRESS_ALLOW`,
+    ),
+  );
 });
 
 test('every spelling of this machine’s address is refused', async () => {
   const hosts = [
-    'localhost', 'LOCALHOST', 'localhost.', '127.1', '127.0.1', '2130706433', '0x7f000001', '0x7f.1', '0177.0.0.1', '017700000001', '127.255.255.254',
-    '0', '0.0.0.0', '[::1]', '[::]', '[::ffff:127.0.0.1]', '[::ffff:7f00:1]', '[0:0:0:0:0:ffff:7f00:1]', '[::127.0.0.1]', '[64:ff9b::127.0.0.1]', '１２７.0.0.1',
+    'localhost',
+    'LOCALHOST',
+    'localhost.',
+    '127.1',
+    '127.0.1',
+    '2130706433',
+    '0x7f000001',
+    '0x7f.1',
+    '0177.0.0.1',
+    '017700000001',
+    '127.255.255.254',
+    '0',
+    '0.0.0.0',
+    '[::1]',
+    '[::]',
+    '[::ffff:127.0.0.1]',
+    '[::ffff:7f00:1]',
+    '[0:0:0:0:0:ffff:7f00:1]',
+    '[::127.0.0.1]',
+    '[64:ff9b::127.0.0.1]',
+    '１２７.0.0.1',
   ];
   const outcomes = await inside(`
     const outcomes = {};
@@ -217,7 +268,9 @@ test('a name that resolves to this machine is refused like its address', async (
 });
 
 test('cloud metadata addresses are refused', async () => {
-  const outcomes = await inside(`return Promise.all(['http://169.254.169.254/latest/meta-data/', 'http://[fd00:ec2::254]/', 'http://100.100.100.200/'].map((url) => outcome(fetch(url))));`);
+  const outcomes = await inside(
+    `return Promise.all(['http://169.254.169.254/latest/meta-data/', 'http://[fd00:ec2::254]/', 'http://100.100.100.200/'].map((url) => outcome(fetch(url))));`,
+  );
   for (const { error } of outcomes) assert.match(error, /was refused: the address is not public/);
 });
 
@@ -265,7 +318,11 @@ test('compressed answers are read as plain text, and their encoding header goes'
       return [await response.text(), response.headers.get('content-encoding'), response.headers.get('content-length')];
     };
     return [await read('/gzip', 'gzip'), await read('/br', 'br'), await read('/deflate', 'deflate')];`);
-  assert.deepEqual(results, [['plain text'.repeat(100), null, null], ['plain text', null, null], ['plain text', null, null]]);
+  assert.deepEqual(results, [
+    ['plain text'.repeat(100), null, null],
+    ['plain text', null, null],
+    ['plain text', null, null],
+  ]);
 });
 
 test('32 MB come down and 32 MB go up whole', async () => {
@@ -293,30 +350,42 @@ test('an aborted fetch rejects with its reason, and the origin’s connection is
     reading.abort(new Error('enough'));
     return { early: await early, late: await text, already: await outcome(fetch(ORIGIN + '/echo', { signal: AbortSignal.abort(new Error('before')) })) };`);
   assert.equal(echoes, 0, 'an aborted call does not go out');
-  assert.deepEqual(results, { early: { error: 'Error: changed my mind' }, late: 'enough', already: { error: 'Error: before' } });
+  assert.deepEqual(results, {
+    early: { error: 'Error: changed my mind' },
+    late: 'enough',
+    already: { error: 'Error: before' },
+  });
   await until(() => brokenOff === before + 2, 'both connections are closed');
 });
 
 test('an answer whose body is cancelled closes the origin’s connection', async () => {
   const before = brokenOff;
-  await inside(`const response = await fetch(ORIGIN + '/endless'); const reader = response.body.getReader(); await reader.read(); await reader.cancel(); return 1;`);
+  await inside(
+    `const response = await fetch(ORIGIN + '/endless'); const reader = response.body.getReader(); await reader.read(); await reader.cancel(); return 1;`,
+  );
   await until(() => brokenOff === before + 1, 'the connection is closed');
 });
 
 test('what an invocation left open is closed with it', async () => {
   const before = brokenOff;
-  await inside(`await fetch(ORIGIN + '/endless'); fetch(ORIGIN + '/never').catch(() => {}); await new Promise((resolve) => setTimeout(resolve, 50)); return 1;`);
+  await inside(
+    `await fetch(ORIGIN + '/endless'); fetch(ORIGIN + '/never').catch(() => {}); await new Promise((resolve) => setTimeout(resolve, 50)); return 1;`,
+  );
   await until(() => brokenOff === before + 2, 'both connections are closed');
 });
 
 test('an origin that breaks off is an error, before and in the middle of its answer', async () => {
-  const { reset, half } = await inside(`return { reset: await outcome(fetch(ORIGIN + '/reset')), half: await fetch(ORIGIN + '/half').then((r) => r.text()).then((text) => 'WHOLE ' + text, (error) => error.message) };`);
+  const { reset, half } = await inside(
+    `return { reset: await outcome(fetch(ORIGIN + '/reset')), half: await fetch(ORIGIN + '/half').then((r) => r.text()).then((text) => 'WHOLE ' + text, (error) => error.message) };`,
+  );
   assert.match(reset.error, /^Error: Network connection lost/);
   assert.match(half, /^Network connection lost/);
 });
 
 test('a port nobody listens on and a name that does not exist are errors that say so', async () => {
-  const { dead, unknown } = await inside(`return { dead: await outcome(fetch('http://127.0.0.1:${1}/')), unknown: await outcome(fetch('http://no-such-host.invalid/')) };`);
+  const { dead, unknown } = await inside(
+    `return { dead: await outcome(fetch('http://127.0.0.1:1/')), unknown: await outcome(fetch('http://no-such-host.invalid/')) };`,
+  );
   assert.match(dead.error, /^Error: /);
   assert.match(unknown.error, /^Error: Network connection lost: the name no-such-host\.invalid does not resolve/);
 });
@@ -328,18 +397,23 @@ test('header names and values, methods and URLs that would split a request are r
       await attempt(() => fetch(ORIGIN + '/echo', { headers: { 'x-a': 'b\\r\\nhost: evil' } })),
       await attempt(() => fetch(ORIGIN + '/echo', { method: 'GET / HTTP/1.1\\r\\nhost: evil' })),
       await attempt(() => fetch(ORIGIN + '/echo\\r\\nx: y')),
-      await attempt(() => fetch('http://127.0.0.1:${0}0000/')),
+      await attempt(() => fetch('http://127.0.0.1:00000/')),
       await attempt(() => fetch(ORIGIN + '/' + 'x'.repeat(20_000))),
     ];`);
   assert.match(results[0].error, /TypeError/);
   assert.match(results[1].error, /TypeError/);
-  assert.ok(results[2].error !== undefined || !JSON.stringify(results[2]).includes('"x":"y"'), 'line breaks do not survive in a path');
+  assert.ok(
+    results[2].error !== undefined || !JSON.stringify(results[2]).includes('"x":"y"'),
+    'line breaks do not survive in a path',
+  );
   assert.notEqual(results[3].error, undefined);
   assert.match(results[4].error, /longer than 16384 bytes/);
 });
 
 test('framing headers that a worker sets do not go out as such', async () => {
-  const { text } = await inside(`return outcome(fetch(ORIGIN + '/echo', { method: 'POST', body: 'four', headers: { 'content-length': '2', 'transfer-encoding': 'chunked', connection: 'close', te: 'x', host: 'evil.example', expect: '100-continue' } }));`);
+  const { text } = await inside(
+    `return outcome(fetch(ORIGIN + '/echo', { method: 'POST', body: 'four', headers: { 'content-length': '2', 'transfer-encoding': 'chunked', connection: 'close', te: 'x', host: 'evil.example', expect: '100-continue' } }));`,
+  );
   const { headers, body } = JSON.parse(text);
   assert.equal(body, 'four');
   assert.equal(headers.host, `127.0.0.1:${originPort}`);
@@ -356,7 +430,9 @@ test('the fifty-first call to the internet is refused', async () => {
 });
 
 test('a redirect counts as a call of its own', async () => {
-  const { ok } = await inside(`let ok = 0; for (let n = 0; n < 30; n++) await fetch(ORIGIN + '/redirect?to=/echo').then((r) => r.text()).then(() => ok++, () => {}); return { ok };`);
+  const { ok } = await inside(
+    `let ok = 0; for (let n = 0; n < 30; n++) await fetch(ORIGIN + '/redirect?to=/echo').then((r) => r.text()).then(() => ok++, () => {}); return { ok };`,
+  );
   assert.equal(ok, 25);
 });
 

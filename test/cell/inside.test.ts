@@ -33,16 +33,44 @@ after(async () => {
 async function inside(name: string, body: string, request = {}): Promise<any> {
   cells.deploy({
     name,
-    modules: { 'index.js': `export default { async fetch(request, env, ctx) { return Response.json(await (async () => { ${body} })() ?? null); } };` },
+    modules: {
+      'index.js': `export default { async fetch(request, env, ctx) { return Response.json(await (async () => { ${body} })() ?? null); } };`,
+    },
   });
   return await cells.json(name, request);
 }
 
 test('the engine’s own namespaces and every API that leads out of a cell are absent', async () => {
   const absent = [
-    'Deno', 'process', 'Worker', 'SharedArrayBuffer', 'Buffer', 'global', 'window', 'location', 'localStorage', 'sessionStorage',
-    'caches', 'BroadcastChannel', 'EventSource', 'WebTransport', 'WebSocketStream', 'require', 'module', '__dirname', 'alert',
-    'prompt', 'confirm', 'close', 'setImmediate', 'GPU', 'GPUAdapter', 'Window', 'ImageData', 'OffscreenCanvas', 'Navigator',
+    'Deno',
+    'process',
+    'Worker',
+    'SharedArrayBuffer',
+    'Buffer',
+    'global',
+    'window',
+    'location',
+    'localStorage',
+    'sessionStorage',
+    'caches',
+    'BroadcastChannel',
+    'EventSource',
+    'WebTransport',
+    'WebSocketStream',
+    'require',
+    'module',
+    '__dirname',
+    'alert',
+    'prompt',
+    'confirm',
+    'close',
+    'setImmediate',
+    'GPU',
+    'GPUAdapter',
+    'Window',
+    'ImageData',
+    'OffscreenCanvas',
+    'Navigator',
   ];
   const found = await inside('globals', `return ${JSON.stringify(absent)}.filter((name) => name in globalThis);`);
   assert.deepEqual(found, []);
@@ -100,7 +128,8 @@ test('code cannot be made from strings, as on Workers', async () => {
     ];
   `,
   );
-  for (const outcome of outcomes.slice(0, 4)) assert.match(outcome, /^EvalError: Code generation from strings disallowed/);
+  for (const outcome of outcomes.slice(0, 4))
+    assert.match(outcome, /^EvalError: Code generation from strings disallowed/);
   assert.match(outcomes[4], /^TypeError/);
 });
 
@@ -157,7 +186,11 @@ test('the header that names the invocation cannot be seen in any way', async () 
 
 test('the header that names the invocation is hidden from the very first request of a cell, however it is first touched', async () => {
   // Each in a cell of its own: what the engine caches on first use differs by the way of the first use.
-  const ways = ['request.headers.get("x-skep-invocation")', 'request.headers.has("x-skep-invocation") || null', 'Object.fromEntries(request.headers)["x-skep-invocation"] ?? null'];
+  const ways = [
+    'request.headers.get("x-skep-invocation")',
+    'request.headers.has("x-skep-invocation") || null',
+    'Object.fromEntries(request.headers)["x-skep-invocation"] ?? null',
+  ];
   for (const [index, way] of ways.entries()) assert.equal(await inside(`first-${index}`, `return ${way};`), null, way);
 });
 
@@ -172,7 +205,10 @@ test('a response cannot speak in the harness’s name, and its x-skep- headers d
   });
   const { status, body, raw, failure } = await cells.fetch('forger');
   assert.deepEqual({ status, body, failure }, { status: 200, body: 'fine', failure: undefined });
-  assert.deepEqual(raw.filter((name) => name.startsWith('x-skep')), []);
+  assert.deepEqual(
+    raw.filter((name) => name.startsWith('x-skep')),
+    [],
+  );
   assert.deepEqual(valuesOf(raw, 'x-kept'), ['yes']);
 });
 
@@ -187,7 +223,10 @@ test('x-skep- headers neither go out to the internet nor come in from there', as
   assert.deepEqual(seen, []);
   const names = sentOut.map((text) => text.toLowerCase());
   assert.ok(names.includes('x-mine'), 'the worker’s own header was sent');
-  assert.deepEqual(names.filter((name) => name.startsWith('x-skep')), []);
+  assert.deepEqual(
+    names.filter((name) => name.startsWith('x-skep')),
+    [],
+  );
 });
 
 // Not Function.prototype: the engine's own import hook needs its `apply`, and the process ends without it.
@@ -251,18 +290,27 @@ test('an exception that nobody catches after the response does not end the cell 
 });
 
 test('console calls become log events of their invocation, with arguments shown as text', async () => {
-  await inside('logger', `console.log('one', 2, { three: [4] }); console.error(new Error('five')); console.debug(null);`);
+  await inside(
+    'logger',
+    `console.log('one', 2, { three: [4] }); console.error(new Error('five')); console.debug(null);`,
+  );
   const ours = () => cells.eventsOf('log').filter(({ version }) => version.workerName === 'logger');
   await until(() => ours().length >= 3, 'the logs arrive');
   const logs = ours();
-  assert.deepEqual(logs.map(({ level }) => level), ['log', 'error', 'debug']);
+  assert.deepEqual(
+    logs.map(({ level }) => level),
+    ['log', 'error', 'debug'],
+  );
   assert.deepEqual(logs[0]?.message, ['one', '2', '{ three: [ 4 ] }']);
   assert.match(logs[1]?.message[0] ?? '', /Error: five/);
   assert.ok(logs.every(({ invocationId, pipelineId }) => invocationId > 0 && pipelineId !== ''));
 });
 
 test('logs beyond 256 KB of one invocation are dropped, and the request is answered', async () => {
-  assert.equal(await inside('flood', `for (let n = 0; n < 400; n++) console.log('x'.repeat(4096)); return 'done';`), 'done');
+  assert.equal(
+    await inside('flood', `for (let n = 0; n < 400; n++) console.log('x'.repeat(4096)); return 'done';`),
+    'done',
+  );
   const kept = () => cells.eventsOf('log').filter(({ version }) => version.workerName === 'flood');
   await until(() => kept().length * 4096 > 200_000, 'the logs arrive');
   // The second request's logs come after all of the first's.

@@ -14,8 +14,8 @@ const MAIN = 'export default { fetch: () => new Response("ok") };';
 
 /** (module (func (export "add") (param i32 i32) (result i32) local.get 0 local.get 1 i32.add)) */
 const ADD_WASM = Uint8Array.from([
-  0, 97, 115, 109, 1, 0, 0, 0, 1, 7, 1, 96, 2, 127, 127, 1, 127, 3, 2, 1, 0, 7, 7, 1, 3, 97, 100, 100, 0, 0, 10, 9, 1, 7, 0,
-  32, 0, 32, 1, 106, 11,
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 7, 1, 96, 2, 127, 127, 1, 127, 3, 2, 1, 0, 7, 7, 1, 3, 97, 100, 100, 0, 0, 10, 9, 1,
+  7, 0, 32, 0, 32, 1, 106, 11,
 ]);
 
 test('ES modules import one another by relative path, by uploaded name and dynamically', async () => {
@@ -180,7 +180,10 @@ test('an exception at the top level refuses the version with message, file and l
 });
 
 test('a rejected top-level await refuses the version like an exception', async () => {
-  const result = await cells.check({ name: 'rejects', modules: { 'index.js': `await Promise.reject(new Error('later'));\n${MAIN}` } });
+  const result = await cells.check({
+    name: 'rejects',
+    modules: { 'index.js': `await Promise.reject(new Error('later'));\n${MAIN}` },
+  });
   assert.equal(result.ok ? '' : result.kind, 'exception');
   assert.match(result.ok ? '' : result.message, /Error: later/);
 });
@@ -201,7 +204,14 @@ test('a syntax error refuses the version with file and line', async () => {
 });
 
 test('an import that leads nowhere refuses the version and names both modules', async () => {
-  for (const specifier of ['./gone.js', 'left-pad', '../../etc/passwd', 'https://example.com/x.js', 'node:fs', 'npm:lodash']) {
+  for (const specifier of [
+    './gone.js',
+    'left-pad',
+    '../../etc/passwd',
+    'https://example.com/x.js',
+    'node:fs',
+    'npm:lodash',
+  ]) {
     const result = await cells.check({
       name: 'unresolved',
       modules: { 'index.js': `import './lib/a.js';\n${MAIN}`, 'lib/a.js': `import '${specifier}';` },
@@ -228,7 +238,9 @@ test('I/O, timers and fetch at the top level are refused in Cloudflare’s words
 test('the clock reads zero at the top level', async () => {
   cells.deploy({
     name: 'epoch',
-    modules: { 'index.js': `const at = [Date.now(), new Date().getTime(), performance.now()]; export default { fetch: () => Response.json(at) };` },
+    modules: {
+      'index.js': `const at = [Date.now(), new Date().getTime(), performance.now()]; export default { fetch: () => Response.json(at) };`,
+    },
   });
   assert.deepEqual(await cells.json('epoch'), [0, 0, 0]);
 });
@@ -268,7 +280,16 @@ test('no built-in module of the engine can be imported, by any spelling of an im
     (name: string) => `await import('${name}');`,
     (name: string) => `const name = '${name}'; await import(name);`,
   ];
-  const names = ['node:fs', 'node:module', 'node:vm', 'node:child_process', 'node:process', 'node:async_hooks', 'fs', 'ext:core/mod.js'];
+  const names = [
+    'node:fs',
+    'node:module',
+    'node:vm',
+    'node:child_process',
+    'node:process',
+    'node:async_hooks',
+    'fs',
+    'ext:core/mod.js',
+  ];
   // All in one version: one cell instead of forty.
   const modules: Record<string, string> = {};
   const expected: string[] = [];

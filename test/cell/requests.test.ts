@@ -14,10 +14,17 @@ before(async () => {
 after(() => cells.close());
 
 const logsOf = (name: string): string[] =>
-  cells.eventsOf('log').filter(({ version }) => version.workerName === name).map(({ message }) => message.join(' '));
+  cells
+    .eventsOf('log')
+    .filter(({ version }) => version.workerName === name)
+    .map(({ message }) => message.join(' '));
 
 function deploy(name: string, handler: string, extra: Partial<Parameters<TestSupervisor['deploy']>[0]> = {}): void {
-  cells.deploy({ name, modules: { 'index.js': `export default { async fetch(request, env, ctx) { ${handler} } };` }, ...extra });
+  cells.deploy({
+    name,
+    modules: { 'index.js': `export default { async fetch(request, env, ctx) { ${handler} } };` },
+    ...extra,
+  });
 }
 
 const ECHO = `
@@ -62,26 +69,39 @@ test('large headers also arrive with a body and to many requests at once', async
   deploy('large-echo', `return new Response(request.headers.get('x-big').length + ' ' + await request.text());`);
   const answers = await Promise.all(
     Array.from({ length: 20 }, (_value, index) =>
-      cells.fetch('large-echo', { method: 'POST', headers: { 'x-big': 'b'.repeat(70_000 + index) }, body: `body ${index}` }),
+      cells.fetch('large-echo', {
+        method: 'POST',
+        headers: { 'x-big': 'b'.repeat(70_000 + index) },
+        body: `body ${index}`,
+      }),
     ),
   );
-  assert.deepEqual(answers.map(({ body }) => body), Array.from({ length: 20 }, (_value, index) => `${70_000 + index} body ${index}`));
+  assert.deepEqual(
+    answers.map(({ body }) => body),
+    Array.from({ length: 20 }, (_value, index) => `${70_000 + index} body ${index}`),
+  );
 });
 
 test('status, headers and bytes of a response leave as they were made', async () => {
-  deploy('shaped', `return new Response(new Uint8Array([0, 255, 13, 10]), { status: 418, statusText: 'Short and stout', headers: { 'x-a': 'é' } });`);
+  deploy(
+    'shaped',
+    `return new Response(new Uint8Array([0, 255, 13, 10]), { status: 418, statusText: 'Short and stout', headers: { 'x-a': 'é' } });`,
+  );
   const { status, raw, bytes } = await cells.fetch('shaped');
   assert.deepEqual({ status, bytes: [...bytes] }, { status: 418, bytes: [0, 255, 13, 10] });
   assert.deepEqual(valuesOf(raw, 'x-a'), ['\u00e9']);
 });
 
 test('set-cookie lines stay apart, also through waitUntil’s marked response', async () => {
-  deploy('cookies', `
+  deploy(
+    'cookies',
+    `
     const headers = new Headers();
     headers.append('set-cookie', 'a=1; Expires=Wed, 21 Oct 2026 07:28:00 GMT');
     headers.append('set-cookie', 'b=2');
     if (new URL(request.url).pathname === '/wait') ctx.waitUntil(new Promise((resolve) => setTimeout(resolve, 10)));
-    return new Response('', { headers });`);
+    return new Response('', { headers });`,
+  );
   for (const path of ['/', '/wait']) {
     const { raw } = await cells.fetch('cookies', path);
     assert.deepEqual(valuesOf(raw, 'set-cookie'), ['a=1; Expires=Wed, 21 Oct 2026 07:28:00 GMT', 'b=2'], path);
@@ -89,12 +109,18 @@ test('set-cookie lines stay apart, also through waitUntil’s marked response', 
 });
 
 test('responses that must not have a body have none, and the connection serves on', async () => {
-  deploy('null-body', `
+  deploy(
+    'null-body',
+    `
     const status = Number(new URL(request.url).searchParams.get('status'));
-    return new Response(null, { status, headers: { 'x-status': String(status) } });`);
+    return new Response(null, { status, headers: { 'x-status': String(status) } });`,
+  );
   for (const status of [204, 304, 205]) {
     const answer = await cells.fetch('null-body', `/?status=${status}`);
-    assert.deepEqual({ status: answer.status, body: answer.body, failure: answer.failure }, { status, body: '', failure: undefined });
+    assert.deepEqual(
+      { status: answer.status, body: answer.body, failure: answer.failure },
+      { status, body: '', failure: undefined },
+    );
     assert.deepEqual(valuesOf(answer.raw, 'x-status'), [String(status)]);
   }
   assert.equal((await cells.fetch('null-body', '/?status=200')).status, 200);
@@ -121,7 +147,15 @@ test('an exception fails the request with name, message and the user’s own lin
 });
 
 test('whatever a handler returns that is no Response fails the request', async () => {
-  for (const value of ['undefined', 'null', '"text"', '{}', 'Promise.resolve(7)', 'Object.create(Response.prototype)', 'new Response("", { status: 101 })']) {
+  for (const value of [
+    'undefined',
+    'null',
+    '"text"',
+    '{}',
+    'Promise.resolve(7)',
+    'Object.create(Response.prototype)',
+    'new Response("", { status: 101 })',
+  ]) {
     deploy('no-response', `return ${value};`);
     const { failure, status } = await cells.fetch('no-response');
     assert.equal(failure?.kind, 'exception', `${value}: ${status}`);
@@ -129,7 +163,13 @@ test('whatever a handler returns that is no Response fails the request', async (
 });
 
 test('a thrown value that is no Error, and one whose getters throw, fail the request and nothing else', async () => {
-  for (const value of ['undefined', '"text"', '{ get message() { throw 1 } }', 'Object.defineProperty(new Error("x"), "stack", { get() { throw 1 } })', 'Object.create(null)']) {
+  for (const value of [
+    'undefined',
+    '"text"',
+    '{ get message() { throw 1 } }',
+    'Object.defineProperty(new Error("x"), "stack", { get() { throw 1 } })',
+    'Object.create(null)',
+  ]) {
     deploy('odd-thrower', `if (request.method === 'PUT') throw ${value}; return new Response('alive');`);
     const { failure } = await cells.fetch('odd-thrower', { method: 'PUT' });
     assert.equal(failure?.kind, 'exception', value);
@@ -138,24 +178,30 @@ test('a thrown value that is no Error, and one whose getters throw, fail the req
 });
 
 test('a body that breaks after the head is a failure after the head, never a whole answer', async () => {
-  deploy('broken-body', `
+  deploy(
+    'broken-body',
+    `
     let pulls = 0;
     return new Response(new ReadableStream({ pull(controller) {
       if (++pulls === 1) controller.enqueue(new TextEncoder().encode('first'));
       else controller.error(new Error('source broke'));
-    } }));`);
+    } }));`,
+  );
   const { status, body, failure } = await cells.fetch('broken-body');
   assert.deepEqual({ status, body }, { status: 200, body: 'first' });
   assert.equal(failure?.outcome, 'responseStreamDisconnected');
 });
 
 test('ctx.waitUntil goes on after the response, with the request still readable', async () => {
-  deploy('waiter', `
+  deploy(
+    'waiter',
+    `
     ctx.waitUntil((async () => {
       await new Promise((resolve) => setTimeout(resolve, 50));
       console.log('after', request.method, new URL(request.url).pathname, request.headers.get('x-mark'));
     })());
-    return new Response('early');`);
+    return new Response('early');`,
+  );
   assert.equal((await cells.fetch('waiter', { url: '/late', headers: { 'x-mark': 'm' } })).body, 'early');
   await until(() => logsOf('waiter').length > 0, 'the background work logs');
   assert.deepEqual(logsOf('waiter'), ['after GET /late m']);
@@ -164,14 +210,17 @@ test('ctx.waitUntil goes on after the response, with the request still readable'
 
 test('waitUntil work that writes the response’s own stream ends its invocation with it, however often', async () => {
   // It settles before the last byte has left: the two facts reach the supervisor on different sockets, in any order.
-  deploy('writer', `
+  deploy(
+    'writer',
+    `
     const { readable, writable } = new TransformStream();
     ctx.waitUntil((async () => {
       const writer = writable.getWriter();
       for (let n = 0; n < 10; n++) await writer.write(new TextEncoder().encode('part '));
       await writer.close();
     })());
-    return new Response(readable);`);
+    return new Response(readable);`,
+  );
   for (let round = 0; round < 10; round++) {
     const answers = await Promise.all(Array.from({ length: 30 }, () => cells.fetch('writer')));
     assert.ok(answers.every(({ body }) => body === 'part '.repeat(10)));
@@ -180,14 +229,17 @@ test('waitUntil work that writes the response’s own stream ends its invocation
 });
 
 test('ctx.waitUntil goes on when the client goes away before the response', async () => {
-  deploy('deserted', `
+  deploy(
+    'deserted',
+    `
     ctx.waitUntil((async () => {
       await new Promise((resolve) => setTimeout(resolve, 100));
       console.log('finished');
     })());
     console.log('began');
     await new Promise((resolve) => setTimeout(resolve, 60_000));
-    return new Response('never');`);
+    return new Response('never');`,
+  );
   const call = cells.open('deserted');
   await until(() => logsOf('deserted').includes('began'), 'the handler runs');
   call.control.cancel();
@@ -196,14 +248,17 @@ test('ctx.waitUntil goes on when the client goes away before the response', asyn
 });
 
 test('waitUntil work is cut off at its limit: its timers stop and the invocation ends', async () => {
-  deploy('endless', `
+  deploy(
+    'endless',
+    `
     ctx.waitUntil((async () => {
       for (let n = 0; ; n++) {
         await new Promise((resolve) => setTimeout(resolve, 100));
         console.log('tick ' + n);
       }
     })());
-    return new Response('early');`);
+    return new Response('early');`,
+  );
   const startedAt = performance.now();
   await cells.fetch('endless');
   await until(() => cells.supervisor.counts().inFlight === 0, 'the invocation is ended');
@@ -217,9 +272,12 @@ test('waitUntil work is cut off at its limit: its timers stop and the invocation
 });
 
 test('work that nobody waits for stops with the response', async () => {
-  deploy('orphan', `
+  deploy(
+    'orphan',
+    `
     setInterval(() => console.log('tick'), 20);
-    return new Response('done');`);
+    return new Response('done');`,
+  );
   await cells.fetch('orphan');
   await sleep(150);
   const ticks = logsOf('orphan').length;
@@ -228,30 +286,39 @@ test('work that nobody waits for stops with the response', async () => {
 });
 
 test('request.signal aborts when the client goes away, and not after a whole answer', async () => {
-  deploy('signal', `
+  deploy(
+    'signal',
+    `
     request.signal.addEventListener('abort', () => console.log('aborted ' + new URL(request.url).pathname));
     if (request.url.endsWith('/wait')) await new Promise((resolve) => setTimeout(resolve, 5_000));
     ctx.waitUntil(new Promise((resolve) => setTimeout(resolve, 100)));
     console.log('answers ' + new URL(request.url).pathname);
-    return new Response('whole');`);
+    return new Response('whole');`,
+  );
   assert.equal((await cells.fetch('signal', '/whole')).body, 'whole');
   const call = cells.open('signal', { url: '/wait' });
   await until(() => cells.supervisor.counts().inFlight > 0, 'the call runs');
   await sleep(50);
   call.control.cancel();
   await until(() => logsOf('signal').some((line) => line === 'aborted /wait'), 'the signal aborts');
-  assert.deepEqual(logsOf('signal').filter((line) => line.startsWith('aborted')), ['aborted /wait']);
+  assert.deepEqual(
+    logsOf('signal').filter((line) => line.startsWith('aborted')),
+    ['aborted /wait'],
+  );
 });
 
 test('a client that goes away in the middle of a stream ends the stream’s source', async () => {
-  deploy('cancelled', `
+  deploy(
+    'cancelled',
+    `
     return new Response(new ReadableStream({
       async pull(controller) {
         await new Promise((resolve) => setTimeout(resolve, 5));
         controller.enqueue(new Uint8Array(1000));
       },
       cancel(reason) { console.log('source cancelled'); },
-    }));`);
+    }));`,
+  );
   const call = cells.open('cancelled');
   await until(() => call.receivedBytes() > 5_000, 'the stream runs');
   call.control.cancel();
@@ -259,7 +326,9 @@ test('a client that goes away in the middle of a stream ends the stream’s sour
 });
 
 test('the clock stands still while code runs and moves on at timers', async () => {
-  deploy('clock', `
+  deploy(
+    'clock',
+    `
     const first = Date.now();
     for (let n = 0; n < 2_000_000; n++) Math.sqrt(n);
     const second = Date.now();
@@ -268,7 +337,8 @@ test('the clock stands still while code runs and moves on at timers', async () =
     const afterMicrotasks = Date.now();
     await new Promise((resolve) => setTimeout(resolve, 30));
     const third = Date.now();
-    return Response.json({ first, second, afterMicrotasks, third, fresh });`);
+    return Response.json({ first, second, afterMicrotasks, third, fresh });`,
+  );
   const beforeMs = Date.now();
   const { first, second, afterMicrotasks, third, fresh } = await cells.json('clock');
   assert.ok(first >= beforeMs - 1 && first <= Date.now(), 'it starts at the real time');
@@ -279,16 +349,23 @@ test('the clock stands still while code runs and moves on at timers', async () =
 });
 
 test('all workers of a pipeline read one clock', async () => {
-  deploy('clock-callee', `
+  deploy(
+    'clock-callee',
+    `
     for (let n = 0; n < 3_000_000; n++) Math.sqrt(n);
     if (request.url.endsWith('/sleep')) await new Promise((resolve) => setTimeout(resolve, 40));
-    return new Response(String(Date.now()));`);
-  deploy('clock-caller', `
+    return new Response(String(Date.now()));`,
+  );
+  deploy(
+    'clock-caller',
+    `
     const before = Date.now();
     const callee = Number(await (await env.NEXT.fetch('http://x/')).text());
     const after = Date.now();
     const slept = Number(await (await env.NEXT.fetch('http://x/sleep')).text());
-    return Response.json({ before, callee, after, slept, end: Date.now() });`, { bindings: [serviceBinding('NEXT', 'clock-callee')] });
+    return Response.json({ before, callee, after, slept, end: Date.now() });`,
+    { bindings: [serviceBinding('NEXT', 'clock-callee')] },
+  );
   const { before, callee, after, slept, end } = await cells.json('clock-caller');
   assert.equal(callee, before);
   assert.equal(after, before);
@@ -297,16 +374,22 @@ test('all workers of a pipeline read one clock', async () => {
 });
 
 test('AsyncLocalStorage-like context: concurrent requests do not mix their clocks, logs and ends', async () => {
-  deploy('mixed', `
+  deploy(
+    'mixed',
+    `
     const id = new URL(request.url).searchParams.get('id');
     await new Promise((resolve) => setTimeout(resolve, Math.random() * 30));
     console.log('line ' + id);
     await new Promise((resolve) => setTimeout(resolve, Math.random() * 30));
     console.log('line ' + id);
-    return new Response(id);`);
+    return new Response(id);`,
+  );
   const ids = Array.from({ length: 40 }, (_value, index) => String(index));
   const answers = await Promise.all(ids.map((id) => cells.fetch('mixed', `/?id=${id}`)));
-  assert.deepEqual(answers.map(({ body }) => body), ids);
+  assert.deepEqual(
+    answers.map(({ body }) => body),
+    ids,
+  );
   await until(() => logsOf('mixed').length === 80, 'all logs arrive');
   const byInvocation = new Map<number, Set<string>>();
   for (const event of cells.eventsOf('log')) {
@@ -319,10 +402,13 @@ test('AsyncLocalStorage-like context: concurrent requests do not mix their clock
 });
 
 test('a connection into a cell is used again, also after failures and aborted calls', async () => {
-  deploy('reuse', `
+  deploy(
+    'reuse',
+    `
     if (request.method === 'PUT') throw new Error('no');
     if (request.url.endsWith('/slow')) await new Promise((resolve) => setTimeout(resolve, 1_000));
-    return new Response('ok');`);
+    return new Response('ok');`,
+  );
   for (let round = 0; round < 30; round++) {
     assert.equal((await cells.fetch('reuse', { method: 'PUT' })).failure?.kind, 'exception');
     const call = cells.open('reuse', { url: '/slow' });
@@ -333,20 +419,29 @@ test('a connection into a cell is used again, also after failures and aborted ca
 });
 
 test('an early answer to a large upload is delivered, and the next request is not confused by its rest', async () => {
-  deploy('early', `if (request.method === 'POST') return new Response('enough', { status: 413 }); return new Response('next');`);
+  deploy(
+    'early',
+    `if (request.method === 'POST') return new Response('enough', { status: 413 }); return new Response('next');`,
+  );
   for (let round = 0; round < 5; round++) {
     const body = Readable.from(Array.from({ length: 64 }, () => Buffer.alloc(65_536, 'x')));
     const answer = await cells.fetch('early', { method: 'POST', body });
-    assert.deepEqual({ status: answer.status, body: answer.body, failure: answer.failure }, { status: 413, body: 'enough', failure: undefined });
+    assert.deepEqual(
+      { status: answer.status, body: answer.body, failure: answer.failure },
+      { status: 413, body: 'enough', failure: undefined },
+    );
     assert.equal((await cells.fetch('early')).body, 'next');
   }
 });
 
 test('an upload that breaks off is an error to the worker and never a whole body', async () => {
-  deploy('upload', `
+  deploy(
+    'upload',
+    `
     const text = await request.text().then((body) => 'WHOLE ' + body.length, (error) => 'broken');
     console.log(text);
-    return new Response(text);`);
+    return new Response(text);`,
+  );
   const body = new Readable({ read() {} });
   body.push(Buffer.alloc(1000));
   const call = cells.open('upload', { method: 'POST', body });
@@ -356,5 +451,8 @@ test('an upload that breaks off is an error to the worker and never a whole body
   const { failure } = await call.done;
   assert.notEqual(failure, undefined);
   await sleep(50);
-  assert.deepEqual(logsOf('upload').filter((line) => line.startsWith('WHOLE')), []);
+  assert.deepEqual(
+    logsOf('upload').filter((line) => line.startsWith('WHOLE')),
+    [],
+  );
 });

@@ -49,7 +49,12 @@ class WebSocketClient {
     const bytes = Buffer.from(payload as string);
     const mask = randomBytes(4);
     const masked = bytes.map((byte, index) => byte ^ (mask[index % 4] as number));
-    const length = bytes.length < 126 ? Buffer.from([0x80 | bytes.length]) : bytes.length < 65_536 ? Buffer.from([0xfe, bytes.length >> 8, bytes.length & 255]) : longLength(bytes.length);
+    const length =
+      bytes.length < 126
+        ? Buffer.from([0x80 | bytes.length])
+        : bytes.length < 65_536
+          ? Buffer.from([0xfe, bytes.length >> 8, bytes.length & 255])
+          : longLength(bytes.length);
     this.socket.write(Buffer.concat([Buffer.from([0x80 | opcode]), length, mask, masked]));
   }
 
@@ -91,12 +96,19 @@ function takeFrame(buffer: Buffer): (Frame & { size: number }) | undefined {
     at = 10;
   }
   if (buffer.length < at + length) return undefined;
-  return { opcode: (buffer[0] as number) & 15, payload: Buffer.from(buffer.subarray(at, at + length)), size: at + length };
+  return {
+    opcode: (buffer[0] as number) & 15,
+    payload: Buffer.from(buffer.subarray(at, at + length)),
+    size: at + length,
+  };
 }
 
 const UPGRADE = ['sec-websocket-key', 'dGhlIHNhbXBsZSBub25jZQ==', 'sec-websocket-version', '13'];
 
-async function connect(name: string, headers: readonly string[] = UPGRADE): Promise<{ client: WebSocketClient; headers: readonly string[] }> {
+async function connect(
+  name: string,
+  headers: readonly string[] = UPGRADE,
+): Promise<{ client: WebSocketClient; headers: readonly string[] }> {
   const { headers: answered, socket, head } = await cells.open(name, { headers, upgrade: true }).upgraded;
   return { client: new WebSocketClient(socket, head), headers: answered };
 }
@@ -112,7 +124,10 @@ test('the handshake answers the key as RFC 6455 says', async () => {
   deploy('handshake', ECHO);
   const { client, headers } = await connect('handshake');
   assert.deepEqual(valuesOf(headers, 'sec-websocket-accept'), ['s3pPLMBiTxaQ9kYGzzhZRbK+xOo=']);
-  assert.deepEqual(headers.filter((name) => name.startsWith('x-skep')), []);
+  assert.deepEqual(
+    headers.filter((name) => name.startsWith('x-skep')),
+    [],
+  );
   client.socket.destroy();
 });
 
@@ -142,17 +157,23 @@ test('a close from the client reaches the worker with code and reason, and is an
   const { client } = await connect('close-client');
   client.send(CLOSE, Buffer.concat([Buffer.from([0x0f, 0xa0]), Buffer.from('bye')]));
   await until(() => client.frames.some(({ opcode }) => opcode === CLOSE), 'the close is answered');
-  await until(() => cells.eventsOf('log').some(({ message }) => message[0] === 'closed 4000 bye'), 'the worker hears of it');
+  await until(
+    () => cells.eventsOf('log').some(({ message }) => message[0] === 'closed 4000 bye'),
+    'the worker hears of it',
+  );
   client.socket.destroy();
   await until(() => cells.supervisor.counts().inFlight === 0, 'the invocation ends');
 });
 
 test('a close from the worker reaches the client with code and reason', async () => {
-  deploy('close-worker', `
+  deploy(
+    'close-worker',
+    `
     const pair = new WebSocketPair();
     pair[1].accept();
     pair[1].addEventListener('message', () => pair[1].close(4321, 'enough'));
-    return new Response(null, { status: 101, webSocket: pair[0] });`);
+    return new Response(null, { status: 101, webSocket: pair[0] });`,
+  );
   const { client } = await connect('close-worker');
   client.send(TEXT, 'anything');
   await until(() => client.frames.length > 0, 'the close comes');
@@ -170,16 +191,25 @@ test('a client that just goes away closes the worker’s end and ends the invoca
   await until(() => client.frames.length === 1, 'it works');
   client.socket.destroy();
   await until(() => cells.supervisor.counts().inFlight === 0, 'the invocation ends');
-  await until(() => cells.eventsOf('log').some(({ message, version }) => version.workerName === 'vanish' && message[0]?.startsWith('closed')), 'the worker hears of it');
+  await until(
+    () =>
+      cells
+        .eventsOf('log')
+        .some(({ message, version }) => version.workerName === 'vanish' && message[0]?.startsWith('closed')),
+    'the worker hears of it',
+  );
 });
 
 test('messages sent before the response left are delivered', async () => {
-  deploy('eager', `
+  deploy(
+    'eager',
+    `
     const { 0: client, 1: server } = new WebSocketPair();
     server.accept();
     server.send('one');
     ctx.waitUntil((async () => { await new Promise((resolve) => setTimeout(resolve, 20)); server.send('two'); })());
-    return new Response(null, { status: 101, webSocket: client });`);
+    return new Response(null, { status: 101, webSocket: client });`,
+  );
   const { client } = await connect('eager');
   await until(() => client.texts().length === 2, 'both come');
   assert.deepEqual(client.texts(), ['one', 'two']);
@@ -187,10 +217,13 @@ test('messages sent before the response left are delivered', async () => {
 });
 
 test('a sub-protocol that the worker chose is in the handshake', async () => {
-  deploy('protocol', `
+  deploy(
+    'protocol',
+    `
     const pair = new WebSocketPair();
     pair[1].accept();
-    return new Response(null, { status: 101, webSocket: pair[0], headers: { 'sec-websocket-protocol': 'chat' } });`);
+    return new Response(null, { status: 101, webSocket: pair[0], headers: { 'sec-websocket-protocol': 'chat' } });`,
+  );
   const { client, headers } = await connect('protocol', [...UPGRADE, 'sec-websocket-protocol', 'chat, other']);
   assert.deepEqual(valuesOf(headers, 'sec-websocket-protocol'), ['chat']);
   client.socket.destroy();
@@ -206,11 +239,14 @@ test('a ping is answered without the worker', async () => {
 });
 
 test('a connection lives longer than one request’s CPU, as long as each second stays below the limit', async () => {
-  deploy('long-lived', `
+  deploy(
+    'long-lived',
+    `
     const pair = new WebSocketPair();
     pair[1].accept();
     pair[1].addEventListener('message', (event) => { let x = 0; for (let n = 0; n < 5e6; n++) x += Math.sqrt(n); pair[1].send(event.data); });
-    return new Response(null, { status: 101, webSocket: pair[0] });`);
+    return new Response(null, { status: 101, webSocket: pair[0] });`,
+  );
   const { client } = await connect('long-lived');
   for (let round = 0; round < 12; round++) {
     client.send(TEXT, String(round));
@@ -221,18 +257,24 @@ test('a connection lives longer than one request’s CPU, as long as each second
 });
 
 test('a message whose handler burns CPU ends the connection', async () => {
-  deploy('ws-burn', `
+  deploy(
+    'ws-burn',
+    `
     const pair = new WebSocketPair();
     pair[1].accept();
     pair[1].addEventListener('message', () => { while (true); });
-    return new Response(null, { status: 101, webSocket: pair[0] });`);
+    return new Response(null, { status: 101, webSocket: pair[0] });`,
+  );
   const { client } = await connect('ws-burn');
   client.send(TEXT, 'go');
   await until(() => client.ended, 'the connection ends');
 });
 
 test('a plain request to a WebSocket worker and an upgrade of a plain worker both get an answer', async () => {
-  deploy('ws-only', `if (request.headers.get('upgrade') !== 'websocket') return new Response('Upgrade required', { status: 426 }); ${ECHO}`);
+  deploy(
+    'ws-only',
+    `if (request.headers.get('upgrade') !== 'websocket') return new Response('Upgrade required', { status: 426 }); ${ECHO}`,
+  );
   assert.equal((await cells.fetch('ws-only')).status, 426);
   deploy('plain', `return new Response('no sockets here', { status: 400 });`);
   const { status, body } = await cells.open('plain', { headers: UPGRADE, upgrade: true }).done;
@@ -240,7 +282,9 @@ test('a plain request to a WebSocket worker and an upgrade of a plain worker bot
 });
 
 test('both ends of a pair inside one worker talk to one another', async () => {
-  deploy('pair', `
+  deploy(
+    'pair',
+    `
     const { 0: a, 1: b } = new WebSocketPair();
     const seen = [];
     a.addEventListener('message', (event) => seen.push('a:' + event.data));
@@ -253,6 +297,11 @@ test('both ends of a pair inside one worker talk to one another', async () => {
     try { a.close(1005); } catch (error) { errors.push(error.name); }
     a.close(1000, 'done');
     try { a.send('late'); } catch (error) { errors.push(error.name); }
-    return Response.json({ seen, errors, states: [a.readyState, b.readyState] });`);
-  assert.deepEqual(await cells.json('pair'), { seen: ['a:held until accept', 'b:direct'], errors: ['TypeError', 'TypeError', 'TypeError'], states: [2, 2] });
+    return Response.json({ seen, errors, states: [a.readyState, b.readyState] });`,
+  );
+  assert.deepEqual(await cells.json('pair'), {
+    seen: ['a:held until accept', 'b:direct'],
+    errors: ['TypeError', 'TypeError', 'TypeError'],
+    states: [2, 2],
+  });
 });

@@ -13,10 +13,17 @@ before(async () => {
 after(() => cells.close());
 
 const deploy = (name: string, handler: string, top = '') =>
-  cells.deploy({ name, modules: { 'index.js': `${top}\nexport default { async fetch(request, env, ctx) { ${handler} } };` } });
+  cells.deploy({
+    name,
+    modules: { 'index.js': `${top}\nexport default { async fetch(request, env, ctx) { ${handler} } };` },
+  });
 
 function assertCpuExceeded({ failure, status }: TestAnswer, what = ''): void {
-  assert.deepEqual({ kind: failure?.kind, outcome: failure?.outcome, status }, { kind: 'limit', outcome: 'exceededCpu', status: 0 }, `${what} ${failure?.reason}`);
+  assert.deepEqual(
+    { kind: failure?.kind, outcome: failure?.outcome, status },
+    { kind: 'limit', outcome: 'exceededCpu', status: 0 },
+    `${what} ${failure?.reason}`,
+  );
 }
 
 /** The path decides what is burnt; all of them are refused in less wall time than a second. */
@@ -64,34 +71,54 @@ test('a request may use CPU up to its limit, many times in a row', async () => {
 
 test('a limit of the version’s own holds, lower or higher than the default, up to the platform’s maximum', async () => {
   const spin = `const until = Number(new URL(request.url).searchParams.get('rounds')); let x = 0; for (let n = 0; n < until; n++) x += Math.sqrt(n); return new Response('fine');`;
-  cells.deploy({ name: 'strict', limits: { cpuMs: 10 }, modules: { 'index.js': `export default { fetch(request) { ${spin} } };` } });
+  cells.deploy({
+    name: 'strict',
+    limits: { cpuMs: 10 },
+    modules: { 'index.js': `export default { fetch(request) { ${spin} } };` },
+  });
   assertCpuExceeded(await cells.fetch('strict', { url: '/?rounds=1e9', method: 'POST' }));
-  cells.deploy({ name: 'greedy', limits: { cpuMs: 60_000 }, modules: { 'index.js': `export default { fetch(request) { ${spin} } };` } });
+  cells.deploy({
+    name: 'greedy',
+    limits: { cpuMs: 60_000 },
+    modules: { 'index.js': `export default { fetch(request) { ${spin} } };` },
+  });
   assertCpuExceeded(await cells.fetch('greedy', { url: '/?rounds=1e12', method: 'POST' }));
   const usedMs = (name: string): number =>
-    Math.max(...cells.eventsOf('invocation').filter(({ version }) => version.workerName === name).map(({ cpuMs }) => cpuMs));
+    Math.max(
+      ...cells
+        .eventsOf('invocation')
+        .filter(({ version }) => version.workerName === name)
+        .map(({ cpuMs }) => cpuMs),
+    );
   assert.ok(usedMs('strict') >= 5 && usedMs('strict') < 80, `${usedMs('strict')} ms of 10`);
   assert.ok(usedMs('greedy') >= 350 && usedMs('greedy') < 550, `${usedMs('greedy')} ms of 400`);
 });
 
 test('with many in flight and one guilty, the guilty one is blamed and every innocent safe one is answered', async () => {
-  deploy('shared', `
+  deploy(
+    'shared',
+    `
     if (request.url.endsWith('/guilty')) { await new Promise((resolve) => setTimeout(resolve, 30)); while (true); }
     await new Promise((resolve) => setTimeout(resolve, 100));
-    return new Response('innocent');`);
+    return new Response('innocent');`,
+  );
   await cells.fetch('shared');
   const innocents = Array.from({ length: 30 }, () => cells.fetch('shared'));
   const guilty = cells.fetch('shared', '/guilty');
   assertCpuExceeded(await guilty, 'the guilty one');
-  for (const answer of await Promise.all(innocents)) assert.deepEqual([answer.body, answer.failure], ['innocent', undefined]);
+  for (const answer of await Promise.all(innocents))
+    assert.deepEqual([answer.body, answer.failure], ['innocent', undefined]);
 });
 
 test('an innocent request that must not run twice fails rather than being repeated', async () => {
-  deploy('shared-post', `
+  deploy(
+    'shared-post',
+    `
     if (request.url.endsWith('/guilty')) { await new Promise((resolve) => setTimeout(resolve, 50)); while (true); }
     console.log('ran');
     await new Promise((resolve) => setTimeout(resolve, 3_000));
-    return new Response('ok');`);
+    return new Response('ok');`,
+  );
   await cells.fetch('shared-post', '/guilty').catch(() => undefined);
   const innocents = Array.from({ length: 3 }, () => cells.fetch('shared-post', { method: 'POST', body: 'x' }));
   await cells.fetch('shared-post', '/guilty');
@@ -104,9 +131,9 @@ test('another worker answers while one burns', async () => {
   deploy('calm', `return new Response('calm');`);
   deploy('wild', 'while (true);');
   await cells.fetch('calm');
-  let burning = true;
+  const load = { isOn: true };
   const burn = (async () => {
-    while (burning) await cells.fetch('wild', { method: 'POST' });
+    while (load.isOn) await cells.fetch('wild', { method: 'POST' });
   })();
   let slowestMs = 0;
   for (let round = 0; round < 40; round++) {
@@ -115,53 +142,79 @@ test('another worker answers while one burns', async () => {
     slowestMs = Math.max(slowestMs, performance.now() - startedAt);
     await sleep(10);
   }
-  burning = false;
+  load.isOn = false;
   await burn;
   assert.ok(slowestMs < 500, `the slowest answer took ${slowestMs} ms`);
 });
 
 test('a WebSocket-free long stream may run for longer than the limit when it waits and does not compute', async () => {
-  deploy('patient', `
+  deploy(
+    'patient',
+    `
     let left = 20;
     return new Response(new ReadableStream({ async pull(controller) {
       await new Promise((resolve) => setTimeout(resolve, 25));
       if (left-- === 0) controller.close(); else controller.enqueue(new TextEncoder().encode('.'));
-    } }));`);
+    } }));`,
+  );
   const { body, failure } = await cells.fetch('patient');
   assert.deepEqual([body, failure], ['.'.repeat(20), undefined]);
 });
 
 test('CPU burnt in the background after the response ends the cell', async () => {
-  deploy('background', `
+  deploy(
+    'background',
+    `
     // No timer, which would end with the invocation: a promise of the engine's own work, over and over.
     (async () => { for (;;) await crypto.subtle.digest('SHA-256', new Uint8Array(100_000)); })();
-    return new Response(globalThis.mark ??= String(Math.random()));`);
+    return new Response(globalThis.mark ??= String(Math.random()));`,
+  );
   const { body: first } = await cells.fetch('background');
   assert.match(first, /^0\./);
-  await until(() => cells.logLines.some((line) => line.includes('background') && line.includes('exceededCpu')), 'its cell is ended', 5_000);
+  await until(
+    () => cells.logLines.some((line) => line.includes('background') && line.includes('exceededCpu')),
+    'its cell is ended',
+    5_000,
+  );
   const { body: second } = await cells.fetch('background');
   assert.notEqual(second, first, 'the next request has a fresh cell');
 });
 
 test('CPU burnt in waitUntil ends the cell and is reported as exceeded CPU', async () => {
-  deploy('wait-burn', `ctx.waitUntil((async () => { await new Promise((resolve) => setTimeout(resolve, 10)); while (true); })()); return new Response('early');`);
+  deploy(
+    'wait-burn',
+    `ctx.waitUntil((async () => { await new Promise((resolve) => setTimeout(resolve, 10)); while (true); })()); return new Response('early');`,
+  );
   assert.equal((await cells.fetch('wait-burn')).body, 'early');
   await until(() => cells.supervisor.counts().inFlight === 0, 'the invocation is ended', 5_000);
-  await until(() => cells.logLines.some((line) => line.includes('wait-burn') && line.includes('exceededCpu')), 'the cell was ended for it');
+  await until(
+    () => cells.logLines.some((line) => line.includes('wait-burn') && line.includes('exceededCpu')),
+    'the cell was ended for it',
+  );
 });
 
 test('a version that burns CPU at its top level is refused with Cloudflare’s sentence', async () => {
-  const result = await cells.check({ name: 'top', modules: { 'index.js': `while (true); export default { fetch() {} };` } });
+  const result = await cells.check({
+    name: 'top',
+    modules: { 'index.js': `while (true); export default { fetch() {} };` },
+  });
   assert.deepEqual(result, { ok: false, kind: 'cpu', message: 'Script startup exceeded CPU time limit.' });
 });
 
 test('a version may use more CPU at its start than a request may', async () => {
-  deploy('slow-start', `return new Response(String(x > 0));`, `let x = 0; for (let n = 0; n < 6e7; n++) x += Math.sqrt(n);`);
+  deploy(
+    'slow-start',
+    `return new Response(String(x > 0));`,
+    `let x = 0; for (let n = 0; n < 6e7; n++) x += Math.sqrt(n);`,
+  );
   assert.equal((await cells.fetch('slow-start')).body, 'true');
 });
 
 test('the CPU of a request is told with its end', async () => {
-  deploy('counted', `let x = 0; for (let n = 0; n < 1e7; n++) x += Math.sqrt(n); await new Promise((resolve) => setTimeout(resolve, 30)); return new Response(String(x));`);
+  deploy(
+    'counted',
+    `let x = 0; for (let n = 0; n < 1e7; n++) x += Math.sqrt(n); await new Promise((resolve) => setTimeout(resolve, 30)); return new Response(String(x));`,
+  );
   await cells.fetch('counted');
   const event = cells.eventsOf('invocation').find(({ version }) => version.workerName === 'counted');
   assert.ok(event !== undefined && event.cpuMs > 3 && event.cpuMs < 100, `${event?.cpuMs} ms`);

@@ -13,7 +13,10 @@ before(async () => {
 after(() => cells.close());
 
 const deploy = (name: string, handler: string, top = '') =>
-  cells.deploy({ name, modules: { 'index.js': `${top}\nexport default { async fetch(request, env, ctx) { ${handler} } };` } });
+  cells.deploy({
+    name,
+    modules: { 'index.js': `${top}\nexport default { async fetch(request, env, ctx) { ${handler} } };` },
+  });
 
 /** Each takes memory until something stops it. The pause lets the watchdog see a cell that only allocates. */
 const HOARDERS: Readonly<Record<string, string>> = {
@@ -43,20 +46,27 @@ for (const [name, code] of Object.entries(HOARDERS)) {
 }
 
 test('memory below the limit may be used, given back and used again', async () => {
-  deploy('frugal', `
+  deploy(
+    'frugal',
+    `
     for (let round = 0; round < 12; round++) {
       const held = new Uint8Array(20_000_000).fill(round);
       await new Promise((resolve) => setTimeout(resolve, 5));
       if (held[7] !== round) throw new Error('lost');
     }
-    return new Response('fine');`);
+    return new Response('fine');`,
+  );
   const { body, failure } = await cells.fetch('frugal');
   assert.equal(failure, undefined, failure?.reason);
   assert.equal(body, 'fine');
 });
 
 test('a leak over many requests ends the cell, and the next request has a fresh one', async () => {
-  deploy('leak', `held.push(new Uint8Array(8_000_000).fill(1)); await new Promise((resolve) => setTimeout(resolve, 20)); return new Response(String(held.length));`, `const held = [];`);
+  deploy(
+    'leak',
+    `held.push(new Uint8Array(8_000_000).fill(1)); await new Promise((resolve) => setTimeout(resolve, 20)); return new Response(String(held.length));`,
+    `const held = [];`,
+  );
   const counts: number[] = [];
   for (let round = 0; round < 30; round++) {
     const { body, failure } = await cells.fetch('leak');
@@ -70,7 +80,9 @@ test('a leak over many requests ends the cell, and the next request has a fresh 
 test('a version that hoards memory at its top level is refused', async () => {
   const result = await cells.check({
     name: 'top-hoard',
-    modules: { 'index.js': `const all = []; for (;;) all.push(new Array(100_000).fill(0).map((_v, n) => n + 0.5)); export default { fetch() {} };` },
+    modules: {
+      'index.js': `const all = []; for (;;) all.push(new Array(100_000).fill(0).map((_v, n) => n + 0.5)); export default { fetch() {} };`,
+    },
   });
   assert.deepEqual(result, { ok: false, kind: 'memory', message: 'Script startup exceeded memory limits.' });
 });

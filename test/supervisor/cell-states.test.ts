@@ -55,13 +55,19 @@ test('warm → loading → serving: a version is loaded and its handlers are kno
 
 test('loading → dead: a version that throws ends its cell, and the error says what it threw', async () => {
   const cell = await host.start();
-  await assert.rejects(load(cell, BAD), (error: LoadError) => error.kind === 'exception' && /Error: no\n/.test(error.message));
+  await assert.rejects(
+    load(cell, BAD),
+    (error: LoadError) => error.kind === 'exception' && /Error: no\n/.test(error.message),
+  );
   await assertDead(cell);
 });
 
 test('loading → dead: a version that does not finish starting in time ends its cell', async () => {
   const cell = await host.start();
-  await assert.rejects(load(cell, HANG), (error: LoadError) => error.kind === 'hang' && /within 0\.7 s/.test(error.message));
+  await assert.rejects(
+    load(cell, HANG),
+    (error: LoadError) => error.kind === 'hang' && /within 0\.7 s/.test(error.message),
+  );
   await assertDead(cell);
 });
 

@@ -2,7 +2,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { encodeFrame, encodeFullFrame, FrameError, FrameReader, readU32, splitFull, writeU32 } from '../../shared/frames.ts';
+import {
+  encodeFrame,
+  encodeFullFrame,
+  FrameError,
+  FrameReader,
+  readU32,
+  splitFull,
+  writeU32,
+} from '../../shared/frames.ts';
 
 interface Seen {
   readonly type: number;
@@ -11,7 +19,11 @@ interface Seen {
 }
 
 const frames = fc.array(
-  fc.record({ type: fc.integer({ min: 0, max: 255 }), stream: fc.nat(0xffffffff), payload: fc.uint8Array({ maxLength: 300 }) }),
+  fc.record({
+    type: fc.integer({ min: 0, max: 255 }),
+    stream: fc.nat(0xffffffff),
+    payload: fc.uint8Array({ maxLength: 300 }),
+  }),
   { maxLength: 20 },
 );
 const cuts = fc.array(fc.integer({ min: 1, max: 64 }), { minLength: 1, maxLength: 40 });
@@ -19,7 +31,9 @@ const cuts = fc.array(fc.integer({ min: 1, max: 64 }), { minLength: 1, maxLength
 /** Feeds the bytes in pieces of the given sizes, each in one buffer that is overwritten afterwards, as sockets do. */
 function readIn(bytes: Uint8Array, sizes: readonly number[], maxFrameBytes = 1 << 20): Seen[] {
   const seen: Seen[] = [];
-  const reader = new FrameReader(maxFrameBytes, (type, stream, payload) => seen.push({ type, stream, payload: [...payload] }));
+  const reader = new FrameReader(maxFrameBytes, (type, stream, payload) =>
+    seen.push({ type, stream, payload: [...payload] }),
+  );
   const shared = new Uint8Array(64);
   for (let at = 0, turn = 0; at < bytes.length; turn++) {
     const piece = bytes.subarray(at, at + (sizes[turn % sizes.length] as number));
@@ -51,16 +65,20 @@ test('frames handed over in pieces bring the same bytes in the same order, other
       const seen: { type: number; stream: number; payload: number[] }[] = [];
       const left = new Map<number, number>();
       let expected = 0;
-      const reader = new FrameReader(1 << 20, (type, stream, payload) => {
-        const frame = list[expected] as (typeof list)[number];
-        const last = seen.at(-1);
-        if (left.has(expected)) (last as { payload: number[] }).payload.push(...payload);
-        else seen.push({ type, stream, payload: [...payload] });
-        const missing = (left.get(expected) ?? frame.payload.length) - payload.length;
-        assert.ok(missing >= 0 && (missing === 0 || inPieces(frame.type)));
-        left.set(expected, missing);
-        if (missing === 0) expected++;
-      }, inPieces);
+      const reader = new FrameReader(
+        1 << 20,
+        (type, stream, payload) => {
+          const frame = list[expected] as (typeof list)[number];
+          const last = seen.at(-1);
+          if (left.has(expected)) (last as { payload: number[] }).payload.push(...payload);
+          else seen.push({ type, stream, payload: [...payload] });
+          const missing = (left.get(expected) ?? frame.payload.length) - payload.length;
+          assert.ok(missing >= 0 && (missing === 0 || inPieces(frame.type)));
+          left.set(expected, missing);
+          if (missing === 0) expected++;
+        },
+        inPieces,
+      );
       for (let at = 0, turn = 0; at < bytes.length; turn++) {
         const size = sizes[turn % sizes.length] as number;
         reader.push(Uint8Array.from(bytes.subarray(at, at + size)));
@@ -76,15 +94,23 @@ test('frames handed over in pieces bring the same bytes in the same order, other
 
 test('a full frame gives back head and body, whatever their lengths', () => {
   fc.assert(
-    fc.property(fc.uint8Array({ maxLength: 500 }), fc.uint8Array({ maxLength: 500 }), fc.nat(0xffffffff), (head, body, stream) => {
-      let split: { head: Uint8Array; body: Uint8Array } | undefined;
-      const reader = new FrameReader(4096, (type, seenStream, payload) => {
-        assert.deepEqual([type, seenStream], [40, stream]);
-        split = splitFull(Uint8Array.from(payload));
-      });
-      reader.push(encodeFullFrame(40, stream, head, body));
-      assert.deepEqual([[...(split as { head: Uint8Array }).head], [...(split as { body: Uint8Array }).body]], [[...head], [...body]]);
-    }),
+    fc.property(
+      fc.uint8Array({ maxLength: 500 }),
+      fc.uint8Array({ maxLength: 500 }),
+      fc.nat(0xffffffff),
+      (head, body, stream) => {
+        let split: { head: Uint8Array; body: Uint8Array } | undefined;
+        const reader = new FrameReader(4096, (type, seenStream, payload) => {
+          assert.deepEqual([type, seenStream], [40, stream]);
+          split = splitFull(Uint8Array.from(payload));
+        });
+        reader.push(encodeFullFrame(40, stream, head, body));
+        assert.deepEqual(
+          [[...(split as { head: Uint8Array }).head], [...(split as { body: Uint8Array }).body]],
+          [[...head], [...body]],
+        );
+      },
+    ),
   );
 });
 

@@ -23,7 +23,10 @@ const brokerCalls: BindingCall[] = [];
 before(async () => {
   programs = createHostilePrograms();
   honest = await createTestSupervisor({ prestarted: 0 });
-  honest.deploy({ name: 'neighbour', modules: { 'index.js': `export default { fetch: () => new Response('fine') };` } });
+  honest.deploy({
+    name: 'neighbour',
+    modules: { 'index.js': `export default { fetch: () => new Response('fine') };` },
+  });
   hostile = await createTestSupervisor({
     harnessPath: await programs.path(''),
     prestarted: 2,
@@ -35,14 +38,19 @@ before(async () => {
 });
 after(async () => {
   await hostile.close();
-  assert.deepEqual(hostile.cellPids().filter((pid) => !honest.cellPids().includes(pid)), [], 'no hostile process is left');
+  assert.deepEqual(
+    hostile.cellPids().filter((pid) => !honest.cellPids().includes(pid)),
+    [],
+    'no hostile process is left',
+  );
   assert.deepEqual(hostile.cellDirectories(), [], 'no directory is left');
   await honest.close();
   programs.remove();
 });
 
 /** Each attack gets a version of its own: a version that dies often is paused. */
-const deploy = () => hostile.deploy({ name: 'liar', bindings: [serviceBinding('NEXT', 'liar')], modules: { 'index.js': '' } });
+const deploy = () =>
+  hostile.deploy({ name: 'liar', bindings: [serviceBinding('NEXT', 'liar')], modules: { 'index.js': '' } });
 
 async function attack(path: string, request: TestRequest = {}): Promise<TestAnswer> {
   deploy();
@@ -58,11 +66,21 @@ const started: readonly (readonly [behaviour: string, what: string, kind: LoadEr
   ['other-protocol', 'of another protocol version', 'no-cell', /it speaks protocol 99/],
   ['hello-shape', 'whose hello is no object', 'no-cell', /./],
   ['hello-lists', 'whose hello is full of lists', 'no-cell', /lists of a wrong shape/],
-  ['hello-twice', 'that says hello twice', '', /Message for starting while|broke the protocol|not warm|its process is gone/],
+  [
+    'hello-twice',
+    'that says hello twice',
+    '',
+    /Message for starting while|broke the protocol|not warm|its process is gone/,
+  ],
   ['rubbish-first', 'that begins with rubbish', 'no-cell', /Frame of|broke the protocol/],
   ['closes-channel', 'that closes its channel', 'no-cell', /./],
   ['floods-stderr', 'that floods its standard error', 'no-cell', /./],
-  ['loaded-before-load', 'that claims to have loaded before it was told to', '', /Message for loading while|broke the protocol|not warm|its process is gone/],
+  [
+    'loaded-before-load',
+    'that claims to have loaded before it was told to',
+    '',
+    /Message for loading while|broke the protocol|not warm|its process is gone/,
+  ],
   ['loaded-shape', 'whose handlers are no names', 'exception', /./],
   ['failed-shape', 'whose failure is a list', 'exception', /./],
   ['failed-huge', 'whose failure is 200 KB long', 'exception', /./],
@@ -72,20 +90,26 @@ const started: readonly (readonly [behaviour: string, what: string, kind: LoadEr
 
 for (const [behaviour, what, kind, reason] of started) {
   test(`a cell ${what} never serves, and leaves nothing behind`, async (t) => {
-    const host = await createCellHost({ harnessPath: await programs.path(behaviour), timings: { helloMs: 600, startupMs: 500 } });
+    const host = await createCellHost({
+      harnessPath: await programs.path(behaviour),
+      timings: { helloMs: 600, startupMs: 500 },
+    });
     t.after(() => host.close());
     const { version, modules } = buildVersion({ name: 'w', modules: { 'index.js': '' } });
-    const outcome = await host.start().then(
-      async (cell) => {
-        await cell.load(version, modules, 100);
-        // A second message may come after the first was taken: then the cell ends a moment later.
-        await until(() => cell.state === 'dead', 'it is ended', 3_000);
-        throw new LoadError('no-cell', cell.deathReason ?? '');
-      },
-      (error: LoadError) => {
-        throw error;
-      },
-    ).catch((error: unknown) => error as LoadError);
+    const outcome = await host
+      .start()
+      .then(
+        async (cell) => {
+          await cell.load(version, modules, 100);
+          // A second message may come after the first was taken: then the cell ends a moment later.
+          await until(() => cell.state === 'dead', 'it is ended', 3_000);
+          throw new LoadError('no-cell', cell.deathReason ?? '');
+        },
+        (error: LoadError) => {
+          throw error;
+        },
+      )
+      .catch((error: unknown) => error as LoadError);
     assert.ok(outcome instanceof LoadError, String(outcome));
     if (kind !== '') assert.equal(outcome.kind, kind);
     assert.match(outcome.message, reason);
@@ -144,7 +168,17 @@ for (const [path, what] of ENDED) {
 
 /** These fail one request, whether or not the cell lives on. */
 const REFUSED: readonly string[] = [
-  '/null-head', '/status-99', '/status-1000', '/status-101', '/status-text', '/reason-split', '/header-split', '/header-name', '/header-odd', '/header-number', '/header-object',
+  '/null-head',
+  '/status-99',
+  '/status-1000',
+  '/status-101',
+  '/status-text',
+  '/reason-split',
+  '/header-split',
+  '/header-name',
+  '/header-odd',
+  '/header-number',
+  '/header-object',
 ];
 
 for (const path of REFUSED) {
@@ -156,11 +190,17 @@ for (const path of REFUSED) {
 
 test('an answer cannot set its framing or the harness’s headers', async () => {
   const framing = await attack('/framing');
-  assert.deepEqual(framing.raw.filter((name) => ['transfer-encoding', 'connection'].includes(name)), []);
+  assert.deepEqual(
+    framing.raw.filter((name) => ['transfer-encoding', 'connection'].includes(name)),
+    [],
+  );
   assert.equal(framing.body, 'body');
   const forged = await attack('/forged');
   assert.equal(forged.failure, undefined);
-  assert.deepEqual(forged.raw.filter((name) => name.toLowerCase().startsWith('x-skep')), []);
+  assert.deepEqual(
+    forged.raw.filter((name) => name.toLowerCase().startsWith('x-skep')),
+    [],
+  );
 });
 
 test('a second answer, an answer to a stranger’s request and a forged end change nothing', async () => {
@@ -236,7 +276,18 @@ test('a cell that stops reading is ended before it has made the server hold much
 });
 
 const HTTP_BROKEN = [
-  'status-line', 'not-http', 'version', 'both-framings', 'two-lengths', 'no-framing', 'large-head', 'endless-head', 'folded', 'line-feed', 'unasked-101', 'close',
+  'status-line',
+  'not-http',
+  'version',
+  'both-framings',
+  'two-lengths',
+  'no-framing',
+  'large-head',
+  'endless-head',
+  'folded',
+  'line-feed',
+  'unasked-101',
+  'close',
 ];
 /** Broken after a good head. */
 const HTTP_CUT = ['negative-chunk', 'huge-chunk', 'chunk-line', 'chunk-end', 'trailer', 'short-body'];
@@ -247,7 +298,11 @@ for (const name of HTTP_BROKEN) {
     const { status, raw, failure } = await attack(`/http/${name}`, upload());
     assert.deepEqual([status, raw], [0, []]);
     assert.equal(failure?.kind, 'exception', failure?.reason);
-    assert.equal((await hostile.fetch('liar', { ...upload(), url: '/http/fine' })).body, 'ok', 'the next request is answered');
+    assert.equal(
+      (await hostile.fetch('liar', { ...upload(), url: '/http/fine' })).body,
+      'ok',
+      'the next request is answered',
+    );
   });
 }
 
@@ -256,7 +311,11 @@ for (const name of HTTP_CUT) {
     const { status, failure } = await attack(`/http/${name}`, upload());
     assert.equal(status, 200);
     assert.notEqual(failure, undefined);
-    assert.equal((await hostile.fetch('liar', { ...upload(), url: '/http/fine' })).body, 'ok', 'the next request is answered');
+    assert.equal(
+      (await hostile.fetch('liar', { ...upload(), url: '/http/fine' })).body,
+      'ok',
+      'the next request is answered',
+    );
   });
 }
 
@@ -278,7 +337,11 @@ test('a cell that answers before it is asked cannot pass its words off as an ans
   first.deploy({ name: 'hasty', modules: { 'index.js': '' } });
   // The first answer on a connection cannot be told from an early one; it must not be given to a second request.
   const bodies: string[] = [];
-  for (let round = 0; round < 6; round++) bodies.push((await first.fetch('hasty', { ...upload(), url: '/http/fine' })).body);
-  assert.ok(bodies.every((body) => body === 'forged' || body === 'ok' || body === ''), bodies.join());
+  for (let round = 0; round < 6; round++)
+    bodies.push((await first.fetch('hasty', { ...upload(), url: '/http/fine' })).body);
+  assert.ok(
+    bodies.every((body) => body === 'forged' || body === 'ok' || body === ''),
+    bodies.join(),
+  );
   assert.equal((await honest.fetch('neighbour')).body, 'fine');
 });

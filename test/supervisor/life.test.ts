@@ -21,7 +21,10 @@ async function start(t: TestContext, options: TestSupervisorOptions = {}): Promi
 }
 
 const deploy = (cells: TestSupervisor, name: string, handler: string) =>
-  cells.deploy({ name, modules: { 'index.js': `let count = 0; export default { async fetch(request, env, ctx) { ${handler} } };` } });
+  cells.deploy({
+    name,
+    modules: { 'index.js': `let count = 0; export default { async fetch(request, env, ctx) { ${handler} } };` },
+  });
 const HELLO = `return new Response('hello');`;
 const wait = (ms: number | string): string => `await new Promise((resolve) => setTimeout(resolve, ${ms}));`;
 
@@ -30,7 +33,10 @@ test('generic cells are pre-started, and replaced when one is taken', async (t) 
   await until(() => cells.supervisor.counts().generic === 2, 'two cells wait');
   deploy(cells, 'taker', HELLO);
   await cells.fetch('taker');
-  await until(() => cells.supervisor.counts().generic === 2 && cells.supervisor.counts().total === 3, 'the taken one is replaced');
+  await until(
+    () => cells.supervisor.counts().generic === 2 && cells.supervisor.counts().total === 3,
+    'the taken one is replaced',
+  );
   await until(() => cells.cellPids().length === 3, 'three processes run');
 });
 
@@ -39,14 +45,32 @@ test('a generic cell that dies is replaced', async (t) => {
   await until(() => cells.supervisor.counts().generic === 1, 'one cell waits');
   const [pid] = cells.cellPids();
   process.kill(pid as number, 'SIGKILL');
-  await until(() => cells.supervisor.counts().generic === 1 && cells.cellPids().some((other) => other !== pid), 'another waits');
+  await until(
+    () => cells.supervisor.counts().generic === 1 && cells.cellPids().some((other) => other !== pid),
+    'another waits',
+  );
+});
+
+test('a pre-started cell that dies while it is handed a version costs nobody a request', async (t) => {
+  const cells = await start(t, { prestarted: 1 });
+  for (let round = 0; round < 5; round++) {
+    await until(() => cells.supervisor.counts().generic === 1, 'one cell waits');
+    const [generic] = cells.cellPids().toSorted((a, b) => b - a);
+    deploy(cells, `fresh-${round}`, HELLO);
+    process.kill(generic as number, 'SIGKILL');
+    const { body, failure } = await cells.fetch(`fresh-${round}`, { method: 'POST' });
+    assert.equal(body, 'hello', failure?.reason);
+  }
 });
 
 test('without pre-started cells the first request starts one, and many at once share it', async (t) => {
   const cells = await start(t, { prestarted: 0 });
   deploy(cells, 'cold', `return new Response(String(++count));`);
   const answers = await Promise.all(Array.from({ length: 20 }, () => cells.fetch('cold')));
-  assert.deepEqual(answers.map(({ body }) => Number(body)).sort((a, b) => a - b), Array.from({ length: 20 }, (_v, index) => index + 1));
+  assert.deepEqual(
+    answers.map(({ body }) => Number(body)).sort((a, b) => a - b),
+    Array.from({ length: 20 }, (_v, index) => index + 1),
+  );
   assert.equal(cells.supervisor.counts().total, 1);
 });
 
@@ -56,7 +80,10 @@ test('an idle cell is ended after its time, one in use is not, and the next requ
   deploy(cells, 'busy', `${wait(3_000)} return new Response('done');`);
   await cells.fetch('idle');
   const busy = cells.fetch('busy');
-  await until(() => cells.supervisor.counts().total === 1 && cells.supervisor.counts().inFlight === 1, 'only the busy one is left');
+  await until(
+    () => cells.supervisor.counts().total === 1 && cells.supervisor.counts().inFlight === 1,
+    'only the busy one is left',
+  );
   assert.equal((await busy).body, 'done');
   assert.equal((await cells.fetch('idle')).body, '1', 'a fresh cell');
 });
@@ -115,17 +142,24 @@ test('a cell takes 256 requests at once; further ones go to a second cell or wai
 
 test('a retired version finishes its requests and its waitUntil work, then its cell ends', async (t) => {
   const cells = await start(t);
-  deploy(cells, 'old', `
+  deploy(
+    cells,
+    'old',
+    `
     ctx.waitUntil((async () => { ${wait(600)} console.log('background done'); })());
     ${wait(300)}
-    return new Response('old');`);
+    return new Response('old');`,
+  );
   const call = cells.open('old');
   await until(() => cells.supervisor.counts().inFlight === 1, 'the old version works');
   const old = cells.versionOf('old');
   deploy(cells, 'old', `return new Response('new');`);
   assert.equal((await cells.fetch('old')).body, 'new');
   assert.equal((await call.done).body, 'old');
-  await until(() => cells.eventsOf('log').some(({ message }) => message[0] === 'background done'), 'the background work finishes');
+  await until(
+    () => cells.eventsOf('log').some(({ message }) => message[0] === 'background done'),
+    'the background work finishes',
+  );
   await until(() => cells.eventsOf('invocation').some(({ version }) => version.id === old.id), 'it ends');
   await until(() => cells.supervisor.counts().serving === 1, 'the old cell is gone');
 });
@@ -134,13 +168,13 @@ test('deploying again and again under load loses no request', async (t) => {
   const cells = await start(t, { prestarted: 2 });
   deploy(cells, 'rolling', `${wait(5)} return new Response('0');`);
   await cells.fetch('rolling');
-  let running = true;
+  const load = { isOn: true };
   t.after(() => {
-    running = false;
+    load.isOn = false;
   });
   const seen = new Map<string, number>();
   const clients = Array.from({ length: 8 }, async () => {
-    while (running) {
+    while (load.isOn) {
       const { body, failure } = await cells.fetch('rolling');
       const result = failure === undefined ? body : `${failure.kind}: ${failure.reason}`;
       seen.set(result, (seen.get(result) ?? 0) + 1);
@@ -152,7 +186,7 @@ test('deploying again and again under load loses no request', async (t) => {
     deploy(cells, 'rolling', `${wait(5)} return new Response('${round}');`);
   }
   await sleep(150);
-  running = false;
+  load.isOn = false;
   await Promise.all(clients);
   assert.deepEqual([...seen.keys()].sort(), ['0', '1', '2', '3', '4', '5', '6']);
 });
@@ -161,20 +195,24 @@ test('a cell killed from outside under load: safe requests are answered, unsafe 
   const cells = await start(t, { prestarted: 1 });
   await until(() => cells.supervisor.counts().generic === 1, 'one cell waits');
   const [victim] = cells.cellPids();
-  deploy(cells, 'victim', `
+  deploy(
+    cells,
+    'victim',
+    `
     if (request.method === 'POST') console.log('executed ' + request.headers.get('x-id'));
     ${wait(30)}
-    return new Response('ok');`);
+    return new Response('ok');`,
+  );
   await cells.fetch('victim');
-  let running = true;
+  const load = { isOn: true };
   t.after(() => {
-    running = false;
+    load.isOn = false;
   });
   const failures: string[] = [];
   const lost: string[] = [];
   let nextId = 0;
   const get = async (): Promise<void> => {
-    while (running) {
+    while (load.isOn) {
       const { failure } = await cells.fetch('victim');
       if (failure === undefined) continue;
       failures.push(failure.reason);
@@ -182,7 +220,7 @@ test('a cell killed from outside under load: safe requests are answered, unsafe 
     }
   };
   const post = async (): Promise<void> => {
-    while (running) {
+    while (load.isOn) {
       const id = String(++nextId);
       const { failure } = await cells.fetch('victim', { method: 'POST', headers: { 'x-id': id }, body: 'b' });
       if (failure === undefined) continue;
@@ -195,7 +233,7 @@ test('a cell killed from outside under load: safe requests are answered, unsafe 
   await sleep(100);
   process.kill(victim as number, 'SIGKILL');
   await sleep(500);
-  running = false;
+  load.isOn = false;
   await Promise.all(clients);
   assert.deepEqual(failures, [], 'every GET was answered');
   assert.ok(lost.length >= 1 && lost.length <= 4, `POSTs failed that were not in flight: ${lost.join('; ')}`);

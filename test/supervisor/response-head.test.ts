@@ -7,7 +7,9 @@ import { CellProtocolError, parseHead } from '../../server/supervisor/cell-http.
 const head = (...lines: string[]): string => lines.join('\r\n');
 
 test('a plain head is read: status, reason, names in lower case, values trimmed', () => {
-  const { status, statusText, headers } = parseHead(head('HTTP/1.1 200 All fine', 'Content-Type:  text/plain ', 'X-Empty:', 'content-length: 5'));
+  const { status, statusText, headers } = parseHead(
+    head('HTTP/1.1 200 All fine', 'Content-Type:  text/plain ', 'X-Empty:', 'content-length: 5'),
+  );
   assert.deepEqual({ status, statusText }, { status: 200, statusText: 'All fine' });
   assert.deepEqual(headers, ['content-type', 'text/plain', 'x-empty', '', 'content-length', '5']);
 });
@@ -20,9 +22,21 @@ test('a reason may be absent or hold bytes above ASCII', () => {
 
 test('framing and hop-by-hop headers are understood and not passed on', () => {
   const read = parseHead(
-    head('HTTP/1.1 200 OK', 'Transfer-Encoding: Chunked', 'Connection: close', 'Keep-Alive: timeout=5', 'Upgrade: h2c', 'TE: x', 'Trailer: x', 'a: b'),
+    head(
+      'HTTP/1.1 200 OK',
+      'Transfer-Encoding: Chunked',
+      'Connection: close',
+      'Keep-Alive: timeout=5',
+      'Upgrade: h2c',
+      'TE: x',
+      'Trailer: x',
+      'a: b',
+    ),
   );
-  assert.deepEqual({ chunked: read.chunked, contentLength: read.contentLength }, { chunked: true, contentLength: null });
+  assert.deepEqual(
+    { chunked: read.chunked, contentLength: read.contentLength },
+    { chunked: true, contentLength: null },
+  );
   assert.deepEqual(read.headers, ['a', 'b']);
 });
 
@@ -63,7 +77,20 @@ for (const [what, text] of Object.entries(MALFORMED)) {
 
 test('whatever comes in, a head is either refused or safe to send on: no line break, no framing header', () => {
   const piece = fc.oneof(
-    fc.constantFrom('HTTP/1.1 200 OK', '\r\n', '\n', '\r', ': ', 'content-length', 'transfer-encoding', 'chunked', '5', 'x', '\u0000', ' '),
+    fc.constantFrom(
+      'HTTP/1.1 200 OK',
+      '\r\n',
+      '\n',
+      '\r',
+      ': ',
+      'content-length',
+      'transfer-encoding',
+      'chunked',
+      '5',
+      'x',
+      '\u0000',
+      ' ',
+    ),
     fc.string({ unit: 'binary', maxLength: 5 }),
   );
   fc.assert(

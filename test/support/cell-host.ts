@@ -44,7 +44,9 @@ export async function createCellHost(options: CellHostOptions = {}): Promise<Cel
   const context = {
     program: { denoPath: DENO_PATH, harnessPath, sandbox, heapMiB: memoryMiB },
     watchdog,
-    broker: { call: options.onCall ?? ((call: BindingCall) => call.fail({ name: 'Error', message: 'No binding in this test' })) },
+    broker: {
+      call: options.onCall ?? ((call: BindingCall) => call.fail({ name: 'Error', message: 'No binding in this test' })),
+    },
     log: testLog,
     memoryMiB,
     timings: { ...TIMINGS, ...options.timings },

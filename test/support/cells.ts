@@ -1,8 +1,21 @@
 /** What tests of the supervisor share: workers from source text, requests, and what came of them. */
 import { createHash, randomUUID } from 'node:crypto';
 import { Readable, type Duplex } from 'node:stream';
-import type { Binding, ModuleContent, ModuleType, VersionLimits, WorkerFormat, WorkerVersion } from '../../shared/worker.ts';
-import type { Dispatcher, FetchControl, FetchSink, InvocationFailure, Pipeline } from '../../server/supervisor/types.ts';
+import type {
+  Binding,
+  ModuleContent,
+  ModuleType,
+  VersionLimits,
+  WorkerFormat,
+  WorkerVersion,
+} from '../../shared/worker.ts';
+import type {
+  Dispatcher,
+  FetchControl,
+  FetchSink,
+  InvocationFailure,
+  Pipeline,
+} from '../../server/supervisor/types.ts';
 
 export const TEST_ACCOUNT = 'a'.repeat(32);
 

@@ -163,7 +163,8 @@ export class TestSupervisor implements StartupChecker {
   versionOf(worker: string | DeployedWorker): WorkerVersion {
     const found = typeof worker === 'string' ? this.#workers.get(worker) : worker;
     const version = found?.versions[0]?.version;
-    if (version === undefined) throw new Error(`The test has deployed no worker ${String(worker)}`);
+    if (version === undefined)
+      throw new Error(`The test has deployed no worker ${typeof worker === 'string' ? worker : worker.name}`);
     return version;
   }
 

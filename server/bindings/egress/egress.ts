@@ -6,6 +6,8 @@ import { lookup } from 'node:dns/promises';
 import { isIP, type LookupFunction } from 'node:net';
 import type { Readable } from 'node:stream';
 import { Agent, buildConnector } from 'undici';
+import { HOP_BY_HOP } from '../../../shared/http.ts';
+import { INTERNAL_HEADER_PREFIX } from '../../../shared/protocol.ts';
 import type { Logger } from '../../log/types.ts';
 import type { BindingCall } from '../../supervisor/types.ts';
 import type { AddressPolicy } from './address-policy.ts';
@@ -117,13 +119,12 @@ function requestHeaders(call: BindingCall): string[] {
   return headers;
 }
 
-const NOT_PASSED_ON = new Set(['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade']);
 
 function responseHeaders(raw: readonly (string | Buffer)[]): string[] {
   const headers: string[] = [];
   for (let index = 0; index + 1 < raw.length; index += 2) {
     const name = text(raw[index] as string | Buffer).toLowerCase();
-    if (!NOT_PASSED_ON.has(name) && !name.startsWith('x-skep-')) headers.push(name, text(raw[index + 1] as string | Buffer));
+    if (!HOP_BY_HOP.has(name) && !name.startsWith(INTERNAL_HEADER_PREFIX)) headers.push(name, text(raw[index + 1] as string | Buffer));
   }
   return headers;
 }
