@@ -124,6 +124,7 @@ export class VersionPool implements CellSource {
   drain(deadlineMs: number): void {
     this.#drainMs = deadlineMs;
     for (const cell of this.#cells.splice(0)) cell.drain(deadlineMs);
+    if (this.#waiters.length > 0 && this.#starting === 0) this.#start();
   }
 
   /** Ends a cell that serves nobody. False when it got work in between. */
@@ -162,7 +163,10 @@ export class VersionPool implements CellSource {
       if (this.#waiters.length > 0) this.#serveWaiters();
     };
     this.#serveWaiters();
-    if (this.#drainMs !== undefined) this.drain(this.#drainMs);
+    const drainMs = this.#drainMs;
+    // Not at once: whoever was just given this cell begins in a microtask. Drained before that, the cell would end unused and
+    // they would wait for another one, for ever.
+    if (drainMs !== undefined) setImmediate(() => this.drain(drainMs));
   }
 
   #serveWaiters(): void {

@@ -164,6 +164,17 @@ test('a retired version finishes its requests and its waitUntil work, then its c
   await until(() => cells.supervisor.counts().serving === 1, 'the old cell is gone');
 });
 
+test('requests that wait for the first cell of a version that is retired meanwhile are answered by it', async (t) => {
+  const cells = await start(t, { prestarted: 0 });
+  deploy(cells, 'late', HELLO);
+  // More than one cell takes at once.
+  const answers = Array.from({ length: 300 }, () => cells.fetch('late'));
+  cells.supervisor.retire(cells.versionOf('late').id);
+  const bodies = new Set((await Promise.all(answers)).map(({ body, failure }) => failure?.reason ?? body));
+  assert.deepEqual([...bodies], ['hello']);
+  await until(() => cells.supervisor.counts().total === 0, 'its cells have ended');
+});
+
 test('deploying again and again under load loses no request', async (t) => {
   const cells = await start(t, { prestarted: 2 });
   deploy(cells, 'rolling', `${wait(5)} return new Response('0');`);
@@ -182,10 +193,11 @@ test('deploying again and again under load loses no request', async (t) => {
     }
   });
   for (let round = 1; round <= 6; round++) {
-    await sleep(120);
+    await sleep(80);
+    await until(() => seen.has(String(round - 1)), 'the version before has answered');
     deploy(cells, 'rolling', `${wait(5)} return new Response('${round}');`);
   }
-  await sleep(150);
+  await until(() => seen.has('6'), 'the last version has answered');
   load.isOn = false;
   await Promise.all(clients);
   assert.deepEqual([...seen.keys()].sort(), ['0', '1', '2', '3', '4', '5', '6']);
