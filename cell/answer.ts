@@ -95,12 +95,7 @@ interface Served {
 
 const served = new MapConstructor<number, Served>();
 
-export type ServeRequest = (
-  id: number,
-  clockMs: number,
-  request: Request,
-  delivery: Delivery,
-) => Promise<Response>;
+export type ServeRequest = (id: number, clockMs: number, request: Request, delivery: Delivery) => Promise<Response>;
 
 /** One INVOKE frame. */
 export function receiveInvoke(id: number, headBytes: Uint8Array, body: Uint8Array, serve: ServeRequest): void {

@@ -4,14 +4,7 @@
  */
 import { CHANNEL_LIMITS } from '../shared/limits.ts';
 import { CALL, CALL_FULL, type CallHead, DATA, END, type Failure, type ResponseHead } from '../shared/protocol.ts';
-import {
-  closeStream,
-  openStream,
-  sendFail,
-  sendFrame,
-  sendFull,
-  sendWindow,
-} from './channel.ts';
+import { closeStream, openStream, sendFail, sendFrame, sendFull, sendWindow } from './channel.ts';
 import { advanceClock, type Invocation } from './context.ts';
 import {
   copyBytes,
@@ -66,7 +59,11 @@ const CHUNK_BYTES = 64 * 1024;
 const MAX_WHOLE_BODY_BYTES = 64 * 1024;
 
 /** `fetch(input, init)` of a binding (or of the global scope: `binding` null), redirects included. */
-export async function fetchThrough(binding: string | null, input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
+export async function fetchThrough(
+  binding: string | null,
+  input: RequestInfo | URL,
+  init?: RequestInit,
+): Promise<Response> {
   const invocation = requireInvocation();
   let request = init === undefined && isRequest(input) ? input : new NativeRequest(input, init);
   if (request === input && requestBodyUsed(request)) {
@@ -79,7 +76,8 @@ export async function fetchThrough(binding: string | null, input: RequestInfo | 
     const response = await callOnce(invocation, binding, request, whole);
     const location = redirectTarget(response);
     if (location === null || mode === 'manual') return finishResponse(response, request, hops);
-    if (mode === 'error') throw new NativeTypeError(`Unexpected redirect to ${location}: the request's redirect mode is "error".`);
+    if (mode === 'error')
+      throw new NativeTypeError(`Unexpected redirect to ${location}: the request's redirect mode is "error".`);
     if (hops >= MAX_REDIRECTS) throw new NativeTypeError('Too many redirects; the limit is 20.');
     void responseBody(response)?.cancel();
     request = followUp(request, whole, responseStatus(response), location);
@@ -117,7 +115,10 @@ function isRequest(value: unknown): value is Request {
   }
 }
 
-const REDIRECTS = { __proto__: null, 301: true, 302: true, 303: true, 307: true, 308: true } as unknown as Record<number, boolean>;
+const REDIRECTS = { __proto__: null, 301: true, 302: true, 303: true, 307: true, 308: true } as unknown as Record<
+  number,
+  boolean
+>;
 
 const redirectTarget = (response: Response): string | null =>
   REDIRECTS[responseStatus(response)] ? headersGet(responseHeaders(response), 'location') : null;
@@ -270,7 +271,8 @@ class OpenCall {
   onFail(payload: Uint8Array): void {
     this.#finish();
     const failure = jsonParse(utf8Decode(payload)) as Failure;
-    const error = failure.name === 'TypeError' ? new NativeTypeError(failure.message) : new NativeError(failure.message);
+    const error =
+      failure.name === 'TypeError' ? new NativeTypeError(failure.message) : new NativeError(failure.message);
     this.#reject(error);
     this.#body?.fail(error);
   }
@@ -443,9 +445,7 @@ function makeResponse(
 }
 
 const DecompressionNative = DecompressionStream;
-const pipeThrough = uncurry(
-  ReadableStream.prototype.pipeThrough as (transform: unknown) => ReadableStream<Uint8Array>,
-);
+const pipeThrough = uncurry(ReadableStream.prototype.pipeThrough as (transform: unknown) => ReadableStream<Uint8Array>);
 const FORMATS = { __proto__: null, gzip: 'gzip', deflate: 'deflate', br: 'brotli' } as unknown as Record<
   string,
   CompressionFormat

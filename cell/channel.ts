@@ -185,5 +185,3 @@ const exit = deno.exit;
 export const stopProcess = (): void => {
   exit(1);
 };
-
-

@@ -32,7 +32,16 @@ const run = uncurry(
 );
 
 export function createInvocation(id: number, clockMs: number): Invocation {
-  return { id, clockMs, clockMoved: false, pendingWaits: 0, answered: false, passThrough: false, ended: false, onEnd: undefined };
+  return {
+    id,
+    clockMs,
+    clockMoved: false,
+    pendingWaits: 0,
+    answered: false,
+    passThrough: false,
+    ended: false,
+    onEnd: undefined,
+  };
 }
 
 export const currentInvocation = (): Invocation | undefined => getStore(storage);

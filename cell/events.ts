@@ -86,7 +86,8 @@ class FetchEvent extends Event {
   }
 
   respondWith(response: unknown): void {
-    if (this.#responded) throw new NativeError('FetchEvent.respondWith() has already been called; it can only be called once.');
+    if (this.#responded)
+      throw new NativeError('FetchEvent.respondWith() has already been called; it can only be called once.');
     this.#responded = true;
     this.#response = response;
   }

@@ -186,4 +186,3 @@ export function readModuleValue(name: string): unknown {
   if (module === undefined) throw new NativeError(`No such module "${name}".`);
   return moduleValue(url, module);
 }
-

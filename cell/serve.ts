@@ -116,7 +116,11 @@ async function discardRest(invocation: Invocation, request: Request): Promise<vo
 const collect = (id: number, info: DenoServeInfo): Response =>
   collectAnswer(id, info.completed) ?? new NativeResponse('No answer waits', { status: 400 });
 
-async function invokeWithLargeHeaders(invocation: Invocation, request: Request, info: DenoServeInfo): Promise<Response> {
+async function invokeWithLargeHeaders(
+  invocation: Invocation,
+  request: Request,
+  info: DenoServeInfo,
+): Promise<Response> {
   const headers = await takeLargeHeaders(invocation.id);
   return runInvocation(invocation, invoke, invocation, new NativeRequest(request, { headers }), info);
 }
@@ -163,7 +167,12 @@ function answer(invocation: Invocation, request: Request, response: unknown, inf
     return upgrade(request, response as Response, socket, invocation);
   }
   if (status === 101) throw new NativeTypeError('A response with status 101 needs a webSocket.');
-  return closing(invocation, inContext(invocation, response as Response, () => info.abort?.()), info, request);
+  return closing(
+    invocation,
+    inContext(invocation, response as Response, () => info.abort?.()),
+    info,
+    request,
+  );
 }
 
 function statusOf(response: unknown): number {
@@ -234,4 +243,3 @@ function hideInternalHeaders(inner: InnerRequest): void {
     },
   });
 }
-

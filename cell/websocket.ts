@@ -40,7 +40,9 @@ export class WorkerWebSocket extends EventTarget {
 
   constructor(key?: unknown) {
     if (key !== CREATE) {
-      throw new NativeError('new WebSocket(url): outgoing WebSocket connections are not supported by this version of Skep.');
+      throw new NativeError(
+        'new WebSocket(url): outgoing WebSocket connections are not supported by this version of Skep.',
+      );
     }
     super();
   }
@@ -133,7 +135,11 @@ export function installWebSockets(): void {
       return response;
     },
   } as ProxyHandler<typeof Response>);
-  defineProperty(NativeResponse.prototype, 'constructor', { value: WorkersResponse, writable: true, configurable: true });
+  defineProperty(NativeResponse.prototype, 'constructor', {
+    value: WorkersResponse,
+    writable: true,
+    configurable: true,
+  });
   defineProperty(NativeResponse.prototype, 'webSocket', {
     get(this: Response) {
       return takeWebSocket(this) ?? null;
@@ -141,13 +147,22 @@ export function installWebSockets(): void {
     enumerable: true,
     configurable: true,
   });
-  for (const [name, value] of Object.entries({ Response: WorkersResponse, WebSocketPair, WebSocket: WorkerWebSocket })) {
+  for (const [name, value] of Object.entries({
+    Response: WorkersResponse,
+    WebSocketPair,
+    WebSocket: WorkerWebSocket,
+  })) {
     defineProperty(globalThis, name, { value, writable: true, enumerable: false, configurable: true });
   }
 }
 
 /** Joins the worker's end to the visitor's connection. Returns the response that switches protocols. */
-export function upgrade(request: Request, response: Response, inner: WorkerWebSocket, invocation: Invocation): Response {
+export function upgrade(
+  request: Request,
+  response: Response,
+  inner: WorkerWebSocket,
+  invocation: Invocation,
+): Response {
   const protocol = headersGet(responseHeaders(response), 'sec-websocket-protocol');
   const { socket, response: switching } = upgradeWebSocket(request, {
     idleTimeout: 0,

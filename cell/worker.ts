@@ -39,7 +39,12 @@ async function loadModules(message: LoadMessage): Promise<LoadedMessage> {
   const env: Record<string, unknown> = {};
   for (const entry of message.env) {
     // Not an assignment: a binding may be called `__proto__`.
-    defineProperty(env, entry.name, { value: bindingValue(entry), writable: true, enumerable: true, configurable: true });
+    defineProperty(env, entry.name, {
+      value: bindingValue(entry),
+      writable: true,
+      enumerable: true,
+      configurable: true,
+    });
   }
   const namespace = await importMain(message.mainModule);
   const main = namespace.default;

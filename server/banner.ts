@@ -18,7 +18,7 @@ export function renderBanner(facts: BannerFacts): string {
   const lines = ['', `Skep ${facts.version} is ready after ${(facts.startMs / 1000).toFixed(1)} s.`, ''];
   if (facts.gatewayUrl !== null) lines.push(`  Gateway  ${facts.gatewayUrl}   workers answer at ${facts.workerUrl}`);
   if (facts.apiUrl !== null) {
-    lines.push(`  API      ${facts.apiUrl}`, '', '  To deploy with wrangler, in your worker\'s folder:', '');
+    lines.push(`  API      ${facts.apiUrl}`, '', "  To deploy with wrangler, in your worker's folder:", '');
     lines.push(`    export CLOUDFLARE_API_BASE_URL=${facts.apiUrl}/client/v4`);
     lines.push(`    export CLOUDFLARE_API_TOKEN=${tokenText(facts)}`);
     lines.push(`    export CLOUDFLARE_ACCOUNT_ID=${facts.accountId}`);

@@ -74,7 +74,8 @@ async function start(running: Running, startedAt: number): Promise<void> {
   const { config, log, resources } = running;
   const dataDir = resources.use('the data directory', await openDataDir(config.dataDir), (dir) => dir.close());
   const masterKey = await loadMasterKey(config.masterKey, config.dataDir);
-  const connection = config.databaseUrl === null ? await embeddedDatabase(running, dataDir) : { url: config.databaseUrl };
+  const connection =
+    config.databaseUrl === null ? await embeddedDatabase(running, dataDir) : { url: config.databaseUrl };
   const opened = resources.use('the store', await openStore({ connection, masterKey, log }), (store) => store.close());
   const { account, hasAdminToken } = await bootstrap(config, opened, config.adminToken);
   const { supervisor, catalog } = await startCells(running, opened);
@@ -95,7 +96,11 @@ async function embeddedDatabase(
 }
 
 /** The first account, and the administrator's token when the operator gave one. */
-function bootstrap({ accountId, subdomain }: Config, { store }: OpenedStore, token: string | null): ReturnType<Store['bootstrap']> {
+function bootstrap(
+  { accountId, subdomain }: Config,
+  { store }: OpenedStore,
+  token: string | null,
+): ReturnType<Store['bootstrap']> {
   return store.bootstrap({ accountId, subdomain, tokenHash: token === null ? null : sha256(token) });
 }
 
@@ -114,7 +119,10 @@ async function startCells(
   opened: OpenedStore,
 ): Promise<{ supervisor: Supervisor; catalog: RunningCatalog }> {
   const { config, log, resources } = running;
-  const egress = createEgress({ policy: createAddressPolicy(config.egressAllow), log: log.child({ component: 'egress' }) });
+  const egress = createEgress({
+    policy: createAddressPolicy(config.egressAllow),
+    log: log.child({ component: 'egress' }),
+  });
   resources.use('egress', egress, (open) => open.close());
   const broker = createBroker({
     bindings: {
@@ -165,11 +173,7 @@ async function startCells(
   return { supervisor, catalog };
 }
 
-async function startGateway(
-  running: Running,
-  supervisor: Supervisor,
-  catalog: RunningCatalog,
-): Promise<number> {
+async function startGateway(running: Running, supervisor: Supervisor, catalog: RunningCatalog): Promise<number> {
   const { config, log, resources } = running;
   const gateway: Gateway = createGateway({
     catalog,
@@ -312,7 +316,9 @@ function finish(log: RootLogger, code: number): void {
 
 main().catch((error: Error) => {
   // Errors for the operator are written as sentences; anything else is a defect and shows where it is.
-  const known = ['ConfigError', 'DatabaseError', 'SandboxError', 'EgressAllowError', 'ListenError'].includes(error.name);
+  const known = ['ConfigError', 'DatabaseError', 'SandboxError', 'EgressAllowError', 'ListenError'].includes(
+    error.name,
+  );
   process.stderr.write(`${known ? `Skep cannot start. ${error.message}` : (error.stack ?? error.message)}\n`);
   process.exit(1);
 });

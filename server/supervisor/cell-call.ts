@@ -56,7 +56,8 @@ function invalidHead(head: CallHead): string | undefined {
   if (head.url.length > GATEWAY_LIMITS.maxUrlBytes) return `The URL is longer than ${GATEWAY_LIMITS.maxUrlBytes} bytes`;
   for (let index = 0; index < head.headers.length; index++) {
     const value: unknown = head.headers[index];
-    if (typeof value !== 'string' || !(index % 2 === 0 ? TOKEN : HEADER_VALUE).test(value)) return 'A header is not valid';
+    if (typeof value !== 'string' || !(index % 2 === 0 ? TOKEN : HEADER_VALUE).test(value))
+      return 'A header is not valid';
   }
   return head.headers.length % 2 === 0 ? undefined : 'A header has no value';
 }

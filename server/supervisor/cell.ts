@@ -59,13 +59,7 @@ import { envEntries } from './load-message.ts';
 import { type CellProcess, type CellProgram, spawnCell } from './spawn.ts';
 import type { Timings } from './timings.ts';
 import type { Broker, Outcome, Pipeline, WorkerEvent } from './types.ts';
-import {
-  KILLED_BACKGROUND,
-  KILLED_CPU,
-  KILLED_HANG,
-  KILLED_MEMORY,
-  KILLED_TURN,
-} from './watchdog-layout.ts';
+import { KILLED_BACKGROUND, KILLED_CPU, KILLED_HANG, KILLED_MEMORY, KILLED_TURN } from './watchdog-layout.ts';
 import type { WatchedCell, Watchdog } from './watchdog.ts';
 
 export type CellState = 'starting' | 'warm' | 'loading' | 'serving' | 'draining' | 'dead';
@@ -222,7 +216,8 @@ export class Cell {
 
   async #awaitHello(uid: number): Promise<void> {
     const hello = await this.#expect<HelloMessage>(this.#context.timings.helloMs, 'hello');
-    if (hello.protocol !== PROTOCOL_VERSION) throw new Error(`it speaks protocol ${hello.protocol}, not ${PROTOCOL_VERSION}`);
+    if (hello.protocol !== PROTOCOL_VERSION)
+      throw new Error(`it speaks protocol ${hello.protocol}, not ${PROTOCOL_VERSION}`);
     const pid = await this.#process.denoPid();
     await verifySandbox(pid, uid);
     this.hello = hello;
@@ -282,7 +277,8 @@ export class Cell {
     const outcome = this.#state === 'dead' ? this.deathOutcome : undefined;
     if (outcome === 'exceededCpu') return new LoadError('cpu', 'Script startup exceeded CPU time limit.');
     if (outcome === 'exceededMemory') return new LoadError('memory', 'Script startup exceeded memory limits.');
-    if (this.#state === 'dead') return new LoadError('exception', `The script ended its process while starting (${this.#deathReason}).`, true);
+    if (this.#state === 'dead')
+      return new LoadError('exception', `The script ended its process while starting (${this.#deathReason}).`, true);
     return new LoadError('hang', `Script startup did not finish within ${this.#context.timings.startupMs / 1000} s.`);
   }
 
@@ -343,7 +339,9 @@ export class Cell {
   }
 
   noteAnswer(isLarge: boolean): void {
-    this.#largeAnswers = isLarge ? Math.min(this.#largeAnswers + 1, 2 * LARGE_ANSWERS_TO_SWITCH) : Math.max(this.#largeAnswers - 1, 0);
+    this.#largeAnswers = isLarge
+      ? Math.min(this.#largeAnswers + 1, 2 * LARGE_ANSWERS_TO_SWITCH)
+      : Math.max(this.#largeAnswers - 1, 0);
   }
 
   /** Sends a request over the channel: for bodies up to `maxInlineBodyBytes`. */
@@ -575,9 +573,17 @@ export class Cell {
     const { head: headBytes, body } = type === CALL_FULL ? splitFull(payload) : { head: payload, body: null };
     const head = parseCallHead(headBytes);
     const invocation = this.#invocations.get(head.invocation);
-    const wire = { send: (frame: Uint8Array) => this.#channel?.send(frame), closed: (id: number) => this.#closeCall(id) };
+    const wire = {
+      send: (frame: Uint8Array) => this.#channel?.send(frame),
+      closed: (id: number) => this.#closeCall(id),
+    };
     if (invocation === undefined) {
-      wire.send(failFrame(stream, { name: 'Error', message: 'The invocation is over: its response was sent and its waitUntil work has ended.' }));
+      wire.send(
+        failFrame(stream, {
+          name: 'Error',
+          message: 'The invocation is over: its response was sent and its waitUntil work has ended.',
+        }),
+      );
       return;
     }
     const caller = {
@@ -672,7 +678,8 @@ export class Cell {
   }
 
   #transition(from: CellState, to: CellState): void {
-    if (this.#state !== from) throw new LoadError('no-cell', `The cell is ${this.#state}, not ${from}: ${this.#deathReason ?? ''}`);
+    if (this.#state !== from)
+      throw new LoadError('no-cell', `The cell is ${this.#state}, not ${from}: ${this.#deathReason ?? ''}`);
     this.#state = to;
   }
 }
@@ -698,7 +705,9 @@ function killQuietly(pid: number): void {
 }
 
 function readObject<T>(payload: Uint8Array): T {
-  const value: unknown = JSON.parse(Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString('utf8'));
+  const value: unknown = JSON.parse(
+    Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString('utf8'),
+  );
   if (typeof value !== 'object' || value === null) throw new CellMisbehaved('Message of a wrong shape');
   return value as T;
 }
@@ -706,7 +715,10 @@ function readObject<T>(payload: Uint8Array): T {
 /** hello and loaded: lists of short names, or the cell is lying. */
 function checkedMessage(message: object): object {
   for (const value of Object.values(message)) {
-    if (Array.isArray(value) && (value.length > 1000 || value.some((item) => typeof item !== 'string' || item.length > 1000))) {
+    if (
+      Array.isArray(value) &&
+      (value.length > 1000 || value.some((item) => typeof item !== 'string' || item.length > 1000))
+    ) {
       throw new CellMisbehaved('Message with lists of a wrong shape');
     }
   }
@@ -739,4 +751,3 @@ async function readPrivateBytes(pid: number): Promise<number> {
   ];
   return (resident - shared) * 4096;
 }
-

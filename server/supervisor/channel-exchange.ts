@@ -90,7 +90,13 @@ function headProblem(head: AnswerHead, bytes: number): string | undefined {
   for (let index = 0; index < headers.length; index += 2) {
     const name: unknown = headers[index];
     const value: unknown = headers[index + 1];
-    if (typeof name !== 'string' || typeof value !== 'string' || !TOKEN.test(name) || name !== name.toLowerCase() || !HEADER_VALUE.test(value)) {
+    if (
+      typeof name !== 'string' ||
+      typeof value !== 'string' ||
+      !TOKEN.test(name) ||
+      name !== name.toLowerCase() ||
+      !HEADER_VALUE.test(value)
+    ) {
       return 'A malformed header';
     }
   }

@@ -11,7 +11,14 @@ const PROBE_TIMEOUT_MS = 10_000;
 
 /** The libraries the Deno binary is linked against; all of the file system a cell has, beside itself. */
 const LIBRARIES = ['libc.so.6', 'libm.so.6', 'libgcc_s.so.1', 'libpthread.so.0', 'libdl.so.2', 'librt.so.1'];
-const LIBRARY_FOLDERS = ['/lib/x86_64-linux-gnu', '/usr/lib/x86_64-linux-gnu', '/lib64', '/usr/lib64', '/lib', '/usr/lib'];
+const LIBRARY_FOLDERS = [
+  '/lib/x86_64-linux-gnu',
+  '/usr/lib/x86_64-linux-gnu',
+  '/lib64',
+  '/usr/lib64',
+  '/lib',
+  '/usr/lib',
+];
 const LOADER = '/lib64/ld-linux-x86-64.so.2';
 
 export type Wrapper = 'bubblewrap' | 'unshare' | 'none';
@@ -99,12 +106,23 @@ function bubblewrap(
 ): string[] {
   const args = ['bwrap', '--unshare-ipc', '--unshare-pid', '--unshare-net', '--unshare-uts', '--unshare-cgroup-try'];
   // As root the harness takes a user id of its own per cell, so it keeps just the rights for that until it has.
-  if (root) args.push('--cap-drop', 'ALL', '--cap-add', 'CAP_SETUID', '--cap-add', 'CAP_SETGID', '--cap-add', 'CAP_DAC_OVERRIDE');
+  if (root)
+    args.push(
+      '--cap-drop',
+      'ALL',
+      '--cap-add',
+      'CAP_SETUID',
+      '--cap-add',
+      'CAP_SETGID',
+      '--cap-add',
+      'CAP_DAC_OVERRIDE',
+    );
   else args.push('--unshare-user', '--cap-drop', 'ALL');
   // Not --as-pid-1: bubblewrap, without rights by then, may not send its death signal to a cell of another user id, so the first
   // process in there must be bubblewrap itself. When that one dies the kernel ends the whole namespace, spinning or not.
   args.push('--die-with-parent', '--new-session', '--clearenv');
-  for (const [name, value] of Object.entries({ ...CELL_ENVIRONMENT, LD_LIBRARY_PATH: '/lib' })) args.push('--setenv', name, value);
+  for (const [name, value] of Object.entries({ ...CELL_ENVIRONMENT, LD_LIBRARY_PATH: '/lib' }))
+    args.push('--setenv', name, value);
   args.push('--ro-bind', realpathSync(LOADER), LOADER);
   for (const library of LIBRARIES) {
     const path = findLibrary(library);
@@ -147,7 +165,10 @@ function findLibrary(name: string): string | undefined {
 async function probe(sandbox: Sandbox, input: SandboxInput): Promise<string | undefined> {
   const [program, ...args] = sandbox.wrap([input.denoPath, '--version'], { directory: '/tmp', infoFd: null });
   try {
-    await run(program as string, args, { timeout: PROBE_TIMEOUT_MS, env: { ...CELL_ENVIRONMENT, PATH: '/usr/bin:/bin:/usr/sbin:/sbin' } });
+    await run(program as string, args, {
+      timeout: PROBE_TIMEOUT_MS,
+      env: { ...CELL_ENVIRONMENT, PATH: '/usr/bin:/bin:/usr/sbin:/sbin' },
+    });
     return undefined;
   } catch (error) {
     const { code, stderr, message } = error as { code?: unknown; stderr?: string; message: string };
@@ -163,7 +184,8 @@ function describe(wrapper: Wrapper, root: boolean, failures: readonly string[]):
     {
       name: 'seccomp',
       active: true,
-      detail: 'System-call filter on all threads: no files, no new sockets, no programs. A cell without it never sees user code.',
+      detail:
+        'System-call filter on all threads: no files, no new sockets, no programs. A cell without it never sees user code.',
     },
     { name: 'rlimits', active: true, detail: 'Mapped memory, open files and core dumps are limited.' },
     { name: 'no-new-privileges', active: true, detail: 'No program could gain rights.' },

@@ -84,9 +84,7 @@ function denoCommand(program: CellProgram, directory: string, uid: number): stri
 }
 
 const pidOfChild = (child: ChildProcess): Promise<number> =>
-  child.pid === undefined
-    ? new Promise((_resolve, reject) => child.once('error', reject))
-    : Promise.resolve(child.pid);
+  child.pid === undefined ? new Promise((_resolve, reject) => child.once('error', reject)) : Promise.resolve(child.pid);
 
 /** bubblewrap writes `{"child-pid": N, …}` once the namespaces are there. */
 function pidFromInfo(child: ChildProcess, info: Readable): Promise<number> {
@@ -129,7 +127,8 @@ function collectStderr(child: ChildProcess): () => string {
   const stderr = child.stderr as Readable;
   stderr.setEncoding('utf8');
   stderr.on('data', (chunk: string) => {
-    if (text.length < CHANNEL_LIMITS.maxStderrBytes) text += chunk.slice(0, CHANNEL_LIMITS.maxStderrBytes - text.length);
+    if (text.length < CHANNEL_LIMITS.maxStderrBytes)
+      text += chunk.slice(0, CHANNEL_LIMITS.maxStderrBytes - text.length);
     // The harness writes nothing here once it runs: whatever floods this pipe is not ours.
     else child.kill('SIGKILL');
   });

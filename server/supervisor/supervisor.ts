@@ -249,7 +249,8 @@ export class Supervisor implements Dispatcher, StartupChecker {
     let found: { pool: VersionPool; cell: Cell } | undefined;
     for (const pool of this.#pools.values()) {
       for (const cell of pool.cells) {
-        if (cell.inFlight === 0 && (found === undefined || cell.lastUsedMs < found.cell.lastUsedMs)) found = { pool, cell };
+        if (cell.inFlight === 0 && (found === undefined || cell.lastUsedMs < found.cell.lastUsedMs))
+          found = { pool, cell };
       }
     }
     return found?.pool.stopIdle(found.cell, 'the node needs its place') ?? false;

@@ -202,7 +202,10 @@ export class VersionPool implements CellSource {
     this.#crashes.push(now);
     if (this.#crashes.length < CRASHES_BEFORE_PAUSE) return;
     this.#pausedUntilMs = now + this.#pauseMs;
-    this.#context.log('warn', `${this.version.workerName} failed ${this.#crashes.length} times; next start in ${this.#pauseMs} ms`);
+    this.#context.log(
+      'warn',
+      `${this.version.workerName} failed ${this.#crashes.length} times; next start in ${this.#pauseMs} ms`,
+    );
     this.#pauseMs = Math.min(this.#pauseMs * 2, LONGEST_PAUSE_MS);
   }
 }

@@ -196,14 +196,7 @@ function measureIdle(slot: number, row: number, entry: Watched): number {
   return IDLE_TICK_MS;
 }
 
-function measureBusy(
-  slot: number,
-  row: number,
-  entry: Watched,
-  inFlight: number,
-  used: number,
-  nowMs: number,
-): number {
+function measureBusy(slot: number, row: number, entry: Watched, inFlight: number, used: number, nowMs: number): number {
   // What was burnt since a look that found the cell idle may belong to nobody who is here now.
   const charge = entry.busyCount === -1 ? used / inFlight : 0;
   entry.busyCount = -1;
@@ -222,14 +215,7 @@ function measureBusy(
 }
 
 /** A ping that stays unanswered while CPU is burnt means that one turn of the event loop burns it. */
-function measureTurn(
-  slot: number,
-  row: number,
-  entry: Watched,
-  budget: number,
-  used: number,
-  nowMs: number,
-): number {
+function measureTurn(slot: number, row: number, entry: Watched, budget: number, used: number, nowMs: number): number {
   if (table[row + PING_OUTSTANDING] !== 1) {
     entry.pingCpuMs = -1;
     return TICK_MS;

@@ -49,11 +49,16 @@ export class Watchdog {
     this.#table.fill(0, row, row + FIELDS);
     this.#table[row + GENERATION] = ++this.#generation;
     this.#table[row + PID] = pid;
-    return new WatchedCell(this.#table, row, () => this.#wakeIfAsleep(), () => {
-      this.#table[row + PID] = 0;
-      this.#table[row + GENERATION] = ++this.#generation;
-      this.#free.push(slot);
-    });
+    return new WatchedCell(
+      this.#table,
+      row,
+      () => this.#wakeIfAsleep(),
+      () => {
+        this.#table[row + PID] = 0;
+        this.#table[row + GENERATION] = ++this.#generation;
+        this.#free.push(slot);
+      },
+    );
   }
 
   async close(): Promise<void> {

@@ -62,8 +62,15 @@ const portKey = (host: string, port: number): string => `${host} ${port}`;
 
 /** One spelling for a host: lower case, no brackets, no root dot, IPv6 written out. */
 function canonical(host: string): string {
-  const name = host.toLowerCase().replace(/^\[|\]$/g, '').replace(/\.$/, '');
-  return isIP(name) === 6 ? ipv6Words(name).map((word) => word.toString(16)).join(':') : name;
+  const name = host
+    .toLowerCase()
+    .replace(/^\[|\]$/g, '')
+    .replace(/\.$/, '');
+  return isIP(name) === 6
+    ? ipv6Words(name)
+        .map((word) => word.toString(16))
+        .join(':')
+    : name;
 }
 
 /** `[v6]:port`, `[v6]`, `v6`, `host:port`, `host`. */
@@ -87,7 +94,8 @@ function hostKey(entry: string): string {
   if (isIP(entry) === 6) return canonical(entry);
   const { v6, host, port } = HOST_ENTRY.exec(entry)?.groups ?? {};
   const name = v6 ?? host;
-  const isValid = name !== undefined && (v6 === undefined || isIP(v6) === 6) && Number(port ?? 1) >= 1 && Number(port ?? 1) <= 65_535;
+  const isValid =
+    name !== undefined && (v6 === undefined || isIP(v6) === 6) && Number(port ?? 1) >= 1 && Number(port ?? 1) <= 65_535;
   if (!isValid) throw refusedEntry(entry, 'a host');
   return port === undefined ? canonical(name) : portKey(canonical(name), Number(port));
 }

@@ -44,7 +44,8 @@ export function createEgress({ policy, log }: EgressOptions): Egress {
     maxHeaderSize: MAX_RESPONSE_HEADER_BYTES,
     connect: (options, callback) => {
       judge(policy, options).then(
-        (addresses) => buildConnector({ timeout: CONNECT_TIMEOUT_MS, lookup: answerWith(addresses) })(options, callback),
+        (addresses) =>
+          buildConnector({ timeout: CONNECT_TIMEOUT_MS, lookup: answerWith(addresses) })(options, callback),
         (error: Error) => callback(error, null),
       );
     },
@@ -119,12 +120,12 @@ function requestHeaders(call: BindingCall): string[] {
   return headers;
 }
 
-
 function responseHeaders(raw: readonly (string | Buffer)[]): string[] {
   const headers: string[] = [];
   for (let index = 0; index + 1 < raw.length; index += 2) {
     const name = text(raw[index] as string | Buffer).toLowerCase();
-    if (!HOP_BY_HOP.has(name) && !name.startsWith(INTERNAL_HEADER_PREFIX)) headers.push(name, text(raw[index + 1] as string | Buffer));
+    if (!HOP_BY_HOP.has(name) && !name.startsWith(INTERNAL_HEADER_PREFIX))
+      headers.push(name, text(raw[index + 1] as string | Buffer));
   }
   return headers;
 }
@@ -146,7 +147,10 @@ function fail(call: BindingCall, error: unknown, log: Logger): void {
   log.debug('A fetch failed', { worker: call.caller.version.workerName, url: call.url, error: cause.message });
   if (cause instanceof TypeError) call.fail(cause);
   else if (cause instanceof EgressRefused) {
-    log.warn('A fetch to a private address was refused', { worker: call.caller.version.workerName, target: cause.message });
+    log.warn('A fetch to a private address was refused', {
+      worker: call.caller.version.workerName,
+      target: cause.message,
+    });
     const message = `Fetch to ${hostOf(call.url)} was refused: the address is not public. The operator can allow it with SKEP_EGRESS_ALLOW.`;
     call.fail({ name: 'Error', message });
   } else if (cause.code === 'ENOTFOUND' || cause.code === 'EAI_AGAIN') {

@@ -29,7 +29,10 @@ export function createServiceBinding(options: ServiceBindingOptions): BindingHan
     const callee = options.catalog.findByName(caller.version.accountId, binding.service);
     const version = callee === undefined ? undefined : pickVersion(callee, Math.random());
     if (version === undefined) {
-      call.fail({ name: 'Error', message: `The worker "${binding.service}" that "${binding.name}" is bound to has no deployment.` });
+      call.fail({
+        name: 'Error',
+        message: `The worker "${binding.service}" that "${binding.name}" is bound to has no deployment.`,
+      });
       return;
     }
     const control = options.dispatcher().fetch(
@@ -67,7 +70,10 @@ function answerTo(call: BindingCall, resume: () => void): FetchSink {
     fail: (failure) => call.fail(calleeError(failure)),
     upgrade(_headers, socket) {
       socket.destroy();
-      call.fail({ name: 'Error', message: 'WebSockets over service bindings are not supported by this version of Skep.' });
+      call.fail({
+        name: 'Error',
+        message: 'WebSockets over service bindings are not supported by this version of Skep.',
+      });
     },
   };
 }
