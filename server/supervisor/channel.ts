@@ -20,6 +20,12 @@ const MAX_PENDING_BYTES = 96 * 1024 * 1024;
 /** Above this, copying frames together costs more than handing them over one by one. */
 const MAX_JOINED_BYTES = 64 * 1024;
 
+/**
+ * Frames that leave together within a turn. Fewer cost system calls; if all waited for the end of the turn, cell and server would work in
+ * turns instead of side by side (measured: a quarter fewer requests per second).
+ */
+const FRAMES_AT_ONCE = 8;
+
 export class Channel {
   readonly #server: Server;
   readonly #listener: ChannelListener;
@@ -27,6 +33,8 @@ export class Channel {
   #closed = false;
   #outgoing: Uint8Array[] = [];
   #outgoingBytes = 0;
+  /** Something has left in this turn; what follows is joined. */
+  #turnOpen = false;
 
   private constructor(server: Server, listener: ChannelListener) {
     this.#server = server;
@@ -49,12 +57,20 @@ export class Channel {
     });
   }
 
-  /** Leaves at the end of this turn of the event loop, together with whatever else was sent in it. */
+  /** Leaves at once when it is the first of this turn of the event loop, else together with others of the turn. */
   send(frame: Uint8Array): void {
     if (this.#closed) return;
-    if (this.#outgoing.length === 0) setImmediate(() => this.#flush());
     this.#outgoing.push(frame);
     this.#outgoingBytes += frame.length;
+    // The first of a turn and every eighth leave at once, so that the cell works while this turn goes on.
+    if (this.#turnOpen && this.#outgoing.length < FRAMES_AT_ONCE) return;
+    this.#flush();
+    if (this.#turnOpen) return;
+    this.#turnOpen = true;
+    setImmediate(() => {
+      this.#turnOpen = false;
+      if (this.#outgoing.length > 0) this.#flush();
+    });
   }
 
   #flush(): void {
