@@ -121,6 +121,7 @@ export class Supervisor implements Dispatcher, StartupChecker {
     if (pool !== undefined) return pool;
     const created = new VersionPool(version, {
       startCell: (wanted) => this.#startVersion(wanted),
+      isClosing: () => this.#closing,
       maxCells: availableParallelism(),
       patienceMs: this.#timings.patienceMs,
       log: (level, message) => this.#options.log[level](message),

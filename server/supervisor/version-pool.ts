@@ -11,6 +11,8 @@ import type { InvocationFailure } from './types.ts';
 export interface PoolContext {
   /** A cell with the version loaded. Throws LoadError. */
   startCell(version: WorkerVersion): Promise<Cell>;
+  /** The node is stopping: cells end because they are told to. */
+  readonly isClosing: () => boolean;
   /** Cells one version may have: no more than processors. */
   readonly maxCells: number;
   /** How long a request waits for a cell. */
@@ -184,6 +186,7 @@ export class VersionPool implements CellSource {
     // Drained or stopped on purpose: it is out of the list already.
     if (index < 0) return;
     this.#cells.splice(index, 1);
+    if (this.#context.isClosing()) return;
     const limit = cell.deathOutcome !== 'unknown';
     this.#context.log('warn', `A cell of ${this.version.workerName} ended: ${cell.deathOutcome}, ${cell.deathReason}`);
     this.#recordCrash({
