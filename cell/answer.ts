@@ -1,7 +1,7 @@
 /**
  * Requests that come over the channel, and their answers. `serve.ts` runs the handler for both ways in; this file makes Deno's own
- * Request out of a frame and a frame out of a Response; a large or streamed one is left for Deno to send over HTTP. Headers and signal are made when user code first asks for them: a
- * worker that reads neither does not pay for them.
+ * Request out of a frame and a frame out of a Response; a large or streamed one is left for Deno to send over HTTP.
+ * Headers and signal are made when user code first asks for them: a worker that reads neither does not pay for them.
  */
 import { CHANNEL_LIMITS } from '../shared/limits.ts';
 import { ANSWER, ANSWER_WAITS, type AnswerHead, type InvokeHead } from '../shared/protocol.ts';

@@ -2,7 +2,7 @@
  * The cell's end of the wire to its supervisor (`shared/protocol.ts`): one connection, opened before the sandbox closes.
  * Frames queue up while a write is under way and leave together, so a burst of calls costs one system call.
  */
-import { encodeFrame, encodeFullFrame, FrameReader, readU32, writeU32 } from '../shared/frames.ts';
+import { encodeFrame, encodeFullFrame, FrameReader, readU32, splitFull, writeU32 } from '../shared/frames.ts';
 import { DATA, END, FAIL, type Failure, INVOKE, RESPONSE, RESPONSE_FULL, WINDOW } from '../shared/protocol.ts';
 import { deno, type DenoConn } from './deno.ts';
 import {
@@ -34,9 +34,6 @@ type ControlHandler = (type: number, stream: number, payload: Uint8Array) => voi
 /** Only `env` makes a frame large: 128 variables of 5 KB, escaped as JSON. The supervisor is trusted; this catches defects. */
 const MAX_INCOMING_FRAME_BYTES = 16 * 1024 * 1024;
 const READ_BUFFER_BYTES = 64 * 1024;
-/** Above this many queued bytes callers that stream wait for the socket. */
-const HIGH_WATER_BYTES = 1024 * 1024;
-
 /** Above this, copying frames together costs more than writing them one by one. */
 const MAX_JOINED_BYTES = 64 * 1024;
 const EMPTY = new NativeUint8Array(0);
@@ -79,9 +76,9 @@ function dispatch(type: number, stream: number, payload: Uint8Array): void {
   if (listener === undefined) return;
   if (type === DATA) listener.onData(payload);
   else if (type === RESPONSE_FULL) {
-    const headLength = readU32(payload, 0);
+    const { head, body } = splitFull(payload);
     closeStream(stream);
-    listener.onResponse(subarray(payload, 4, 4 + headLength), subarray(payload, 4 + headLength, payload.length));
+    listener.onResponse(head, body);
   } else if (type === RESPONSE) listener.onResponse(payload, null);
   else if (type === END) {
     closeStream(stream);
@@ -126,9 +123,6 @@ export function sendWindow(stream: number, bytes: number): void {
   writeU32(payload, 0, bytes);
   sendFrame(WINDOW, stream, payload);
 }
-
-/** True when the socket lags so far behind that a producer should wait. */
-export const isCongested = (): boolean => queuedBytes > HIGH_WATER_BYTES;
 
 function enqueue(frame: Uint8Array): void {
   queue[queueStart + queueLength++] = frame;

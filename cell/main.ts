@@ -6,7 +6,7 @@
  * Arguments: broker socket, in socket, libc, RLIMIT_DATA in MiB, user id (0: keep).
  */
 import './primordials.ts';
-import { readU32 } from '../shared/frames.ts';
+import { splitFull } from '../shared/frames.ts';
 import {
   CANCEL,
   type CancelMessage,
@@ -87,9 +87,8 @@ function revokeSocketRights(...paths: string[]): void {
 
 function onControl(type: number, stream: number, payload: Uint8Array): void {
   if (type === INVOKE) {
-    const headLength = readU32(payload, 0);
-    const head = subarray(payload, 4, 4 + headLength);
-    receiveInvoke(stream, head, subarray(payload, 4 + headLength, payload.length), serveRequest);
+    const { head, body } = splitFull(payload);
+    receiveInvoke(stream, head, body, serveRequest);
   } else if (type === PING) sendFrame(PONG, 0, EMPTY);
   else if (type === CANCEL) cancelInvocation((jsonParse(utf8Decode(payload)) as CancelMessage).invocation);
   else if (type === DISCONNECT) onDisconnect((jsonParse(utf8Decode(payload)) as CancelMessage).invocation);

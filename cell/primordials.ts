@@ -37,7 +37,6 @@ export const nativeSetTimeout = setTimeout;
 export const nativeClearTimeout = clearTimeout;
 export const nativeSetInterval = setInterval;
 export const nativeClearInterval = clearInterval;
-export const nativeQueueMicrotask = queueMicrotask;
 
 export const dateNow = Date.now;
 export const jsonParse = JSON.parse;
@@ -51,10 +50,8 @@ export const stringStartsWith = uncurry(String.prototype.startsWith);
 export const stringEndsWith = uncurry(String.prototype.endsWith);
 export const stringIndexOf = uncurry(String.prototype.indexOf);
 export const stringSlice = uncurry(String.prototype.slice);
-export const stringToLowerCase = uncurry(String.prototype.toLowerCase);
 export const stringSplit = uncurry(String.prototype.split as (separator: string) => string[]);
 export const stringReplaceAll = uncurry(String.prototype.replaceAll as (from: string, to: string) => string);
-export const stringTrim = uncurry(String.prototype.trim);
 export const symbolDescription = getterOf<symbol, string | undefined>(Symbol.prototype, 'description');
 export const numberParseInt = Number.parseInt;
 
@@ -64,13 +61,11 @@ export const mapSet = uncurry(Map.prototype.set);
 export const mapHas = uncurry(Map.prototype.has);
 export const mapDelete = uncurry(Map.prototype.delete);
 export const mapForEach = uncurry(Map.prototype.forEach);
-export const mapSize = getterOf<Map<unknown, unknown>, number>(Map.prototype, 'size');
 export const WeakMapConstructor = WeakMap;
 export const weakMapGet = uncurry(WeakMap.prototype.get);
 export const weakMapSet = uncurry(WeakMap.prototype.set);
 export const SetConstructor = Set;
 export const setAdd = uncurry(Set.prototype.add);
-export const setHas = uncurry(Set.prototype.has);
 export const setDelete = uncurry(Set.prototype.delete);
 export const setForEach = uncurry(Set.prototype.forEach);
 
@@ -172,4 +167,3 @@ export const eventTargetRemove = uncurry(
   EventTarget.prototype.removeEventListener as (type: string, listener: (event: Event) => void) => void,
 );
 export const urlHref = getterOf<URL, string>(URL.prototype, 'href');
-export const urlProtocol = getterOf<URL, string>(URL.prototype, 'protocol');

@@ -62,6 +62,7 @@ interface InnerRequest {
 
 let innerKey: symbol | undefined;
 let readHeader: (inner: InnerRequest, name: string) => string | null;
+
 export function startServing(path: string): void {
   deno.serve(
     {

@@ -171,12 +171,11 @@ export class Dispatch implements FetchControl, ResponseHandler {
   onHead(status: number, statusText: string, headers: string[]): void {
     const flags = this.#takeFlags(headers);
     if (this.#overHttp) (this.#cell as Cell).noteAnswer(isLargeOrStream(headers));
+    this.#waiting = flags.includes(OUTCOME_FLAGS.waiting);
     if (flags.includes(OUTCOME_FLAGS.exception)) {
       this.#failureBody = [];
-      this.#waiting = flags.includes(OUTCOME_FLAGS.waiting);
       return;
     }
-    this.#waiting = flags.includes(OUTCOME_FLAGS.waiting);
     this.#headSent = true;
     this.#sink.head(status, statusText, headers);
   }
