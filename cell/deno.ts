@@ -6,6 +6,11 @@ export interface DenoConn {
   close(): void;
 }
 
+export interface DenoFile {
+  readSync(buffer: Uint8Array): number | null;
+  seekSync(offset: number, whence: number): number;
+}
+
 export interface DenoHttpServer {
   shutdown(): Promise<void>;
 }
@@ -28,6 +33,7 @@ export interface DenoNamespace {
   readonly build: { readonly arch: string; readonly os: string };
   readonly version: { readonly deno: string; readonly v8: string };
   readonly errors: unknown;
+  openSync(path: string, options: { read: boolean }): DenoFile;
   connect(options: { transport: 'unix'; path: string }): Promise<DenoConn>;
   serve(
     options: Record<string, unknown>,

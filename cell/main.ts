@@ -3,9 +3,9 @@
  * (see docs/protocol.md): open both sockets, take the doors away, close the sandbox, give up the last permissions,
  * and only then take a worker. If any step fails the process ends before it has seen a byte of user code.
  *
- * Arguments: broker socket, in socket, libc, RLIMIT_DATA in MiB, user id (0: keep).
+ * Arguments: broker socket, in socket, libc, RLIMIT_DATA in MiB, user id (0: keep), file of extras.
  */
-import './primordials.ts';
+import * as primordials from './primordials.ts';
 import { splitFull } from '../shared/frames.ts';
 import {
   CANCEL,
@@ -31,6 +31,7 @@ import { installClock } from './clock.ts';
 import { installConsole, toFailure } from './console.ts';
 import { deno } from './deno.ts';
 import { installEvents } from './events.ts';
+import { openExtras } from './extras.ts';
 import { installGlobals } from './globals.ts';
 import { cancelInvocation, disconnectInvocation } from './invocation.ts';
 import { installModuleHooks } from './modules.ts';
@@ -55,13 +56,24 @@ interface IncomingLoad {
   received: number;
 }
 
+/** Modules of the harness that `cell/extras/` may import. An import of anything else fails when the extra is first loaded. */
+const OFFERED_TO_EXTRAS = { 'cell/primordials': primordials };
+
 let load: IncomingLoad | undefined;
 
 async function start(): Promise<void> {
-  const [brokerPath, inPath, libcPath, dataLimitMiB, uid] = deno.args as [string, string, string, string, string];
+  const [brokerPath, inPath, libcPath, dataLimitMiB, uid, extrasPath] = deno.args as [
+    string,
+    string,
+    string,
+    string,
+    string,
+    string,
+  ];
   const { deno: denoVersion, v8 } = deno.version;
   await connectChannel(brokerPath);
   startServing(inPath);
+  openExtras(extrasPath, OFFERED_TO_EXTRAS);
   installModuleHooks();
   installConsole();
   installEvents();
@@ -71,13 +83,13 @@ async function start(): Promise<void> {
   installClock();
   installGlobals();
   const sandbox = enterSandbox({ libcPath, dataLimitMiB: Number(dataLimitMiB), uid: Number(uid) });
-  revokeSocketRights(brokerPath, inPath);
+  revokeFileRights(brokerPath, inPath, extrasPath);
   sendJson(HELLO, 0, { protocol: PROTOCOL_VERSION, deno: denoVersion, v8, sandbox } satisfies HelloMessage);
   await startReading(onControl);
 }
 
-/** Both sockets stay open; opening another one, or unlinking these, is no longer allowed. */
-function revokeSocketRights(...paths: string[]): void {
+/** Sockets and extras stay open; opening anything else, or unlinking these, is no longer allowed. */
+function revokeFileRights(...paths: string[]): void {
   for (const path of paths) {
     deno.permissions.revokeSync({ name: 'read', path });
     deno.permissions.revokeSync({ name: 'write', path });

@@ -7,7 +7,9 @@ import { Script } from 'node:vm';
 import type { LoadMessage } from '../shared/protocol.ts';
 import {
   defineProperty,
+  hasOwn,
   jsonParse,
+  jsonStringify,
   MapConstructor,
   mapDelete,
   mapGet,
@@ -15,10 +17,13 @@ import {
   mapSet,
   NativeError,
   NativeURL,
+  objectKeys,
+  stringSlice,
   stringStartsWith,
   urlHref,
   utf8Decode,
 } from './primordials.ts';
+import { type BuiltinNamespace, findBuiltin, hasBuiltin } from './builtins.ts';
 import { userStack } from './console.ts';
 
 interface LoadedModule {
@@ -27,10 +32,13 @@ interface LoadedModule {
 }
 
 const SCHEME = 'cell:/';
+/** Modules of the platform; the specifier follows. */
+const BUILTIN = 'builtin:/';
 /** Resolved to by imports that lead nowhere; loading it throws. */
 const REFUSED = 'refused:/';
-/** How a generated module reaches its value; not enumerable, and worth nothing to user code but its own data. */
-const HANDOVER = '__skepModuleValue';
+/** How a generated module reaches its value; worth nothing to user code but its own data. */
+const HANDOVER = Symbol.for('skep.module');
+const HANDOVER_SOURCE = "globalThis[Symbol.for('skep.module')]";
 
 const modules = new MapConstructor<string, LoadedModule>();
 const values = new MapConstructor<number, unknown>();
@@ -97,6 +105,7 @@ function resolveModule(specifier: string, parent: string | undefined): string {
   if (near !== null && mapHas(modules, near)) return near;
   const named = tryResolve(specifier, SCHEME);
   if (named !== null && mapHas(modules, named)) return named;
+  if (hasBuiltin(specifier)) return `${BUILTIN}${specifier}`;
   const importer = parent === undefined ? '' : `\n  imported from "${userStack(parent)}"`;
   throw new NativeError(`No such module "${specifier}".${importer}`);
 }
@@ -112,12 +121,28 @@ function tryResolve(specifier: string, base: string): string | null {
 
 function moduleSource(url: string): string {
   throwRefusal(url);
+  if (stringStartsWith(url, BUILTIN)) return builtinSource(stringSlice(url, BUILTIN.length));
   const found = mapGet(modules, url);
   if (found === undefined) throw new NativeError(`No such module "${userStack(url)}".`);
   if (found.type === 'esm') return utf8Decode(found.bytes);
   const key = ++valueCount;
   mapSet(values, key, moduleValue(url, found));
-  return `export default ${HANDOVER}(${key});`;
+  return `export default ${HANDOVER_SOURCE}(${key});`;
+}
+
+/** An ES module whose exports are those of the namespace object; export names may be any string. */
+function builtinSource(specifier: string): string {
+  const namespace = findBuiltin(specifier);
+  if (namespace === undefined) throw new NativeError(`No such module "${specifier}".`);
+  const key = ++valueCount;
+  mapSet(values, key, namespace);
+  let source = `const m = ${HANDOVER_SOURCE}(${key});\n`;
+  const names = objectKeys(namespace);
+  for (let index = 0; index < names.length; index++) {
+    const name = jsonStringify(names[index]);
+    source += `const _${index} = m[${name}]; export { _${index} as ${name} };\n`;
+  }
+  return source;
 }
 
 function moduleValue(url: string, module: LoadedModule): unknown {
@@ -146,9 +171,16 @@ function runCommonJs(url: string, module: LoadedModule): unknown {
 
 function requireModule(specifier: string, parent: string): unknown {
   const url = resolveModule(specifier, parent);
+  if (stringStartsWith(url, BUILTIN)) return requireBuiltin(stringSlice(url, BUILTIN.length));
   const module = mapGet(modules, url) as LoadedModule;
   if (module.type === 'esm') throw new NativeError(`require("${specifier}"): an ES module cannot be required.`);
   return moduleValue(url, module);
+}
+
+/** As in Node: `require` of a built-in gives the object that `import` has as the default export. */
+function requireBuiltin(specifier: string): unknown {
+  const namespace = findBuiltin(specifier) as BuiltinNamespace;
+  return hasOwn(namespace, 'default') ? namespace.default : namespace;
 }
 
 /** Takes the modules over and closes the door: from here on nothing else can be imported. */

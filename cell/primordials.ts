@@ -44,6 +44,7 @@ export const jsonStringify = JSON.stringify;
 export const freeze = Object.freeze;
 export const objectKeys = Object.keys;
 export const isArray = Array.isArray;
+export const hasOwn = Object.hasOwn;
 export const nativeString = String;
 
 export const stringStartsWith = uncurry(String.prototype.startsWith);
@@ -66,6 +67,7 @@ export const weakMapGet = uncurry(WeakMap.prototype.get);
 export const weakMapSet = uncurry(WeakMap.prototype.set);
 export const SetConstructor = Set;
 export const setAdd = uncurry(Set.prototype.add);
+export const setHas = uncurry(Set.prototype.has);
 export const setDelete = uncurry(Set.prototype.delete);
 export const setForEach = uncurry(Set.prototype.forEach);
 

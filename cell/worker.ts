@@ -1,6 +1,7 @@
 /** Loading a version: its modules, its `env`, and the handlers it offers. */
 import type { EnvEntry, LoadedMessage, LoadMessage } from '../shared/protocol.ts';
 import { fetchThrough } from './calls.ts';
+import { setCompatibility } from './compat.ts';
 import type { Invocation } from './context.ts';
 import { dispatchFetch, registeredEvents } from './events.ts';
 import { waitUntil } from './invocation.ts';
@@ -23,6 +24,7 @@ export async function loadWorker(
   message: LoadMessage,
   contents: readonly Uint8Array<ArrayBuffer>[],
 ): Promise<LoadedMessage> {
+  setCompatibility(message.compatibilityDate, message.compatibilityFlags);
   provideModules(message, contents);
   return message.format === 'service-worker' ? loadScript(message) : await loadModules(message);
 }

@@ -13,6 +13,8 @@
 export const PROTOCOL_VERSION = 1;
 
 /** Names inside a cell's own directory. */
+/** Beside the harness: its parts that most workers never need. */
+export const EXTRAS_FILE = 'extras.bin';
 export const IN_SOCKET = 'in.sock';
 export const BROKER_SOCKET = 'broker.sock';
 

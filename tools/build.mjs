@@ -5,11 +5,11 @@
 //   node tools/build.mjs --allow-missing  leave out entry points that do not exist yet (with a notice)
 //
 // Output: dist/server/main.js, dist/server/watchdog-thread.js (+ chunks), dist/server/migrations/*.sql,
-// dist/cell/harness.js. Files are written beside their place and renamed, so a server that starts while a build
+// dist/cell/harness.js, dist/cell/extras.bin. Files are written beside their place and renamed, so a server that starts while a build
 // runs (tests do that) sees the old file or the new one, never half of one.
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { dirname, join, relative, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '..');
@@ -51,6 +51,72 @@ const CELL_OPTIONS = {
   sourcemap: false,
   legalComments: 'none',
 };
+
+const EXTRAS = 'cell/extras';
+
+/** A script for `cell/extras.ts` to run: what it uses of the harness stays a `require`, so that there is one copy of it, and its `.wasm` files lie beside it. */
+const extraOptions = (name, assets) => ({
+  bundle: true,
+  format: 'cjs',
+  platform: 'neutral',
+  mainFields: ['module', 'main'],
+  target: 'esnext',
+  external: ['node:*'],
+  // Parsed at a worker's first use: every byte counts there.
+  minifyWhitespace: true,
+  minifySyntax: true,
+  sourcemap: false,
+  legalComments: 'none',
+  plugins: [harnessStaysOutside(), assetsByName(name, assets)],
+});
+
+const harnessStaysOutside = () => ({
+  name: 'harness-stays-outside',
+  setup(builder) {
+    builder.onResolve({ filter: /^\.\.?\// }, ({ path, resolveDir }) => {
+      const target = relative(ROOT, join(resolveDir, path));
+      if (!target.startsWith('cell/') || target.startsWith(`${EXTRAS}/`)) return undefined;
+      return { path: target.replace(/\.ts$/, ''), external: true };
+    });
+  },
+});
+
+const assetsByName = (name, assets) => ({
+  name: 'assets-by-name',
+  setup(builder) {
+    builder.onLoad({ filter: /\.wasm$/ }, ({ path }) => {
+      const asset = `${name}/${basename(path)}`;
+      assets.set(asset, readFileSync(path));
+      return { contents: `export default ${JSON.stringify(asset)};` };
+    });
+  },
+});
+
+/** All of `cell/extras/` in one file; the format is described in `cell/extras.ts`. */
+async function extrasFile(esbuild) {
+  const folders = existsSync(join(ROOT, EXTRAS)) ? readdirSync(join(ROOT, EXTRAS)).sort() : [];
+  const contents = new Map();
+  for (const name of folders) {
+    const entry = { in: `${EXTRAS}/${name}/index.ts`, out: name };
+    for (const file of await bundle(esbuild, [entry], extraOptions(name, contents))) {
+      contents.set(`${name}.js`, file.contents);
+    }
+  }
+  return { path: 'cell/extras.bin', contents: packExtras(contents) };
+}
+
+function packExtras(contents) {
+  const index = {};
+  let offset = 0;
+  for (const [name, bytes] of contents) {
+    index[name] = [offset, bytes.length];
+    offset += bytes.length;
+  }
+  const head = Buffer.from(JSON.stringify(index));
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(head.length);
+  return Buffer.concat([length, head, ...contents.values()]);
+}
 
 /** @returns {string[]} every file under `path` (or `path` itself), relative to the root, in a stable order */
 function listFiles(path) {
@@ -137,6 +203,7 @@ async function build(print, allowMissing) {
   const bundles = await Promise.all([
     bundle(esbuild, serverEntries, SERVER_OPTIONS),
     bundle(esbuild, cellEntries, CELL_OPTIONS),
+    extrasFile(esbuild),
   ]);
   const outputs = [...bundles.flat(), ...migrationFiles()];
   for (const { path, contents } of outputs) writeAtomically(join(DIST, path), contents);

@@ -39,7 +39,10 @@ function readSources(root, folders) {
   });
   return files
     .filter(
-      (entry) => entry.isFile() && SOURCE_FILE.test(entry.name) && !/node_modules/.test(entry.parentPath ?? entry.path),
+      (entry) =>
+        entry.isFile() &&
+        SOURCE_FILE.test(entry.name) &&
+        !/node_modules|conformance\/cases/.test(entry.parentPath ?? entry.path),
     )
     .map((entry) => relative(root, join(entry.parentPath ?? entry.path, entry.name)))
     .sort()

@@ -4,7 +4,9 @@
  */
 import { execFile } from 'node:child_process';
 import { existsSync, realpathSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { promisify } from 'node:util';
+import { EXTRAS_FILE } from '../../shared/protocol.ts';
 
 const run = promisify(execFile);
 const PROBE_TIMEOUT_MS = 10_000;
@@ -129,12 +131,23 @@ function bubblewrap(
     if (path !== undefined) args.push('--ro-bind', path, `/lib/${library}`);
   }
   args.push('--ro-bind', input.denoPath, '/deno', '--ro-bind', input.harnessPath, '/harness.js');
+  const extras = extrasPath(input.harnessPath);
+  args.push('--ro-bind-try', extras, `/${EXTRAS_FILE}`);
   args.push('--bind', cell.directory, '/cell', '--proc', '/proc', '--dev', '/dev', '--chdir', '/');
   if (cell.infoFd !== null) args.push('--info-fd', String(cell.infoFd));
   const [program, ...rest] = command;
   args.push('--', program === input.denoPath ? '/deno' : (program as string));
-  return [...args, ...rest.map((arg) => (arg === input.harnessPath ? '/harness.js' : arg))];
+  return [...args, ...rest.map((arg) => pathInside(arg, input.harnessPath, extras))];
 }
+
+/** The paths of a command as they are inside; a list of paths may end in that of the extras. */
+function pathInside(arg: string, harnessPath: string, extras: string): string {
+  if (arg === harnessPath) return '/harness.js';
+  return arg.endsWith(extras) ? `${arg.slice(0, -extras.length)}/${EXTRAS_FILE}` : arg;
+}
+
+/** What the harness loads when it is first needed lies beside it. */
+export const extrasPath = (harnessPath: string): string => `${dirname(harnessPath)}/${EXTRAS_FILE}`;
 
 /** util-linux, on every distribution: no network, no view of other processes' IPC; the file system stays visible to the filter only. */
 const unshare = (command: readonly string[], root: boolean): string[] => [

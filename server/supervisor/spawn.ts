@@ -4,7 +4,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { CHANNEL_LIMITS } from '../../shared/limits.ts';
 import { BROKER_SOCKET, IN_SOCKET } from '../../shared/protocol.ts';
-import { CELL_ENVIRONMENT, type Sandbox } from './sandbox.ts';
+import { CELL_ENVIRONMENT, extrasPath, type Sandbox } from './sandbox.ts';
 
 export interface CellProgram {
   readonly denoPath: string;
@@ -54,6 +54,7 @@ function denoCommand(program: CellProgram, directory: string, uid: number): stri
   const broker = `${directory}/${BROKER_SOCKET}`;
   const incoming = `${directory}/${IN_SOCKET}`;
   const { libcPath } = program.sandbox;
+  const extras = extrasPath(program.harnessPath);
   return [
     program.denoPath,
     'run',
@@ -70,7 +71,7 @@ function denoCommand(program: CellProgram, directory: string, uid: number): stri
     // `request.signal` fires when the client goes away and not when the response is done.
     '--unstable-no-legacy-abort',
     `--v8-flags=--max-heap-size=${program.heapMiB},--disallow-code-generation-from-strings`,
-    `--allow-read=${broker},${incoming}`,
+    `--allow-read=${broker},${incoming},${extras}`,
     `--allow-write=${broker},${incoming}`,
     `--allow-net=unix:${broker},unix:${incoming}`,
     `--allow-ffi=${libcPath}`,
@@ -80,6 +81,7 @@ function denoCommand(program: CellProgram, directory: string, uid: number): stri
     libcPath,
     String(BASE_DATA_MIB + program.heapMiB * 2),
     String(uid),
+    extras,
   ];
 }
 

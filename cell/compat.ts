@@ -1,0 +1,26 @@
+/** The compatibility flags of the worker in this cell. Set once, when the worker is loaded, before any of its code runs. */
+import { enabledFlags } from '../shared/compatibility.ts';
+import { COMPATIBILITY_FLAGS } from '../shared/compatibility-flags.ts';
+import { defineProperty, freeze, setHas } from './primordials.ts';
+
+let enabled: ReadonlySet<string> = enabledFlags('1970-01-01', []);
+
+/** Whether the flag with this (enabling) name is on for the worker: named by it, or meant by its compatibility date. */
+export const compatFlag = (name: string): boolean => setHas(enabled as Set<string>, name);
+
+export function setCompatibility(date: string, flags: readonly string[]): void {
+  enabled = enabledFlags(date, flags);
+  defineProperty(globalThis, 'Cloudflare', {
+    value: freeze({ compatibilityFlags: flagsForUser() }),
+    writable: true,
+    enumerable: false,
+    configurable: true,
+  });
+}
+
+/** `Cloudflare.compatibilityFlags`: every flag that is known, and whether it is on. */
+function flagsForUser(): Record<string, boolean> {
+  const flags: Record<string, boolean> = {};
+  for (const { enable } of COMPATIBILITY_FLAGS) flags[enable] = enabled.has(enable);
+  return freeze(flags);
+}

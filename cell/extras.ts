@@ -1,0 +1,90 @@
+/**
+ * Parts of the harness that most workers never need (`cell/extras/`): they lie in one file beside it, which is opened before the sandbox
+ * closes and read from when a worker first touches what they provide. So a feature that is not used costs no time and no memory.
+ *
+ * The file: u32 length of the index (little endian) | index as JSON `{name: [offset, length]}` | bytes. `tools/build.mjs` writes it.
+ */
+import { Script } from 'node:vm';
+import { deno, type DenoFile } from './deno.ts';
+import {
+  apply,
+  hasOwn,
+  jsonParse,
+  MapConstructor,
+  mapGet,
+  mapSet,
+  NativeError,
+  NativeUint8Array,
+  stringStartsWith,
+  subarray,
+  uncurry,
+  utf8Decode,
+} from './primordials.ts';
+import { readU32 } from '../shared/frames.ts';
+
+type Index = Readonly<Record<string, readonly [offset: number, length: number]>>;
+
+let file: DenoFile;
+let readSync: (file: DenoFile, buffer: Uint8Array) => number | null;
+let seekSync: (file: DenoFile, offset: number, whence: number) => number;
+let index: Index;
+let harness: Readonly<Record<string, unknown>>;
+const loaded = new MapConstructor<string, unknown>();
+
+/**
+ * @param path the file of extras
+ * @param modules what extras may use of the harness: by path from the project root without `.ts`, e.g. `cell/primordials`
+ */
+export function openExtras(path: string, modules: Readonly<Record<string, unknown>>): void {
+  harness = modules;
+  file = deno.openSync(path, { read: true });
+  readSync = uncurry(file.readSync as (buffer: Uint8Array) => number | null);
+  seekSync = uncurry(file.seekSync as (offset: number, whence: number) => number);
+  const size = readU32(readAt(0, 4), 0);
+  index = jsonParse(utf8Decode(readAt(4, size))) as Index;
+  base = 4 + size;
+}
+
+let base = 0;
+
+function readAt(offset: number, length: number): Uint8Array<ArrayBuffer> {
+  const bytes = new NativeUint8Array(length);
+  seekSync(file, offset, 0);
+  for (let at = 0; at < length; ) {
+    const count = readSync(file, subarray(bytes, at, length));
+    if (count === null) throw new NativeError('The file of extras is too short');
+    at += count;
+  }
+  return bytes;
+}
+
+/** The bytes of an asset that an extra imports (`import name from './x.wasm'` gives the name). */
+export function readExtra(name: string): Uint8Array<ArrayBuffer> {
+  if (!hasOwn(index, name)) throw new NativeError(`There is no extra "${name}"`);
+  const [offset, length] = index[name] as readonly [number, number];
+  return readAt(base + offset, length);
+}
+
+/** The exports of `cell/extras/<name>/index.ts`, which runs at the first call. */
+export function loadExtra<T>(name: string): T {
+  const known = mapGet(loaded, name);
+  if (known !== undefined) return known as T;
+  const source = utf8Decode(readExtra(`${name}.js`));
+  const run = new Script(`(function (module, exports, require) {${source}\n})`, {
+    filename: `skep:${name}`,
+  }).runInThisContext() as (...args: never[]) => unknown;
+  const module = { exports: {} };
+  apply(run, undefined, [module, module.exports, requireHarness]);
+  mapSet(loaded, name, module.exports);
+  return module.exports as T;
+}
+
+/** Deno's own implementation of a Node module; asked for by extras only, never handed to user code as it is. */
+const { getBuiltinModule } = (globalThis as unknown as { process: { getBuiltinModule(name: string): unknown } })
+  .process;
+
+function requireHarness(name: string): unknown {
+  if (stringStartsWith(name, 'node:')) return getBuiltinModule(name);
+  if (!hasOwn(harness, name)) throw new NativeError(`"${name}" is not offered to extras: add it in cell/main.ts`);
+  return harness[name];
+}
