@@ -97,6 +97,7 @@ export const COMPATIBILITY_FLAGS: readonly CompatibilityFlag[] = [
   {
     enable: 'nodejs_compat_v2',
     disable: 'no_nodejs_compat_v2',
+    since: '2026-08-04',
     impliedBy: ['nodejs_compat'],
     impliedSince: '2024-09-23',
   },

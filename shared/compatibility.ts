@@ -31,9 +31,9 @@ function isEnabled(flag: CompatibilityFlag, date: string, named: Set<string>, en
 export function flagProblem(flags: readonly string[]): string | null {
   for (const name of flags) {
     const flag = COMPATIBILITY_FLAGS.find(({ enable, disable }) => enable === name || disable === name);
-    if (flag === undefined) return `No such compatibility flag: ${name.slice(0, 100)}`;
+    if (flag === undefined) return `No such compatibility flag: ${name.slice(0, 100)}.`;
     if (flag.experimental === true && flag.enable === name) {
-      return `The compatibility flag ${name} is experimental, and not supported here.`;
+      return `The compatibility flag ${name} is experimental and cannot be used by deployed Workers.`;
     }
     if (flag.disable !== undefined && flags.includes(flag.enable) && flags.includes(flag.disable)) {
       return `Compatibility flags ${flag.enable} and ${flag.disable} are mutually contradictory.`;

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { UPLOAD_LIMITS } from '../../../shared/limits.ts';
 import type { VersionLimits, WorkerFormat } from '../../../shared/worker.ts';
+import { flagProblem } from '../../../shared/compatibility.ts';
 import { type CloudflareProblem, cloudflareProblem } from '../../../shared/cloudflare-errors.ts';
 import { formatBytes } from '../body.ts';
 import { fail, throwProblems } from '../errors.ts';
@@ -94,6 +95,8 @@ export function readMetadata(
   const problems: CloudflareProblem[] = [...refusedFeatures(raw)];
   const compatibilityDate = raw.compatibility_date ?? DEFAULT_COMPATIBILITY_DATE;
   problems.push(...checkCompatibilityDate(compatibilityDate, now));
+  const flagIssue = flagProblem(raw.compatibility_flags ?? []);
+  if (flagIssue !== null) problems.push(invalid(`Validation failed: ${flagIssue}`));
   const limits = readLimits(raw.limits ?? {}, maxLimits, problems);
   const annotations = readAnnotations(raw.annotations ?? {}, problems);
   const entry = readEntry(raw, problems);

@@ -1,0 +1,87 @@
+/** Running a case somewhere, and what comes of it against the expectation and the ledger. */
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { canonical, type CaseResult, differences } from './compare.ts';
+import type { ConformanceCase, Expected } from './corpus.ts';
+import { exchange, makeTarget, type Target } from './exchange.ts';
+import { deploy, type Skep } from './skep.ts';
+import { startWorkerd } from './workerd.ts';
+
+/** How a runtime took a case: it refused the worker, or gave these answers. */
+export interface CaseRun {
+  /** Why the worker was refused; null when it was taken. */
+  readonly refusal: string | null;
+  readonly results: readonly CaseResult[];
+}
+
+export async function runOnSkep(conformanceCase: ConformanceCase, skep: Skep): Promise<CaseRun> {
+  for (const worker of conformanceCase.workers) {
+    const refusal = await deploy(skep, worker);
+    if (refusal !== null) return { refusal, results: [] };
+  }
+  const host = `${conformanceCase.name}.${skep.domain}:${skep.gatewayPort}`;
+  return { refusal: null, results: await ask(conformanceCase, makeTarget(host, skep.gatewayPort)) };
+}
+
+export async function runOnWorkerd(conformanceCase: ConformanceCase): Promise<CaseRun & { readonly log: string }> {
+  const workerd = await startWorkerd(conformanceCase.workers);
+  if (workerd.port === null) return { refusal: startupMessage(workerd.log()), results: [], log: workerd.log() };
+  try {
+    const results = await ask(conformanceCase, makeTarget(`${conformanceCase.name}.localhost:8787`, workerd.port));
+    return { refusal: null, results, log: workerd.log() };
+  } finally {
+    await workerd.stop();
+  }
+}
+
+/** The line in which workerd says why it refuses a worker. */
+const startupMessage = (log: string): string =>
+  (log.split('\n').find((line) => line.startsWith('service ') && !line.includes('default as of')) ?? log)
+    .replace(/^service \S+: /, '')
+    .slice(0, 300);
+
+async function ask(conformanceCase: ConformanceCase, target: Target): Promise<CaseResult[]> {
+  const one = async (request: ConformanceCase['requests'][number]): Promise<CaseResult> =>
+    canonical(await exchange(request, target), request, conformanceCase, target);
+  if (conformanceCase.parallel) return await Promise.all(conformanceCase.requests.map(one));
+  const results: CaseResult[] = [];
+  for (const request of conformanceCase.requests) {
+    if (request.delayMs !== undefined) await sleep(request.delayMs);
+    results.push(await one(request));
+  }
+  return results;
+}
+
+/** One line for each difference between what is expected of a case and how it ran; none: it passed. */
+export function judge(expected: Expected, run: CaseRun, strict: boolean): string[] {
+  if (expected.startup === 'error') return judgeRefusal(run);
+  if (run.refusal !== null) return [`not deployed: ${run.refusal}`];
+  return (expected.requests ?? []).flatMap((request, index) =>
+    differences(request, run.results[index] as CaseResult, strict).map((line) => `${request.id} ${line}`),
+  );
+}
+
+/** A worker that workerd refuses to start may be taken here, as long as it answers nothing but errors of the server. */
+function judgeRefusal(run: CaseRun): string[] {
+  if (run.refusal !== null) return [];
+  const answered = run.results.find(({ failure, status }) => failure === undefined && (status ?? 0) < 500);
+  return answered === undefined ? [] : [`workerd refuses to start this worker; here it answered ${answered.status}`];
+}
+
+/** Cases that are known to differ, each with the reason. */
+export type Ledger = ReadonlyMap<string, string>;
+
+export function readLedger(): Ledger {
+  const entries = JSON.parse(readFileSync(new URL('./ledger.json', import.meta.url), 'utf8')) as readonly {
+    readonly case: string;
+    readonly reason: string;
+  }[];
+  return new Map(entries.map((entry) => [entry.case, entry.reason]));
+}
+
+export type Verdict = 'pass' | 'known difference' | 'unexpected failure' | 'unexpected pass';
+
+export function verdictOf(id: string, found: readonly string[], ledger: Ledger): Verdict {
+  if (found.length === 0) return ledger.has(id) ? 'unexpected pass' : 'pass';
+  return ledger.has(id) ? 'known difference' : 'unexpected failure';
+}

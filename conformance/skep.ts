@@ -1,0 +1,130 @@
+/** A Skep to judge: one that runs already, or one of this checkout's build, started for the run. */
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import type { CaseModuleType, CaseWorker } from './corpus.ts';
+
+const MAIN = join(dirname(fileURLToPath(import.meta.url)), '../dist/server/main.js');
+const READY_TIMEOUT_MS = 60_000;
+
+export interface Skep {
+  readonly apiUrl: string;
+  readonly accountId: string;
+  readonly token: string;
+  readonly gatewayPort: number;
+  /** `dev.localhost` */
+  readonly domain: string;
+  stop(): Promise<void>;
+}
+
+/** The one that wrangler would be pointed at (`CLOUDFLARE_API_BASE_URL` …). Throws when a variable is missing. */
+export function runningSkep(environment: NodeJS.ProcessEnv, gatewayPort: number, domain: string): Skep {
+  const need = (name: string): string => {
+    const value = environment[name];
+    if (value === undefined || value === '')
+      throw new Error(`${name} is not set: export what Skep printed at its start`);
+    return value;
+  };
+  return {
+    apiUrl: need('CLOUDFLARE_API_BASE_URL'),
+    accountId: need('CLOUDFLARE_ACCOUNT_ID'),
+    token: need('CLOUDFLARE_API_TOKEN'),
+    gatewayPort,
+    domain,
+    stop: () => Promise.resolve(),
+  };
+}
+
+/** A fresh one with a data directory of its own, gone after `stop()`. */
+export async function startSkep(): Promise<Skep> {
+  const folder = mkdtempSync(join(tmpdir(), 'skep-conformance-'));
+  const accountId = randomBytes(16).toString('hex');
+  const token = randomBytes(32).toString('hex');
+  const child = spawn(process.execPath, [MAIN, '--gateway-port', '0', '--api-port', '0', '--idle-cell-seconds', '10'], {
+    cwd: '/',
+    env: {
+      PATH: process.env['PATH'] ?? '',
+      SKEP_DATA_DIR: join(folder, 'data'),
+      SKEP_ACCOUNT_ID: accountId,
+      SKEP_ADMIN_TOKEN: token,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (data: Buffer) => (output += data.toString()));
+  const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
+  const stop = async (): Promise<void> => {
+    child.kill('SIGTERM');
+    await ended;
+    rmSync(folder, { recursive: true, force: true });
+  };
+  process.once('exit', () => child.kill('SIGKILL'));
+  const ports = await readyPorts(
+    () => output,
+    () => child.exitCode !== null,
+  );
+  return { ...ports, accountId, token, domain: 'dev.localhost', stop };
+}
+
+async function readyPorts(
+  output: () => string,
+  hasEnded: () => boolean,
+): Promise<{ apiUrl: string; gatewayPort: number }> {
+  const deadline = performance.now() + READY_TIMEOUT_MS;
+  for (;;) {
+    const ready = output()
+      .split('\n')
+      .find((line) => line.includes('"Ready"'));
+    if (ready !== undefined) {
+      const { api, gateway } = JSON.parse(ready) as { api: string; gateway: string };
+      return { apiUrl: `${api}/client/v4`, gatewayPort: Number(new URL(gateway).port) };
+    }
+    if (hasEnded() || performance.now() > deadline) throw new Error(`Skep did not become ready:\n${output()}`);
+    await sleep(50);
+  }
+}
+
+const CONTENT_TYPES: Readonly<Record<CaseModuleType, string>> = {
+  esm: 'application/javascript+module',
+  commonjs: 'application/javascript',
+  'service-worker': 'application/javascript',
+  text: 'text/plain',
+  data: 'application/octet-stream',
+  wasm: 'application/wasm',
+  json: 'application/json',
+};
+
+/** Uploads as wrangler does and switches the workers.dev address on. Resolves with the reason of a refusal, or null. */
+export async function deploy(skep: Skep, worker: CaseWorker): Promise<string | null> {
+  const script = `${skep.apiUrl}/accounts/${skep.accountId}/workers/scripts/${worker.scriptName}`;
+  const headers = { authorization: `Bearer ${skep.token}` };
+  const put = await fetch(script, { method: 'PUT', headers, body: uploadForm(worker) });
+  const answer = await put.text();
+  if (!put.ok) return `PUT ${put.status} ${answer.slice(0, 2000)}`;
+  const subdomain = await fetch(`${script}/subdomain`, {
+    method: 'POST',
+    headers: { ...headers, 'content-type': 'application/json' },
+    body: JSON.stringify({ enabled: true }),
+  });
+  const enabled = await subdomain.text();
+  return subdomain.ok ? null : `POST subdomain ${subdomain.status} ${enabled.slice(0, 500)}`;
+}
+
+function uploadForm(worker: CaseWorker): FormData {
+  const form = new FormData();
+  const metadata = {
+    ...(worker.format === 'service-worker' ? { body_part: worker.main } : { main_module: worker.main }),
+    compatibility_date: worker.compatibilityDate,
+    compatibility_flags: worker.compatibilityFlags,
+    bindings: worker.bindings,
+  };
+  form.append('metadata', new Blob([JSON.stringify(metadata)], { type: 'application/json' }), 'metadata.json');
+  for (const { name, type, path } of worker.modules) {
+    form.append(name, new Blob([readFileSync(path)], { type: CONTENT_TYPES[type] }), name);
+  }
+  return form;
+}

@@ -1,0 +1,21 @@
+/** All conformance cases, as `npm run conformance` runs them: any failure or pass that the ledger does not expect is a failure. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { test } from 'node:test';
+import { loadCases } from '../../conformance/corpus.ts';
+import { readLedger } from '../../conformance/judge.ts';
+
+test('every case of the corpus is answered as workerd answers it, but for those in the ledger', () => {
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['--import=tsx', 'conformance/run.ts'], {
+    encoding: 'utf8',
+  });
+  assert.equal(status, 0, `${stdout}\n${stderr}`);
+});
+
+test('the ledger names cases that exist, each once, each with a reason', () => {
+  const ids = new Set(loadCases().map(({ id }) => id));
+  for (const [id, reason] of readLedger()) {
+    assert.ok(ids.has(id), `${id} is no case`);
+    assert.ok(reason.length > 20, `${id}: the reason is missing`);
+  }
+});
