@@ -51,6 +51,7 @@ import {
 import { isSourceMap, type ModuleContent, type WorkerVersion } from '../../shared/worker.ts';
 import type { Logger } from '../log/types.ts';
 import { CellCall, CellMisbehaved, failFrame, parseCallHead } from './cell-call.ts';
+import type { CellGroups } from './cgroup.ts';
 import { CellHttp, type Exchange, type RequestHead, type ResponseHandler } from './cell-http.ts';
 import { ChannelExchange, invokeFrame } from './channel-exchange.ts';
 import { Channel } from './channel.ts';
@@ -67,6 +68,7 @@ export type CellState = 'starting' | 'warm' | 'loading' | 'serving' | 'draining'
 export interface CellContext {
   readonly program: CellProgram;
   readonly watchdog: Watchdog;
+  readonly groups: CellGroups;
   readonly broker: Broker;
   readonly log: Logger;
   readonly memoryMiB: number;
@@ -93,6 +95,8 @@ const LOAD_CHUNK_BYTES = 1024 * 1024;
 const MAX_TEXT_BYTES = 64 * 1024;
 /** V8's own overhead and garbage not yet collected, on top of what a worker may use. */
 const MEMORY_SLACK_MIB = 32;
+/** The kernel's ceiling lies above the watchdog's limit: whoever gets there was faster than the watchdog looks. */
+const CEILING_SLACK_MIB = 32;
 const MiB = 1024 * 1024;
 /** Logs travel beside the response and may come after it: that many invocations are remembered for them. */
 const REMEMBERED_INVOCATIONS = 256;
@@ -131,6 +135,7 @@ export class Cell {
   #deathReason: string | undefined;
   #baselineBytes = 0;
   #largeAnswers = 0;
+  #diedOfMemory = false;
   #straySecond = 0;
   #strayBytes = 0;
   #awaiting: { resolve: (value: never) => void; reject: (error: Error) => void } | undefined;
@@ -174,6 +179,7 @@ export class Cell {
       cell?.kill('it did not start');
       if (cell === undefined) rmSync(directory, { recursive: true, force: true });
       else await cell.exited;
+      context.groups.remove(id);
       throw new LoadError('no-cell', `A cell did not start: ${reason}`);
     }
   }
@@ -207,7 +213,7 @@ export class Cell {
   get deathOutcome(): Outcome {
     const reason = this.#watched?.killReason;
     if (reason === KILLED_CPU || reason === KILLED_TURN || reason === KILLED_BACKGROUND) return 'exceededCpu';
-    if (reason === KILLED_MEMORY || this.#diedOfMemory()) return 'exceededMemory';
+    if (reason === KILLED_MEMORY || this.#diedOfMemory) return 'exceededMemory';
     if (reason === KILLED_HANG) return 'exceededWallTime';
     return 'unknown';
   }
@@ -220,6 +226,8 @@ export class Cell {
       throw new Error(`it speaks protocol ${hello.protocol}, not ${PROTOCOL_VERSION}`);
     const pid = await this.#process.denoPid();
     await verifySandbox(pid, uid);
+    const ceilingMiB = this.#context.memoryMiB + MEMORY_SLACK_MIB + CEILING_SLACK_MIB;
+    await this.#context.groups.confine(this.id, pid, ceilingMiB * MiB);
     this.hello = hello;
     this.#watched = this.#context.watchdog.watch(pid);
     this.#baselineBytes = await readPrivateBytes(pid);
@@ -656,6 +664,8 @@ export class Cell {
     this.#deathReason ??= `its process ended (${how})`;
     if (stderr !== '') this.#deathReason += `: ${stderr.slice(0, 2000)}`;
     this.#state = 'dead';
+    this.#diedOfMemory = isMemoryDeath(this.#deathReason) || this.#context.groups.ranOutOfMemory(this.id);
+    this.#context.groups.remove(this.id);
     this.inFlightAtDeath = this.#invocations.size;
     this.#channel?.close();
     const outcome = this.deathOutcome;
@@ -670,11 +680,6 @@ export class Cell {
     this.#watched?.release();
     rmSync(this.directory, { recursive: true, force: true });
     this.onDead?.();
-  }
-
-  /** V8 and the allocator end the process themselves when they run out: SIGTRAP, SIGABRT, also as bubblewrap's exit codes. */
-  #diedOfMemory(): boolean {
-    return /SIGTRAP|SIGABRT|exit code 13[34]|out of memory|memory allocation of/.test(this.#deathReason ?? '');
   }
 
   #transition(from: CellState, to: CellState): void {
@@ -732,6 +737,10 @@ function readFailure(payload: Uint8Array): Failure {
 }
 
 const shortText = (value: unknown): string => String(value).slice(0, MAX_TEXT_BYTES);
+
+/** V8 and the allocator end the process themselves when they run out: SIGTRAP, SIGABRT, also as bubblewrap's exit codes. */
+const isMemoryDeath = (reason: string): boolean =>
+  /SIGTRAP|SIGABRT|exit code 13[34]|out of memory|memory allocation of/.test(reason);
 
 /** What the harness says of its sandbox is checked against what the kernel says. */
 async function verifySandbox(pid: number, uid: number): Promise<void> {

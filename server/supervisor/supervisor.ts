@@ -10,6 +10,7 @@ import type { ModuleContent, WorkerVersion } from '../../shared/worker.ts';
 import type { Logger } from '../log/types.ts';
 import { Cell, type CellContext, LoadError } from './cell.ts';
 import { Dispatch } from './dispatch.ts';
+import { CellGroups } from './cgroup.ts';
 import { detectSandbox, type Sandbox, SandboxError } from './sandbox.ts';
 import type {
   Broker,
@@ -59,6 +60,7 @@ export class Supervisor implements Dispatcher, StartupChecker {
   readonly sandbox: Sandbox;
   readonly #options: SupervisorOptions;
   readonly #watchdog: Watchdog;
+  readonly #groups: CellGroups;
   readonly #context: CellContext;
   readonly #timings: Timings;
   readonly #pools = new Map<string, VersionPool>();
@@ -71,7 +73,8 @@ export class Supervisor implements Dispatcher, StartupChecker {
 
   private constructor(options: SupervisorOptions, sandbox: Sandbox) {
     this.#options = options;
-    this.sandbox = sandbox;
+    this.#groups = CellGroups.detect();
+    this.sandbox = { ...sandbox, layers: [...sandbox.layers, this.#groups.layer] };
     this.#watchdog = new Watchdog(options.watchdogPath, (error) => {
       // Without the watchdog no limit holds: better no server than that.
       options.log.error('The watchdog thread failed; stopping', { error: error.message });
@@ -86,6 +89,7 @@ export class Supervisor implements Dispatcher, StartupChecker {
         heapMiB: options.memoryMiB,
       },
       watchdog: this.#watchdog,
+      groups: this.#groups,
       broker: options.broker,
       log: options.log,
       memoryMiB: options.memoryMiB,
@@ -291,6 +295,7 @@ export class Supervisor implements Dispatcher, StartupChecker {
     for (const cell of cells) cell.kill('the node is stopping');
     await Promise.all(cells.map((cell) => cell.exited));
     await this.#watchdog.close();
+    this.#groups.close();
     rmSync(this.#options.runDir, { recursive: true, force: true });
   }
 }

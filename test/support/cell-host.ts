@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CELL_LIMITS } from '../../shared/limits.ts';
+import { CellGroups } from '../../server/supervisor/cgroup.ts';
 import { Cell } from '../../server/supervisor/cell.ts';
 import { detectSandbox } from '../../server/supervisor/sandbox.ts';
 import { type Timings, TIMINGS } from '../../server/supervisor/timings.ts';
@@ -39,11 +40,13 @@ export async function createCellHost(options: CellHostOptions = {}): Promise<Cel
   const watchdog = new Watchdog(WATCHDOG_PATH, (error) => {
     throw error;
   });
+  const groups = CellGroups.detect();
   const events: WorkerEvent[] = [];
   const cells: Cell[] = [];
   const context = {
     program: { denoPath: DENO_PATH, harnessPath, sandbox, heapMiB: memoryMiB },
     watchdog,
+    groups,
     broker: {
       call: options.onCall ?? ((call: BindingCall) => call.fail({ name: 'Error', message: 'No binding in this test' })),
     },
@@ -66,6 +69,7 @@ export async function createCellHost(options: CellHostOptions = {}): Promise<Cel
       for (const cell of cells) cell.kill('the test is over');
       await Promise.all(cells.map((cell) => cell.exited));
       await watchdog.close();
+      groups.close();
       const left = cells.filter((cell) => existsSync(cell.directory));
       rmSync(directory, { recursive: true, force: true });
       if (left.length > 0) throw new Error(`Directories left behind: ${left.map((cell) => cell.id).join()}`);

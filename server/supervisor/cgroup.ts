@@ -1,0 +1,222 @@
+/**
+ * The kernel's own ceiling for each cell: a control group with a memory limit and a limit on tasks. The watchdog looks 100 times a
+ * second; between two looks a cell could take gigabytes, and this is what stops it then. Cgroup v2 where the memory controller
+ * is delegated to us, v1 where its hierarchy is writable, otherwise nothing (RLIMIT_DATA stands behind it).
+ */
+import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { SandboxLayer } from './sandbox.ts';
+
+/** Threads and processes in one cell. Deno with a full blocking pool has about 50. */
+const MAX_TASKS = 128;
+const PROBE_BYTES = 1 << 30;
+const NAME = /^skep-(\d+)-\d+$/;
+/** Supervisors of this process so far: tests have several. */
+let instances = 0;
+
+/** Where groups are made: one parent per controller hierarchy. */
+interface Hierarchy {
+  readonly parent: string;
+  readonly limits: (ceilingBytes: number) => readonly (readonly [file: string, value: string])[];
+  /** The file that counts processes killed for memory, as `oom_kill <n>`. */
+  readonly killsFile: string | null;
+}
+
+export class CellGroups {
+  readonly layer: SandboxLayer;
+  readonly #hierarchies: readonly Hierarchy[];
+  /** Groups whose process was not quite gone when they were to be removed. */
+  readonly #lingering = new Set<string>();
+
+  private constructor(hierarchies: readonly Hierarchy[], detail: string) {
+    this.#hierarchies = hierarchies;
+    this.layer = { name: 'memory-cgroup', active: hierarchies.length > 0, detail };
+  }
+
+  /** Finds out by making a group. Never throws: without one the other limits hold. */
+  static detect(): CellGroups {
+    const found = memoryHierarchies();
+    if (typeof found === 'string') return new CellGroups([], `Not available: ${found}`);
+    try {
+      for (const { parent } of found) {
+        removeLeftovers(join(parent, '..'));
+        mkdirSync(parent, { recursive: true });
+      }
+      const groups = new CellGroups(found, 'The kernel holds each cell to its memory and to a number of threads.');
+      for (const { parent, limits } of found) {
+        mkdirSync(join(parent, 'probe'));
+        for (const [file, value] of limits(PROBE_BYTES)) writeFileSync(join(parent, 'probe', file), value);
+      }
+      groups.remove('probe');
+      return groups;
+    } catch (error) {
+      for (const { parent } of found) remove(parent);
+      return new CellGroups([], `Not available: ${(error as Error).message}. ${ADVICE}`);
+    }
+  }
+
+  /** From here on the kernel counts what the process takes; what it has already is not counted. Takes about a millisecond. */
+  async confine(id: string, pid: number, ceilingBytes: number): Promise<void> {
+    for (const { parent, limits } of this.#hierarchies) {
+      const group = join(parent, id);
+      await mkdir(group);
+      for (const [file, value] of limits(ceilingBytes)) await writeFile(join(group, file), value);
+      await writeFile(join(group, 'cgroup.procs'), String(pid));
+    }
+  }
+
+  /** True when the kernel has killed something in this cell's group because of memory. */
+  ranOutOfMemory(id: string): boolean {
+    return this.#hierarchies.some(({ parent, killsFile }) => {
+      if (killsFile === null) return false;
+      try {
+        const kills = /^oom_kill (\d+)$/m.exec(readFileSync(join(parent, id, killsFile), 'utf8'))?.[1];
+        return Number(kills ?? 0) > 0;
+      } catch {
+        return false;
+      }
+    });
+  }
+
+  /** When the process is gone. The kernel may take a moment to notice: what it refuses is tried again with the next one. */
+  remove(id: string): void {
+    this.#lingering.add(id);
+    for (const each of this.#lingering) {
+      const isGone = this.#hierarchies.map(({ parent }) => remove(join(parent, each))).every(Boolean);
+      if (isGone) this.#lingering.delete(each);
+    }
+  }
+
+  /** After the last cell. */
+  close(): void {
+    for (const id of this.#lingering) this.remove(id);
+    for (const { parent } of this.#hierarchies) remove(parent);
+  }
+}
+
+const ADVICE = 'Run Skep in a control group of its own that it may change (systemd: Delegate=memory pids).';
+
+/** The hierarchies of this process's memory (and tasks) controllers, or why there are none. */
+function memoryHierarchies(): Hierarchy[] | string {
+  let membership: string;
+  let mounts: string;
+  try {
+    membership = readFileSync('/proc/self/cgroup', 'utf8');
+    mounts = readFileSync('/proc/self/mounts', 'utf8');
+  } catch (error) {
+    return (error as Error).message;
+  }
+  const own = `skep-${process.pid}-${++instances}`;
+  const second = secondVersion(membership, mounts, own);
+  if (second !== null) return [second];
+  const memory = firstVersion(membership, mounts, 'memory');
+  if (memory === null) return `no memory controller can be found. ${ADVICE}`;
+  const tasks = firstVersion(membership, mounts, 'pids');
+  const hierarchies: Hierarchy[] = [
+    {
+      parent: join(memory, own),
+      limits: (ceilingBytes) => [['memory.limit_in_bytes', String(ceilingBytes)]],
+      killsFile: 'memory.oom_control',
+    },
+  ];
+  if (tasks !== null) {
+    hierarchies.push({
+      parent: join(tasks, own),
+      limits: () => [['pids.max', String(MAX_TASKS)]],
+      killsFile: null,
+    });
+  }
+  return hierarchies;
+}
+
+/** Version 2, when the group that Skep was started in may hand its memory controller down. */
+function secondVersion(membership: string, mounts: string, own: string): Hierarchy | null {
+  const path = /^0::(.*)$/m.exec(membership)?.[1];
+  const mount = /^\S+ (\S+) cgroup2 /m.exec(mounts)?.[1];
+  if (path === undefined || mount === undefined) return null;
+  const base = join(mount, path);
+  if (!words(join(base, 'cgroup.controllers')).includes('memory')) return null;
+  delegate(base, own);
+  return {
+    parent: join(base, own),
+    limits: (ceilingBytes) => [
+      ['memory.max', String(ceilingBytes)],
+      ['memory.swap.max', '0'],
+      ['memory.oom.group', '1'],
+      ['pids.max', String(MAX_TASKS)],
+    ],
+    killsFile: 'memory.events',
+  };
+}
+
+/**
+ * A group that hands controllers down may hold no process itself, so this one moves into a leaf first. Each step may fail (something
+ * else lives in the group, or it is not ours): the probe then says that there is no ceiling.
+ */
+function delegate(base: string, own: string): void {
+  const wanted = '+memory +pids';
+  try {
+    if (!words(join(base, 'cgroup.subtree_control')).includes('memory')) {
+      const leaf = join(base, 'skep-server');
+      mkdirSync(leaf, { recursive: true });
+      writeFileSync(join(leaf, 'cgroup.procs'), String(process.pid));
+      writeFileSync(join(base, 'cgroup.subtree_control'), wanted);
+    }
+    mkdirSync(join(base, own), { recursive: true });
+    writeFileSync(join(base, own, 'cgroup.subtree_control'), wanted);
+  } catch {
+    // Seen by the probe.
+  }
+}
+
+function firstVersion(membership: string, mounts: string, controller: string): string | null {
+  const path = membership
+    .split('\n')
+    .map((line) => line.split(':'))
+    .find(([, controllers]) => controllers?.split(',').includes(controller))?.[2];
+  const mount = mounts
+    .split('\n')
+    .map((line) => line.split(' '))
+    .find(([, , type, options]) => type === 'cgroup' && options?.split(',').includes(controller))?.[1];
+  return path === undefined || mount === undefined ? null : join(mount, path);
+}
+
+function words(file: string): string[] {
+  try {
+    return readFileSync(file, 'utf8').trim().split(/\s+/);
+  } catch {
+    return [];
+  }
+}
+
+/** Groups of a Skep that was killed: its process id is in the name. */
+function removeLeftovers(folder: string): void {
+  for (const name of readdirSync(folder)) {
+    const pid = NAME.exec(name)?.[1];
+    if (pid === undefined || Number(pid) === process.pid || isAlive(Number(pid))) continue;
+    for (const child of readdirSync(join(folder, name), { withFileTypes: true })) {
+      if (child.isDirectory()) remove(join(folder, name, child.name));
+    }
+    remove(join(folder, name));
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+/** A group is removed as an empty folder is, whatever files it shows. False: a process is still in it. */
+function remove(group: string): boolean {
+  try {
+    rmdirSync(group);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT';
+  }
+}
