@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// `skep [flags]`: starts the server, as `npm start` does. Plain JavaScript that every old Node can parse, so that a too
+// `skep [flags]`: starts the server, as `npm start` does; `skep doctor`: what holds on this machine. Plain JavaScript that every old Node can parse, so that a too
 // old one gets a sentence and not a syntax error.
 import { existsSync } from 'node:fs';
 
@@ -13,7 +13,8 @@ if (major < MINIMUM[0] || (major === MINIMUM[0] && minor < MINIMUM[1])) {
   process.exit(1);
 }
 
-const server = new URL('../dist/server/main.js', import.meta.url);
+const program = process.argv[2] === 'doctor' ? 'doctor' : 'main';
+const server = new URL(`../dist/server/${program}.js`, import.meta.url);
 if (!existsSync(server)) {
   console.error('Skep cannot start: dist/ is not built. Run `npm run build` in the folder of Skep.');
   process.exit(1);
