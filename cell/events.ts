@@ -2,9 +2,13 @@
 import { reportException } from './console.ts';
 import type { Invocation } from './context.ts';
 import { waitUntil } from './invocation.ts';
+import { defineGlobal } from './globals.ts';
+import { illegalConstructor } from './webidl.ts';
+import { defineTag, installEventTarget } from './event-target.ts';
 import {
   apply,
   defineProperty,
+  hasOwn,
   MapConstructor,
   mapForEach,
   mapGet,
@@ -40,16 +44,18 @@ export function installEvents(): void {
     event.preventDefault();
     reportException((event as ErrorEvent).error);
   });
-  defineProperty(globalThis, 'addEventListener', {
-    value: function addEventListener(type: unknown, listener: unknown, options?: unknown) {
-      const name = `${type as string}`;
-      if (WORKER_EVENTS[name]) addWorkerListener(name, listener);
-      else apply(nativeAdd as (...args: never[]) => unknown, globalThis, [name, listener, options]);
-    },
-    writable: true,
-    enumerable: true,
-    configurable: true,
+  installEventTarget((type, listener) => {
+    if (!WORKER_EVENTS[type]) return false;
+    addWorkerListener(type, listener);
+    return true;
   });
+  for (const event of [ExtendableEvent, FetchEvent, ScheduledEvent, TraceEvent, TailEvent]) {
+    defineTag(event);
+    for (const key of ['waitUntil', 'respondWith', 'passThroughOnException', 'noRetry']) {
+      if (hasOwn(event.prototype, key)) defineProperty(event.prototype, key, { enumerable: true });
+    }
+    defineGlobal(event.name, event);
+  }
 }
 
 function addWorkerListener(type: string, listener: unknown): void {
@@ -72,15 +78,36 @@ export function registeredEvents(): string[] {
 
 const CREATE = {};
 
-class FetchEvent extends Event {
+/** An event whose invocation can be made to last longer. */
+class ExtendableEvent extends Event {
+  readonly #invocation: Invocation;
+
+  constructor(key: unknown, type: string, invocation: Invocation) {
+    if (key !== CREATE) throw illegalConstructor();
+    super(type);
+    this.#invocation = invocation;
+  }
+
+  waitUntil(promise: unknown): void {
+    waitUntil(this.#invocation, promise);
+  }
+}
+
+/** Of the handlers that only the module syntax can have so far: there as interfaces. */
+class ScheduledEvent extends ExtendableEvent {
+  noRetry(): void {}
+}
+class TraceEvent extends ExtendableEvent {}
+class TailEvent extends ExtendableEvent {}
+
+class FetchEvent extends ExtendableEvent {
   readonly request: Request;
   readonly #invocation: Invocation;
   #response: unknown;
   #responded = false;
 
   constructor(key: unknown, invocation: Invocation, request: Request) {
-    if (key !== CREATE) throw new NativeTypeError('Illegal constructor');
-    super('fetch');
+    super(key, 'fetch', invocation);
     this.#invocation = invocation;
     this.request = request;
   }
@@ -90,10 +117,6 @@ class FetchEvent extends Event {
       throw new NativeError('FetchEvent.respondWith() has already been called; it can only be called once.');
     this.#responded = true;
     this.#response = response;
-  }
-
-  waitUntil(promise: unknown): void {
-    waitUntil(this.#invocation, promise);
   }
 
   passThroughOnException(): void {

@@ -6,6 +6,8 @@
  * Arguments: broker socket, in socket, libc, RLIMIT_DATA in MiB, user id (0: keep), file of extras.
  */
 import * as primordials from './primordials.ts';
+import * as eventTarget from './event-target.ts';
+import * as webidl from './webidl.ts';
 import { splitFull } from '../shared/frames.ts';
 import {
   CANCEL,
@@ -35,6 +37,7 @@ import { openExtras } from './extras.ts';
 import { installGlobals } from './globals.ts';
 import { cancelInvocation, disconnectInvocation } from './invocation.ts';
 import { installModuleHooks } from './modules.ts';
+import { installScopeFunctions } from './scope-functions.ts';
 import { copyInto, jsonParse, NativeUint8Array, promiseThen, subarray, utf8Decode } from './primordials.ts';
 import { enterSandbox } from './sandbox.ts';
 import { setNonce } from './outcome.ts';
@@ -57,7 +60,11 @@ interface IncomingLoad {
 }
 
 /** Modules of the harness that `cell/extras/` may import. An import of anything else fails when the extra is first loaded. */
-const OFFERED_TO_EXTRAS = { 'cell/primordials': primordials };
+const OFFERED_TO_EXTRAS = {
+  'cell/event-target': eventTarget,
+  'cell/primordials': primordials,
+  'cell/webidl': webidl,
+};
 
 let load: IncomingLoad | undefined;
 
@@ -78,6 +85,7 @@ async function start(): Promise<void> {
   installConsole();
   installEvents();
   installTimers();
+  installScopeFunctions();
   installFetch();
   installWebSockets();
   installClock();

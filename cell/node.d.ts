@@ -36,7 +36,7 @@ declare module 'node:module' {
 
 declare module 'node:vm' {
   export class Script {
-    constructor(source: string, options: { filename: string });
+    constructor(source: string, options?: { filename: string });
     runInThisContext(): unknown;
   }
 }

@@ -3,8 +3,26 @@
  * by then. What a worker patches can only hurt that worker (its cell is its own), but the harness must go on
  * keeping its promises to it: so no method is looked up on a prototype after start.
  */
-const { apply, defineProperty, getOwnPropertyDescriptor, getPrototypeOf, deleteProperty, ownKeys, construct } = Reflect;
-export { apply, construct, defineProperty, deleteProperty, getOwnPropertyDescriptor, getPrototypeOf, ownKeys };
+const {
+  apply,
+  defineProperty,
+  getOwnPropertyDescriptor,
+  getPrototypeOf,
+  setPrototypeOf,
+  deleteProperty,
+  ownKeys,
+  construct,
+} = Reflect;
+export {
+  apply,
+  construct,
+  defineProperty,
+  deleteProperty,
+  getOwnPropertyDescriptor,
+  getPrototypeOf,
+  ownKeys,
+  setPrototypeOf,
+};
 
 type AnyFunction = (...args: never[]) => unknown;
 
@@ -35,6 +53,11 @@ export const NativeUint8Array = Uint8Array;
 export const NativeProxy = Proxy;
 export const nativeSetTimeout = setTimeout;
 export const nativeClearTimeout = clearTimeout;
+/** Sooner than `setTimeout(f, 0)`, which Node takes for 1 ms. */
+export const { setImmediate: nativeSetImmediate, clearImmediate: nativeClearImmediate } = globalThis as unknown as {
+  setImmediate(callback: () => void): object;
+  clearImmediate(immediate: object): void;
+};
 export const nativeSetInterval = setInterval;
 export const nativeClearInterval = clearInterval;
 
@@ -162,9 +185,23 @@ export const controllerClose = uncurry(ReadableStreamDefaultController.prototype
 
 export const signalAborted = getterOf<AbortSignal, boolean>(AbortSignal.prototype, 'aborted');
 export const signalReason = getterOf<AbortSignal, unknown>(AbortSignal.prototype, 'reason');
+/** Whether it really is a signal, whatever `instanceof` has been made to say. */
+export function isAbortSignal(value: unknown): value is AbortSignal {
+  try {
+    signalAborted(value as AbortSignal);
+    return true;
+  } catch {
+    return false;
+  }
+}
 export const eventTargetAdd = uncurry(
-  EventTarget.prototype.addEventListener as (type: string, listener: (event: Event) => void) => void,
+  EventTarget.prototype.addEventListener as (
+    type: string,
+    listener: (event: Event) => void,
+    options?: AddEventListenerOptions,
+  ) => void,
 );
+export const eventTargetDispatch = uncurry(EventTarget.prototype.dispatchEvent as (event: Event) => boolean);
 export const eventTargetRemove = uncurry(
   EventTarget.prototype.removeEventListener as (type: string, listener: (event: Event) => void) => void,
 );

@@ -3,21 +3,44 @@
  * At the top level of a module they are refused (Cloudflare: no asynchronous I/O in global scope).
  */
 import { advanceClockToNow, currentInvocation, type Invocation, runInvocation } from './context.ts';
+import { abortWith } from './event-target.ts';
+import { defineGlobal } from './globals.ts';
 import { onInvocationEnd } from './invocation.ts';
 import {
   apply,
   defineProperty,
+  eventTargetAdd,
+  eventTargetRemove,
+  getterOf,
+  isAbortSignal,
   MapConstructor,
   mapDelete,
   mapGet,
   mapSet,
-  NativeError,
+  nativeClearImmediate,
   nativeClearInterval,
   nativeClearTimeout,
+  NativePromise,
+  nativeSetImmediate,
   nativeSetInterval,
   nativeSetTimeout,
-  NativeTypeError,
+  signalAborted,
+  signalReason,
 } from './primordials.ts';
+import { startupError } from './startup.ts';
+import {
+  fieldError,
+  illegalConstructor,
+  isObject,
+  parameterError,
+  requireScopeThis,
+  SCOPE,
+  toNumber,
+} from './webidl.ts';
+
+const NativeAbortController = AbortController;
+const NativeDOMException = DOMException;
+const controllerSignal = getterOf<AbortController, AbortSignal>(AbortController.prototype, 'signal');
 
 interface Timer {
   readonly stop: () => void;
@@ -27,34 +50,46 @@ interface Timer {
 const timers = new MapConstructor<number, Timer>();
 let nextId = 1;
 
-const OUTSIDE =
-  'Disallowed operation called within global scope. Asynchronous I/O (ex: fetch() or connect()), setting a timeout, and generating random values are not allowed within global scope. To fix this error, perform this operation within a handler.';
-
 /** The invocation that runs now, or the exception Workers throws for I/O at the top level. */
 export function requireInvocation(): Invocation {
   const invocation = currentInvocation();
-  if (invocation === undefined) throw new NativeError(OUTSIDE);
+  if (invocation === undefined) throw startupError();
   return invocation;
 }
 
-function start(repeat: boolean, callback: unknown, delay: unknown, args: unknown[]): number {
+/**
+ * Starts a timer of the running invocation.
+ * @param delayMs taken as a browser takes it: what is negative, not a number or too large is 0
+ * @returns the id for `clearTimer`
+ */
+export function startTimer(repeat: boolean, callback: () => void, delayMs: number): number {
   const invocation = requireInvocation();
-  if (typeof callback !== 'function') {
-    throw new NativeTypeError(
-      `Failed to execute '${repeat ? 'setInterval' : 'setTimeout'}': parameter 1 is not of type 'Function'.`,
-    );
-  }
   const id = nextId++;
   const fire = () => {
     if (!repeat) end(id);
     if (invocation.ended) return;
     advanceClockToNow(invocation);
-    runInvocation(invocation, () => apply(callback as (...args: never[]) => unknown, undefined, args));
+    runInvocation(invocation, callback);
   };
-  const native = repeat ? nativeSetInterval(fire, delay as number) : nativeSetTimeout(fire, delay as number);
-  const stop = repeat ? () => nativeClearInterval(native) : () => nativeClearTimeout(native);
-  mapSet(timers, id, { stop, forget: onInvocationEnd(invocation, () => clear(id)) });
+  mapSet(timers, id, {
+    stop: startNative(repeat, fire, delayMs),
+    forget: onInvocationEnd(invocation, () => clearTimer(id)),
+  });
   return id;
+}
+
+/** Node fires what is due in 0 ms and what is due in 1 ms together, in the order set; a worker sees the former first. */
+function startNative(repeat: boolean, fire: () => void, delayMs: number): () => void {
+  if (repeat) {
+    const interval = nativeSetInterval(fire, delayMs);
+    return () => nativeClearInterval(interval);
+  }
+  if (delayMs >= 1) {
+    const timeout = nativeSetTimeout(fire, delayMs);
+    return () => nativeClearTimeout(timeout);
+  }
+  const immediate = nativeSetImmediate(fire);
+  return () => nativeClearImmediate(immediate);
 }
 
 function end(id: number): Timer | undefined {
@@ -65,18 +100,108 @@ function end(id: number): Timer | undefined {
   return timer;
 }
 
-const clear = (id: unknown): void => {
-  end(+(id as number))?.stop();
+/** Stops a timer. An id that is none, or no longer one, is ignored. */
+export const clearTimer = (id: number): void => {
+  end(id)?.stop();
+};
+
+function startFor(method: string, repeat: boolean, callback: unknown, delay: unknown, args: unknown[]): number {
+  if (typeof callback !== 'function') throw parameterError(method, SCOPE, 1, 'function');
+  const delayMs = delay === undefined ? 0 : toNumber(delay);
+  const call = () => apply(callback as (...args: never[]) => unknown, globalThis, args);
+  return startTimer(repeat, call, delayMs);
+}
+
+function clearFor(method: string, args: unknown[]): void {
+  requireInvocation();
+  if (args.length === 0) throw parameterError(method, SCOPE, 1, 'Number');
+  clearTimer(toNumber(args[0]));
+}
+
+// Methods, so that they are no constructors; `this` is checked as workerd does.
+const functions = {
+  setTimeout(this: unknown, callback: unknown, delay?: unknown, ...args: unknown[]): number {
+    requireScopeThis(this);
+    return startFor('setTimeout', false, callback, delay, args);
+  },
+  clearTimeout(this: unknown, ...args: unknown[]): void {
+    requireScopeThis(this);
+    clearFor('clearTimeout', args);
+  },
+  setInterval(this: unknown, callback: unknown, delay?: unknown, ...args: unknown[]): number {
+    requireScopeThis(this);
+    return startFor('setInterval', true, callback, delay, args);
+  },
+  clearInterval(this: unknown, ...args: unknown[]): void {
+    requireScopeThis(this);
+    clearFor('clearInterval', args);
+  },
+};
+
+let mayConstruct = false;
+
+/** The class of the global `scheduler`; it has no other name than its constructor's. */
+class Scheduler {
+  constructor() {
+    if (!mayConstruct) throw illegalConstructor();
+  }
+
+  /** Resolves after `delay` ms; an abort of `options.signal` rejects it. */
+  async wait(delay: unknown, options?: unknown): Promise<void> {
+    if (delay === undefined) throw parameterError('wait', 'Scheduler', 1, 'number');
+    const delayMs = toNumber(delay);
+    if (options !== undefined && options !== null && !isObject(options)) {
+      throw parameterError('wait', 'Scheduler', 2, 'WaitOptions');
+    }
+    const signal = (options as { signal?: unknown } | null | undefined)?.signal;
+    if (signal !== undefined && !isAbortSignal(signal)) throw fieldError('signal', 'WaitOptions', 'AbortSignal');
+    requireInvocation();
+    if (signal !== undefined && signalAborted(signal)) throw signalReason(signal);
+    await waitFor(delayMs, signal);
+  }
+}
+
+function waitFor(delayMs: number, signal: AbortSignal | undefined): Promise<void> {
+  return new NativePromise<void>((resolve, reject) => {
+    const onAbort = () => {
+      clearTimer(id);
+      // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- the reason is the user's
+      reject(signalReason(signal as AbortSignal));
+    };
+    const id = startTimer(
+      false,
+      () => {
+        if (signal !== undefined) eventTargetRemove(signal, 'abort', onAbort);
+        resolve();
+      },
+      delayMs,
+    );
+    if (signal !== undefined) eventTargetAdd(signal, 'abort', onAbort);
+  });
+}
+
+const { timeout } = {
+  timeout(...args: unknown[]): AbortSignal {
+    if (args.length === 0) throw parameterError('timeout', 'AbortSignal', 1, 'number');
+    const controller = new NativeAbortController();
+    const signal = controllerSignal(controller);
+    const expire = () =>
+      abortWith(controller, new NativeDOMException('The operation was aborted due to timeout', 'TimeoutError'));
+    startTimer(false, expire, toNumber(args[0]));
+    return signal;
+  },
 };
 
 export function installTimers(): void {
-  const functions = {
-    setTimeout: (callback: unknown, delay?: unknown, ...args: unknown[]) => start(false, callback, delay, args),
-    setInterval: (callback: unknown, delay?: unknown, ...args: unknown[]) => start(true, callback, delay, args),
-    clearTimeout: (id?: unknown) => clear(id),
-    clearInterval: (id?: unknown) => clear(id),
-  };
-  for (const [name, value] of Object.entries(functions)) {
-    defineProperty(globalThis, name, { value, writable: true, enumerable: true, configurable: true });
-  }
+  defineProperty(AbortSignal, 'timeout', { value: timeout });
+  defineGlobal('setTimeout', functions.setTimeout);
+  defineGlobal('clearTimeout', functions.clearTimeout);
+  defineGlobal('setInterval', functions.setInterval);
+  defineGlobal('clearInterval', functions.clearInterval);
+  mayConstruct = true;
+  const scheduler = new Scheduler();
+  mayConstruct = false;
+  defineProperty(Scheduler.prototype, 'wait', { enumerable: true });
+  defineProperty(Scheduler.prototype, Symbol.toStringTag, { value: 'Scheduler', writable: true, configurable: true });
+  defineGlobal('scheduler', scheduler);
 }

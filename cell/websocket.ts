@@ -4,6 +4,7 @@
  */
 import { deno } from './deno.ts';
 import { advanceClockToNow, type Invocation, runInvocation } from './context.ts';
+import { defineGlobal } from './globals.ts';
 import {
   apply,
   construct,
@@ -152,7 +153,7 @@ export function installWebSockets(): void {
     WebSocketPair,
     WebSocket: WorkerWebSocket,
   })) {
-    defineProperty(globalThis, name, { value, writable: true, enumerable: false, configurable: true });
+    defineGlobal(name, value);
   }
 }
 

@@ -4,9 +4,12 @@ import { fetchThrough } from './calls.ts';
 import { setCompatibility } from './compat.ts';
 import type { Invocation } from './context.ts';
 import { dispatchFetch, registeredEvents } from './events.ts';
+import { defineGlobal } from './globals.ts';
+import { applyGlobalsCompatibility } from './globals-compat.ts';
 import { waitUntil } from './invocation.ts';
 import { importMain, provideModules, readModuleValue, runScript } from './modules.ts';
 import { apply, defineProperty, NativeError, NativeTypeError, objectKeys } from './primordials.ts';
+import { beginStartup, endStartup } from './startup.ts';
 
 const HANDLERS = ['fetch', 'scheduled', 'queue', 'email', 'tail', 'trace', 'test'];
 
@@ -25,12 +28,18 @@ export async function loadWorker(
   contents: readonly Uint8Array<ArrayBuffer>[],
 ): Promise<LoadedMessage> {
   setCompatibility(message.compatibilityDate, message.compatibilityFlags);
+  applyGlobalsCompatibility();
   provideModules(message, contents);
-  return message.format === 'service-worker' ? loadScript(message) : await loadModules(message);
+  beginStartup();
+  try {
+    return message.format === 'service-worker' ? loadScript(message) : await loadModules(message);
+  } finally {
+    endStartup();
+  }
 }
 
 function loadScript(message: LoadMessage): LoadedMessage {
-  for (const entry of message.env) defineGlobal(entry.name, bindingValue(entry));
+  for (const entry of message.env) defineBindingGlobal(entry.name, bindingValue(entry));
   runScript(message.mainModule);
   const handlers = registeredEvents();
   if (isListed(handlers, 'fetch')) fetchHandler = dispatchFetch;
@@ -153,18 +162,18 @@ function bindingValue(entry: EnvEntry): unknown {
   return new Fetcher(CREATE, entry.name);
 }
 
-function defineGlobal(name: string, value: unknown): void {
+/** A binding is a variable of the global scope: it covers a global of the platform with the same name. */
+function defineBindingGlobal(name: string, value: unknown): void {
   defineProperty(globalThis, name, { value, writable: true, enumerable: true, configurable: true });
 }
 
+const { fetch: globalFetch } = {
+  fetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
+    return fetchThrough(null, input, init);
+  },
+};
+
 /** The global `fetch()`: to the internet, through the supervisor's egress policy. */
 export function installFetch(): void {
-  defineProperty(globalThis, 'fetch', {
-    value: function fetch(input: RequestInfo | URL, init?: RequestInit) {
-      return fetchThrough(null, input, init);
-    },
-    writable: true,
-    enumerable: true,
-    configurable: true,
-  });
+  defineGlobal('fetch', globalFetch);
 }

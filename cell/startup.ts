@@ -1,0 +1,141 @@
+/**
+ * A worker's top level runs under other rules than its handlers: nothing asynchronous and nothing random may begin there, while code
+ * may be generated from strings (with `allow_eval_during_startup`), which handlers may not.
+ */
+import { Script } from 'node:vm';
+import { compatFlag } from './compat.ts';
+import {
+  apply,
+  construct,
+  defineProperty,
+  getOwnPropertyDescriptor,
+  NativeError,
+  NativeProxy,
+  nativeString,
+} from './primordials.ts';
+
+const REFUSED =
+  'Disallowed operation called within global scope. Asynchronous I/O (ex: fetch() or connect()), setting a timeout, and generating random values are not allowed within global scope. To fix this error, perform this operation within a handler. https://developers.cloudflare.com/workers/runtime-apis/handlers/';
+
+let starting = false;
+
+export const startupError = (): Error => new NativeError(REFUSED);
+
+/** For what a worker's top level may not do. */
+export function refuseAtStartup(): void {
+  if (starting) throw startupError();
+}
+
+type AnyFunction = (...args: never[]) => unknown;
+
+interface Guard {
+  readonly owner: object;
+  readonly key: string;
+  readonly original: PropertyDescriptor;
+  readonly guarded: AnyFunction;
+}
+
+/** Built-ins that make randomness, or start a clock. Guarded only while the top level runs: handlers call the originals. */
+const GUARDED: readonly (readonly [owner: object, key: string])[] = [
+  [Crypto.prototype, 'getRandomValues'],
+  [Crypto.prototype, 'randomUUID'],
+];
+/** These answer with a promise, so the refusal is a rejection. */
+const GUARDED_ASYNC: readonly (readonly [owner: object, key: string])[] = [[SubtleCrypto.prototype, 'generateKey']];
+
+let guards: Guard[] = [];
+
+function guard(owner: object, key: string, isAsync: boolean): void {
+  const original = getOwnPropertyDescriptor(owner, key);
+  const method = original?.value as AnyFunction | undefined;
+  if (original === undefined || typeof method !== 'function') return;
+  const call = (self: unknown, args: unknown[]): unknown => {
+    refuseAtStartup();
+    return apply(method, self, args as never[]);
+  };
+  const holder = isAsync
+    ? {
+        async [key](...args: unknown[]) {
+          return await call(this, args);
+        },
+      }
+    : {
+        [key](...args: unknown[]) {
+          return call(this, args);
+        },
+      };
+  const guarded = holder[key] as AnyFunction;
+  defineProperty(owner, key, { ...original, value: guarded });
+  guards[guards.length] = { owner, key, original, guarded };
+}
+
+/** Before the worker's first line. */
+export function beginStartup(): void {
+  starting = true;
+  for (const [owner, key] of GUARDED) guard(owner, key, false);
+  for (const [owner, key] of GUARDED_ASYNC) guard(owner, key, true);
+  if (compatFlag('allow_eval_during_startup')) allowCodeGeneration();
+}
+
+/** After its last, whether it threw or not. */
+export function endStartup(): void {
+  starting = false;
+  for (let index = 0; index < guards.length; index++) {
+    const { owner, key, original, guarded } = guards[index] as Guard;
+    if (getOwnPropertyDescriptor(owner, key)?.value === guarded) defineProperty(owner, key, original);
+  }
+  guards = [];
+}
+
+// oxlint-disable-next-line no-eval -- kept to be put out of use
+const nativeEval = globalThis.eval;
+
+/**
+ * The engine's own `eval` is off for the whole process (a V8 flag), so that handlers cannot use it; what the top level calls compiles a
+ * script instead. It sees the global scope, as an indirect `eval` does; the variables around a direct one it does not see.
+ */
+function allowCodeGeneration(): void {
+  const startupEval = {
+    eval(code: unknown) {
+      if (!starting || typeof code !== 'string') return nativeEval(code as string);
+      return new Script(code).runInThisContext() as unknown;
+    },
+  }.eval;
+  defineProperty(globalThis, 'eval', { value: startupEval, writable: true, enumerable: false, configurable: true });
+  const kinds: readonly (readonly [prefix: string, sample: object])[] = [
+    ['function', Function.prototype],
+    ['async function', Object.getPrototypeOf(async () => {}) as object],
+    ['function*', Object.getPrototypeOf(function* () {}) as object],
+    ['async function*', Object.getPrototypeOf(async function* () {}) as object],
+  ];
+  for (const [prefix, prototype] of kinds) {
+    const native = getOwnPropertyDescriptor(prototype, 'constructor') as PropertyDescriptor;
+    const constructor = compilingConstructor(prefix, native.value as new (...args: string[]) => object);
+    defineProperty(prototype, 'constructor', { ...native, value: constructor });
+    if (prefix === 'function') {
+      defineProperty(globalThis, 'Function', {
+        value: constructor,
+        writable: true,
+        enumerable: false,
+        configurable: true,
+      });
+    }
+  }
+}
+
+function compilingConstructor(prefix: string, native: new (...args: string[]) => object): object {
+  const compile = (args: unknown[], newTarget: AnyFunction): unknown => {
+    if (!starting) return construct(native, args, newTarget as never);
+    let parameters = '';
+    for (let index = 0; index < args.length - 1; index++) {
+      parameters += `${index === 0 ? '' : ','}${nativeString(args[index])}`;
+    }
+    const body = args.length === 0 ? '' : nativeString(args[args.length - 1]);
+    return new Script(`(${prefix} anonymous(${parameters}\n) {\n${body}\n})`).runInThisContext() as unknown;
+  };
+  return new NativeProxy(native, {
+    __proto__: null,
+    apply: (_target, _self, args: unknown[]) => compile(args, native as never),
+    construct: (_target, args: unknown[], newTarget) => compile(args, newTarget as never) as object,
+  } as ProxyHandler<typeof native>);
+}
