@@ -68,7 +68,7 @@ async function aboutEngine(): Promise<Finding> {
 async function aboutSandbox(config: Config): Promise<Finding[]> {
   try {
     const harnessPath = fileURLToPath(new URL('../cell/harness.js', import.meta.url));
-    const sandbox = await detectSandbox({ denoPath: denoPath(), harnessPath });
+    const sandbox = await detectSandbox({ denoPath: denoPath(), harnessPath, sandbox: config.sandbox });
     const groups = CellGroups.detect();
     groups.close();
     const layers = [...sandbox.layers, groups.layer];

@@ -35,7 +35,7 @@ const RUN_TIMEOUT_MS = 14 * 60_000;
 const SETTLE_MS = 3_000;
 
 /** These run one file after the other: they measure, or they take the whole machine. */
-const ALONE = /^test\/(conformance|e2e|limits)\//;
+const ALONE = /^test\/(conformance|e2e|hostile|limits)\//;
 
 function parseCommandLine() {
   const { values, positionals } = parseArgs({

@@ -149,11 +149,11 @@ export const SETTINGS = {
     secret: true,
     doc: 'Encrypts the secrets of workers in the database. All nodes of one database need the same key.',
   }),
-  sandbox: setting<'auto' | 'require-strong'>({
+  sandbox: setting<'auto' | 'require-strong' | 'bubblewrap' | 'unshare' | 'none'>({
     name: 'sandbox',
-    type: oneOf('auto', 'require-strong'),
+    type: oneOf('auto', 'require-strong', 'bubblewrap', 'unshare', 'none'),
     default: 'auto',
-    doc: '`auto` takes the strongest sandbox this machine offers and says which; `require-strong` refuses to start with less than all layers.',
+    doc: '`auto` takes the strongest sandbox this machine offers and says which; `require-strong` refuses to start with less than all layers. `bubblewrap`, `unshare` and `none` take just that wall around the process, even where a better one is to be had.',
   }),
   egressAllow: setting({
     name: 'egress-allow',

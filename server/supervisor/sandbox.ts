@@ -25,6 +25,11 @@ const LOADER = '/lib64/ld-linux-x86-64.so.2';
 
 export type Wrapper = 'bubblewrap' | 'unshare' | 'none';
 
+/** What the operator asks for: the strongest there is, all or nothing, or one wrapper by name. */
+export type SandboxMode = 'auto' | 'require-strong' | Wrapper;
+
+const STRONGEST_FIRST: readonly Wrapper[] = ['bubblewrap', 'unshare', 'none'];
+
 export interface SandboxLayer {
   readonly name: string;
   readonly active: boolean;
@@ -53,6 +58,7 @@ export class SandboxError extends Error {
 export interface SandboxInput {
   readonly denoPath: string;
   readonly harnessPath: string;
+  readonly sandbox: SandboxMode;
 }
 
 /** Tries the walls, strongest first. Throws SandboxError when not even the weakest works. */
@@ -68,14 +74,21 @@ export async function detectSandbox(input: SandboxInput): Promise<Sandbox> {
     throw new SandboxError(`Cells need glibc: libc.so.6 was not found in ${LIBRARY_FOLDERS.join(', ')}.`);
   }
   const failures: string[] = [];
-  for (const wrapper of ['bubblewrap', 'unshare', 'none'] as const) {
+  for (const wrapper of candidates(input.sandbox)) {
     const sandbox = build(wrapper, root, libcPath, input, failures);
     const failure = await probe(sandbox, input);
     if (failure === undefined) return sandbox;
     failures.push(`${wrapper}: ${failure}`);
   }
+  if (isWrapper(input.sandbox)) {
+    throw new SandboxError(`SKEP_SANDBOX asks for what this machine does not have. ${failures.join(' ')}`);
+  }
   throw new SandboxError(`The Deno binary does not start on this machine. ${failures.join(' ')}`);
 }
+
+const isWrapper = (mode: SandboxMode): mode is Wrapper => (STRONGEST_FIRST as readonly string[]).includes(mode);
+
+const candidates = (mode: SandboxMode): readonly Wrapper[] => (isWrapper(mode) ? [mode] : STRONGEST_FIRST);
 
 function build(
   wrapper: Wrapper,
@@ -190,6 +203,10 @@ async function probe(sandbox: Sandbox, input: SandboxInput): Promise<string | un
   }
 }
 
+/** Nothing failed when a weaker wrapper was asked for. */
+const missing = (failures: readonly string[]): string =>
+  failures.length === 0 ? 'Left out: SKEP_SANDBOX says so.' : `Not available. ${failures.join(' ')}`;
+
 function describe(wrapper: Wrapper, root: boolean, failures: readonly string[]): SandboxLayer[] {
   const isolated = wrapper === 'bubblewrap';
   return [
@@ -212,14 +229,14 @@ function describe(wrapper: Wrapper, root: boolean, failures: readonly string[]):
     {
       name: 'network-namespace',
       active: wrapper !== 'none',
-      detail: wrapper === 'none' ? `Not available. ${failures.join(' ')}` : 'The cell has no network at all.',
+      detail: wrapper === 'none' ? missing(failures) : 'The cell has no network at all.',
     },
     {
       name: 'empty-root',
       active: isolated,
       detail: isolated
         ? 'The cell sees a read-only root with the Deno binary and its libraries, and no other process.'
-        : `Not available. ${failures.join(' ')} Install bubblewrap for this wall.`,
+        : `${missing(failures)} Install bubblewrap for this wall.`,
     },
   ];
 }

@@ -11,7 +11,7 @@ import type { Logger } from '../log/types.ts';
 import { Cell, type CellContext, LoadError } from './cell.ts';
 import { Dispatch } from './dispatch.ts';
 import { CellGroups } from './cgroup.ts';
-import { detectSandbox, type Sandbox, SandboxError } from './sandbox.ts';
+import { detectSandbox, type Sandbox, SandboxError, type SandboxMode } from './sandbox.ts';
 import type {
   Broker,
   Dispatcher,
@@ -33,7 +33,7 @@ export interface SupervisorOptions {
   readonly harnessPath: string;
   readonly watchdogPath: string | URL;
   /** `require-strong`: refuse to start without namespaces and an empty root. */
-  readonly sandbox: 'auto' | 'require-strong';
+  readonly sandbox: SandboxMode;
   /** CPU budget of an invocation when its version asks for nothing else, and the most it may ask for. */
   readonly cpuMs: number;
   readonly maxCpuMs: number;

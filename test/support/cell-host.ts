@@ -35,7 +35,7 @@ export async function createCellHost(options: CellHostOptions = {}): Promise<Cel
   buildOnce();
   const harnessPath = options.harnessPath ?? HARNESS_PATH;
   const directory = mkdtempSync(join(tmpdir(), 'skep-c-'));
-  const sandbox = await detectSandbox({ denoPath: DENO_PATH, harnessPath });
+  const sandbox = await detectSandbox({ denoPath: DENO_PATH, harnessPath, sandbox: 'auto' });
   const memoryMiB = options.memoryMiB ?? CELL_LIMITS.memoryMiB;
   const watchdog = new Watchdog(WATCHDOG_PATH, (error) => {
     throw error;
