@@ -95,7 +95,7 @@ interface Served {
 
 const served = new MapConstructor<number, Served>();
 
-export type ServeRequest = (id: number, clockMs: number, request: Request, delivery: Delivery) => Promise<Response>;
+export type ServeRequest = (id: number, head: InvokeHead, request: Request, delivery: Delivery) => Promise<Response>;
 
 /** One INVOKE frame. */
 export function receiveInvoke(id: number, headBytes: Uint8Array, body: Uint8Array, serve: ServeRequest): void {
@@ -104,7 +104,7 @@ export function receiveInvoke(id: number, headBytes: Uint8Array, body: Uint8Arra
   const entry: Served = { delivery, waiting: undefined };
   mapSet(served, id, entry);
   const request = makeRequest(head, body, delivery);
-  const answered = promiseThen(serve(id, head.clockMs, request, delivery), (response) =>
+  const answered = promiseThen(serve(id, head, request, delivery), (response) =>
     sendAnswer(id, entry, response, head.method === 'HEAD'),
   );
   // A response that cannot even be read (a body in use, say) is the worker's exception.

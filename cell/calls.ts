@@ -3,7 +3,16 @@
  * decides, counts and does the I/O; the answer becomes a Response here. Bodies stream both ways under a window.
  */
 import { CHANNEL_LIMITS } from '../shared/limits.ts';
-import { CALL, CALL_FULL, type CallHead, DATA, END, type Failure, type ResponseHead } from '../shared/protocol.ts';
+import {
+  CALL,
+  CALL_FULL,
+  type CallHead,
+  DATA,
+  END,
+  type Failure,
+  type InvocationTarget,
+  type ResponseHead,
+} from '../shared/protocol.ts';
 import { closeStream, openStream, sendFail, sendFrame, sendFull, sendWindow } from './channel.ts';
 import { advanceClock, type Invocation } from './context.ts';
 import {
@@ -58,9 +67,12 @@ const CHUNK_BYTES = 64 * 1024;
 /** Up to this a body travels in one frame with its head. */
 const MAX_WHOLE_BODY_BYTES = 64 * 1024;
 
-/** `fetch(input, init)` of a binding (or of the global scope: `binding` null), redirects included. */
+/** Where a call goes: a binding by its name, an entrypoint of the worker itself, or (null) the internet. */
+export type Destination = string | InvocationTarget | null;
+
+/** `fetch(input, init)` of a binding (or of the global scope), redirects included. */
 export async function fetchThrough(
-  binding: string | null,
+  destination: Destination,
   input: RequestInfo | URL,
   init?: RequestInit,
 ): Promise<Response> {
@@ -73,7 +85,7 @@ export async function fetchThrough(
   const mode = requestRedirect(request) ?? 'manual';
   for (let hops = 0; ; hops++) {
     const whole = takeWholeBody(request);
-    const response = await callOnce(invocation, binding, request, whole);
+    const response = await callOnce(invocation, destination, request, whole);
     const location = redirectTarget(response);
     if (location === null || mode === 'manual') return finishResponse(response, request, hops);
     if (mode === 'error')
@@ -157,19 +169,25 @@ function finishResponse(response: Response, request: Request, hops: number): Res
   return response;
 }
 
+/** As the head of a call or session names it. */
+export const toWire = (destination: Destination): { binding: string | null; loopback?: InvocationTarget } =>
+  typeof destination === 'object' && destination !== null
+    ? { binding: null, loopback: destination }
+    : { binding: destination };
+
 function callOnce(
   invocation: Invocation,
-  binding: string | null,
+  destination: Destination,
   request: Request,
   whole: Uint8Array | null,
 ): Promise<Response> {
   const body = whole === null ? requestBody(request) : null;
   const head: CallHead = {
     invocation: invocation.id,
-    binding,
+    ...toWire(destination),
     method: requestMethod(request),
     url: requestUrl(request),
-    headers: callHeaders(request, binding),
+    headers: callHeaders(request, destination),
     hasBody: body !== null || whole !== null,
     bodyBytes: whole === null ? null : whole.length,
     clockMs: invocation.clockMs,
@@ -179,7 +197,7 @@ function callOnce(
     throw new NativeTypeError(`URL and headers of a request may have ${CHANNEL_LIMITS.maxHeadBytes} bytes together.`);
   }
   return new NativePromise((resolve, reject) => {
-    const call = new OpenCall(invocation, binding === null, resolve, reject);
+    const call = new OpenCall(invocation, destination === null, resolve, reject);
     const stream = openStream(call);
     if (!call.start(stream, requestSignal(request))) return;
     if (body !== null) {
@@ -195,10 +213,10 @@ function callOnce(
 }
 
 /** To the internet a body comes back as it is meant to be read: compression is asked for by name only. */
-function callHeaders(request: Request, binding: string | null): string[] {
+function callHeaders(request: Request, destination: Destination): string[] {
   const headers = requestHeaders(request);
   const flat = flatHeaders(headers);
-  if (binding === null && !headersHas(headers, 'accept-encoding')) {
+  if (destination === null && !headersHas(headers, 'accept-encoding')) {
     flat[flat.length] = 'accept-encoding';
     flat[flat.length] = 'identity';
   }

@@ -3,10 +3,13 @@
  * the clock can ask without knowing how invocations end.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type { InvocationTarget } from '../shared/protocol.ts';
 import { dateNow, uncurry } from './primordials.ts';
 
 export interface Invocation {
   readonly id: number;
+  /** Undefined: the default entrypoint, without props. */
+  readonly target: InvocationTarget | undefined;
   /** What `Date.now()` reads: stands still while JavaScript runs, moves on at I/O. */
   clockMs: number;
   /** A timer has moved the clock: the supervisor must be told, or the caller's clock would lag behind what it reads here. */
@@ -31,9 +34,10 @@ const run = uncurry(
   ) => unknown,
 );
 
-export function createInvocation(id: number, clockMs: number): Invocation {
+export function createInvocation(id: number, clockMs: number, target?: InvocationTarget): Invocation {
   return {
     id,
+    target,
     clockMs,
     clockMoved: false,
     pendingWaits: 0,

@@ -16,8 +16,6 @@ import {
   HELLO,
   type HelloMessage,
   INVOKE,
-  LARGE_HEADERS,
-  type LargeHeadersMessage,
   LOAD,
   LOAD_BYTES,
   LOAD_FAILED,
@@ -26,6 +24,8 @@ import {
   PING,
   PONG,
   PROTOCOL_VERSION,
+  REQUEST_AHEAD,
+  type RequestAheadMessage,
 } from '../shared/protocol.ts';
 import { abortAnswer, receiveInvoke } from './answer.ts';
 import { connectChannel, sendFrame, sendJson, startReading, stopProcess } from './channel.ts';
@@ -41,7 +41,7 @@ import { installScopeFunctions } from './scope-functions.ts';
 import { copyInto, jsonParse, NativeUint8Array, promiseThen, subarray, utf8Decode } from './primordials.ts';
 import { enterSandbox } from './sandbox.ts';
 import { setNonce } from './outcome.ts';
-import { receiveLargeHeaders, serveRequest, startServing } from './serve.ts';
+import { receiveAhead, serveRequest, startServing } from './serve.ts';
 import { installTimers } from './timers.ts';
 import { installWebSockets } from './websocket.ts';
 import { installFetch, loadWorker } from './worker.ts';
@@ -112,7 +112,7 @@ function onControl(type: number, stream: number, payload: Uint8Array): void {
   } else if (type === PING) sendFrame(PONG, 0, EMPTY);
   else if (type === CANCEL) cancelInvocation((jsonParse(utf8Decode(payload)) as CancelMessage).invocation);
   else if (type === DISCONNECT) onDisconnect((jsonParse(utf8Decode(payload)) as CancelMessage).invocation);
-  else if (type === LARGE_HEADERS) receiveLargeHeaders(jsonParse(utf8Decode(payload)) as LargeHeadersMessage);
+  else if (type === REQUEST_AHEAD) receiveAhead(jsonParse(utf8Decode(payload)) as RequestAheadMessage);
   else if (type === LOAD) beginLoad(jsonParse(utf8Decode(payload)) as LoadMessage);
   else if (type === LOAD_BYTES) receiveBytes(payload);
 }

@@ -24,6 +24,9 @@ export {
   setPrototypeOf,
 };
 
+export const { get: reflectGet, has: reflectHas, setPrototypeOf } = Reflect;
+export const objectPrototype: object = Object.prototype;
+
 type AnyFunction = (...args: never[]) => unknown;
 
 /** `uncurry(f)(self, a, b)` is `f.call(self, a, b)` without looking up `call`. */
@@ -125,6 +128,9 @@ export const responseStatus = getterOf<Response, number>(Response.prototype, 'st
 export const responseStatusText = getterOf<Response, string>(Response.prototype, 'statusText');
 export const responseHeaders = getterOf<Response, Headers>(Response.prototype, 'headers');
 export const responseBody = getterOf<Response, ReadableStream<Uint8Array> | null>(Response.prototype, 'body');
+export const responseText = uncurry(Response.prototype.text);
+export const responseJson = uncurry(Response.prototype.json);
+export const responseArrayBuffer = uncurry(Response.prototype.arrayBuffer);
 export const requestMethod = getterOf<Request, string>(Request.prototype, 'method');
 export const requestUrl = getterOf<Request, string>(Request.prototype, 'url');
 export const requestHeaders = getterOf<Request, Headers>(Request.prototype, 'headers');

@@ -3,11 +3,11 @@
  * it can: the request is Deno's own object, handed to user code as it is.
  */
 import {
+  AHEAD_MARK,
   COLLECT_MARK,
   INVOCATION_HEADER,
-  LARGE_HEADERS_MARK,
-  type LargeHeadersMessage,
   OUTCOME_FLAGS,
+  type RequestAheadMessage,
 } from '../shared/protocol.ts';
 import { collectAnswer, type ServeRequest } from './answer.ts';
 import { inContext } from './body.ts';
@@ -77,8 +77,8 @@ export function startServing(path: string): void {
 }
 
 /** A request that came over the channel. */
-export const serveRequest: ServeRequest = (id, clockMs, request, delivery) => {
-  const invocation = createInvocation(id, clockMs);
+export const serveRequest: ServeRequest = (id, head, request, delivery) => {
+  const invocation = createInvocation(id, head.clockMs, head.target);
   return runInvocation(invocation, invoke, invocation, request, delivery);
 };
 
@@ -89,10 +89,9 @@ function handle(request: Request, info: DenoServeInfo): Response | Promise<Respo
   const separator = stringIndexOf(token, ';');
   const id = numberParseInt(stringSlice(token, 0, separator), 10);
   if (stringEndsWith(token, COLLECT_MARK)) return collect(id, info);
-  const invocation = createInvocation(id, numberParseInt(stringSlice(token, separator + 1), 10));
-  if (stringEndsWith(token, LARGE_HEADERS_MARK)) {
-    return invokeWithLargeHeaders(invocation, request, info);
-  }
+  const clockMs = numberParseInt(stringSlice(token, separator + 1), 10);
+  if (stringEndsWith(token, AHEAD_MARK)) return invokeWithAhead(id, clockMs, request, info);
+  const invocation = createInvocation(id, clockMs);
   const answered = runInvocation(invocation, invoke, invocation, request, info);
   if (requestBody(request) !== null) void promiseThen(answered, () => discardRest(invocation, request));
   return answered;
@@ -117,35 +116,40 @@ async function discardRest(invocation: Invocation, request: Request): Promise<vo
 const collect = (id: number, info: DenoServeInfo): Response =>
   collectAnswer(id, info.completed) ?? new NativeResponse('No answer waits', { status: 400 });
 
-async function invokeWithLargeHeaders(
-  invocation: Invocation,
-  request: Request,
-  info: DenoServeInfo,
-): Promise<Response> {
-  const headers = await takeLargeHeaders(invocation.id);
-  return runInvocation(invocation, invoke, invocation, new NativeRequest(request, { headers }), info);
+async function invokeWithAhead(id: number, clockMs: number, served: Request, info: DenoServeInfo): Promise<Response> {
+  const { headers, target } = await takeAhead(id);
+  const invocation = createInvocation(id, clockMs, target);
+  const request = headers === null ? served : new NativeRequest(served, { headers: fromFlat(headers) });
+  const answered = runInvocation(invocation, invoke, invocation, request, info);
+  if (requestBody(request) !== null) void promiseThen(answered, () => discardRest(invocation, request));
+  return answered;
 }
 
-/** Headers that came ahead on the channel, or who waits for them: the two sockets keep no order between them. */
-const largeHeaders = new MapConstructor<number, Headers>();
-const waitingForHeaders = new MapConstructor<number, (headers: Headers) => void>();
+/** What came ahead on the channel, or who waits for it: the two sockets keep no order between them. */
+const ahead = new MapConstructor<number, RequestAheadMessage>();
+const waitingForAhead = new MapConstructor<number, (message: RequestAheadMessage) => void>();
 
-export function receiveLargeHeaders({ invocation, headers: flat }: LargeHeadersMessage): void {
+export function receiveAhead(message: RequestAheadMessage): void {
+  const { invocation } = message;
+  const waiting = mapGet(waitingForAhead, invocation);
+  mapDelete(waitingForAhead, invocation);
+  if (waiting === undefined) mapSet(ahead, invocation, message);
+  else waiting(message);
+}
+
+function takeAhead(invocation: number): Promise<RequestAheadMessage> {
+  const message = mapGet(ahead, invocation);
+  mapDelete(ahead, invocation);
+  if (message !== undefined) return promiseResolve(message);
+  return new NativePromise((resolve) => mapSet(waitingForAhead, invocation, resolve));
+}
+
+function fromFlat(flat: readonly string[]): Headers {
   const headers = new NativeHeaders();
   for (let index = 0; index < flat.length; index += 2) {
     headersAppend(headers, flat[index] as string, flat[index + 1] as string);
   }
-  const waiting = mapGet(waitingForHeaders, invocation);
-  mapDelete(waitingForHeaders, invocation);
-  if (waiting === undefined) mapSet(largeHeaders, invocation, headers);
-  else waiting(headers);
-}
-
-function takeLargeHeaders(invocation: number): Promise<Headers> {
-  const headers = mapGet(largeHeaders, invocation);
-  mapDelete(largeHeaders, invocation);
-  if (headers !== undefined) return promiseResolve(headers);
-  return new NativePromise((resolve) => mapSet(waitingForHeaders, invocation, resolve));
+  return headers;
 }
 
 async function invoke(invocation: Invocation, request: Request, info: DenoServeInfo): Promise<Response> {

@@ -1,15 +1,29 @@
 /** Loading a version: its modules, its `env`, and the handlers it offers. */
-import type { EnvEntry, LoadedMessage, LoadMessage } from '../shared/protocol.ts';
+import type { EnvEntry, InvocationTarget, LoadedMessage, LoadMessage } from '../shared/protocol.ts';
 import { fetchThrough } from './calls.ts';
 import { setCompatibility } from './compat.ts';
 import type { Invocation } from './context.ts';
+import { isEntrypointClass } from './entrypoints.ts';
 import { dispatchFetch, registeredEvents } from './events.ts';
+import { addExport, applyContextCompatibility, createExecutionContext } from './execution-context.ts';
+import { loadExtra } from './extras.ts';
 import { defineGlobal } from './globals.ts';
 import { applyGlobalsCompatibility } from './globals-compat.ts';
-import { waitUntil } from './invocation.ts';
 import { importMain, provideModules, readModuleValue, runScript } from './modules.ts';
-import { apply, defineProperty, NativeError, NativeTypeError, objectKeys } from './primordials.ts';
+import {
+  apply,
+  defineProperty,
+  MapConstructor,
+  mapGet,
+  mapSet,
+  NativeError,
+  NativeTypeError,
+  objectKeys,
+} from './primordials.ts';
+import type { RpcRuntime } from './rpc-classes.ts';
+import { applyServiceCompatibility, createFetcher, createLoopback } from './service.ts';
 import { beginStartup, endStartup } from './startup.ts';
+import { provideWorkersModule } from './workers-module.ts';
 
 const HANDLERS = ['fetch', 'scheduled', 'queue', 'email', 'tail', 'trace', 'test'];
 
@@ -19,6 +33,7 @@ let fetchHandler: FetchHandler | undefined;
 
 /** Calls the worker's fetch handler; its result is whatever user code returned. */
 export function callFetchHandler(invocation: Invocation, request: Request): unknown {
+  if (invocation.target !== undefined) return fetchEntrypoint(invocation, request);
   if (fetchHandler === undefined) throw new NativeError('Handler does not export a fetch() function.');
   return fetchHandler(invocation, request);
 }
@@ -29,6 +44,8 @@ export async function loadWorker(
 ): Promise<LoadedMessage> {
   setCompatibility(message.compatibilityDate, message.compatibilityFlags);
   applyGlobalsCompatibility();
+  applyContextCompatibility();
+  applyServiceCompatibility();
   provideModules(message, contents);
   beginStartup();
   try {
@@ -47,7 +64,6 @@ function loadScript(message: LoadMessage): LoadedMessage {
 }
 
 async function loadModules(message: LoadMessage): Promise<LoadedMessage> {
-  const env: Record<string, unknown> = {};
   for (const entry of message.env) {
     // Not an assignment: a binding may be called `__proto__`.
     defineProperty(env, entry.name, {
@@ -57,54 +73,111 @@ async function loadModules(message: LoadMessage): Promise<LoadedMessage> {
       configurable: true,
     });
   }
+  provideWorkersModule(env);
   const namespace = await importMain(message.mainModule);
-  const main = namespace.default;
-  const registered = registeredEvents();
-  if (main === undefined || main === null) {
+  const names = registerEntrypoints(namespace);
+  const main = mapGet(entrypoints, 'default');
+  if (main === undefined) {
+    const registered = registeredEvents();
     if (isListed(registered, 'fetch')) fetchHandler = dispatchFetch;
-    return { handlers: registered, entrypoints: classNames(namespace) };
+    return { handlers: registered, entrypoints: names };
   }
-  if (typeof main === 'function') return loadEntrypointClass(main as EntrypointClass, env, namespace);
-  const handlers = functionsOf(main as Record<string, unknown>);
-  if (isListed(handlers, 'fetch')) {
-    // Looked up at each call: a worker may replace its own handler.
-    fetchHandler = (invocation, request) =>
-      apply((main as Record<string, (...args: never[]) => unknown>).fetch as (...args: never[]) => unknown, main, [
-        request,
-        env,
-        new ExecutionContext(CREATE, invocation),
-      ]);
-  }
-  return { handlers, entrypoints: classNames(namespace) };
+  const handlers = functionsOf(
+    main.kind === 'object'
+      ? main.handlers
+      : ((main.constructor as { prototype?: Record<string, unknown> }).prototype ?? {}),
+  );
+  if (isListed(handlers, 'fetch')) fetchHandler = main.kind === 'object' ? fetchOf(main.handlers) : fetchEntrypoint;
+  return { handlers, entrypoints: names };
 }
+
+/** The hot path: the default export is an object with a `fetch`. */
+const fetchOf =
+  (handlers: Record<string, unknown>): FetchHandler =>
+  (invocation, request) =>
+    apply(handlers.fetch as AnyFunction, handlers, [request, env, createExecutionContext(invocation, {})]);
 
 type EntrypointClass = new (ctx: unknown, env: unknown) => Record<string, unknown>;
 
-function loadEntrypointClass(main: EntrypointClass, env: object, namespace: Record<string, unknown>): LoadedMessage {
-  const handlers = functionsOf((main.prototype as Record<string, unknown> | undefined) ?? {});
-  if (isListed(handlers, 'fetch')) {
-    fetchHandler = (invocation, request) => {
-      const instance = new main(new ExecutionContext(CREATE, invocation), env);
-      return apply(instance.fetch as (...args: never[]) => unknown, instance, [request]);
-    };
-  }
-  return { handlers, entrypoints: classNames(namespace) };
+/** What a main module exports under one name: an object with handlers, or a class of which each call gets an instance. */
+export type Entrypoint =
+  | { readonly kind: 'object'; readonly handlers: Record<string, unknown> }
+  | { readonly kind: 'class'; readonly constructor: EntrypointClass };
+
+const entrypoints = new MapConstructor<string, Entrypoint>();
+const env: Record<string, unknown> = {};
+
+function toEntrypoint(value: unknown): Entrypoint {
+  return typeof value === 'function'
+    ? { kind: 'class', constructor: value as EntrypointClass }
+    : { kind: 'object', handlers: value as Record<string, unknown> };
 }
 
-const MAX_ENTRYPOINTS = 500;
-const MAX_NAME_LENGTH = 200;
-
-/** Named exports that could be entrypoints: functions, so that a class is among them. */
-function classNames(namespace: Record<string, unknown>): string[] {
+/** Takes in what the main module exports. Throws what Workers throws for an export that nothing can be called on. */
+function registerEntrypoints(namespace: Record<string, unknown>): string[] {
   const names: string[] = [];
   const keys = objectKeys(namespace);
   for (let index = 0; index < keys.length && names.length < MAX_ENTRYPOINTS; index++) {
     const name = keys[index] as string;
-    if (name === 'default' || name.length > MAX_NAME_LENGTH || typeof namespace[name] !== 'function') continue;
-    names[names.length] = name;
+    const value = namespace[name];
+    if ((typeof value !== 'object' && typeof value !== 'function') || value === null) {
+      throw new NativeTypeError(
+        `Incorrect type for map entry '${name}': the provided value is not of type 'function or ExportedHandler'.`,
+      );
+    }
+    if (name.length > MAX_NAME_LENGTH) continue;
+    mapSet(entrypoints, name, toEntrypoint(value));
+    addExport(name, createLoopback(name));
+    if (name !== 'default' || typeof value === 'function') names[names.length] = name;
   }
   return names;
 }
+
+/** The entrypoint that an invocation names, with what its handlers get. Throws when the worker has none of that name. */
+export function findEntrypoint(invocation: Invocation): { entrypoint: Entrypoint; context: object; env: object } {
+  const name = invocation.target?.entrypoint ?? 'default';
+  const entrypoint = mapGet(entrypoints, name);
+  if (entrypoint === undefined) throw new NativeError(`The Worker has no entrypoint named "${name}".`);
+  return { entrypoint, context: createExecutionContext(invocation, propsOf(invocation.target)), env };
+}
+
+/** One instance of an entrypoint class. */
+export function instantiate(constructor: EntrypointClass, context: object, own: object): Record<string, unknown> {
+  if (!isEntrypointClass(constructor)) {
+    throw new NativeTypeError(
+      `The exported class "${constructor.name}" cannot be called: an entrypoint has to extend WorkerEntrypoint.`,
+    );
+  }
+  return new constructor(context, own);
+}
+
+function propsOf(target: InvocationTarget | undefined): unknown {
+  const props = target?.props ?? null;
+  if (props === null) return {};
+  return 'json' in props ? props.json : loadExtra<RpcRuntime>('rpc').decodeProps(props.encoded);
+}
+
+/** A fetch that names an entrypoint. Handlers are looked up at each call: a worker may replace its own. */
+function fetchEntrypoint(invocation: Invocation, request: Request): unknown {
+  const { entrypoint, context, env: own } = findEntrypoint(invocation);
+  if (entrypoint.kind === 'class') {
+    const instance = instantiate(entrypoint.constructor, context, own);
+    return apply(functionNamed(instance, 'fetch'), instance, [request]);
+  }
+  const { handlers } = entrypoint;
+  return apply(functionNamed(handlers, 'fetch'), handlers, [request, own, context]);
+}
+
+type AnyFunction = (...args: never[]) => unknown;
+
+function functionNamed(object: Record<string, unknown>, name: string): AnyFunction {
+  const value = object[name];
+  if (typeof value !== 'function') throw new NativeError(`Handler does not export a ${name}() function.`);
+  return value as AnyFunction;
+}
+
+const MAX_ENTRYPOINTS = 500;
+const MAX_NAME_LENGTH = 200;
 
 /** The handlers that an object has. User code has run by now and may have patched Array.prototype: no method of it is used. */
 function functionsOf(object: Record<string, unknown>): string[] {
@@ -121,45 +194,10 @@ function isListed(names: readonly string[], wanted: string): boolean {
   return false;
 }
 
-const CREATE = {};
-
-/** The third argument of a handler. Its methods work detached from it, as on Workers they do not: `this` is checked. */
-class ExecutionContext {
-  readonly #invocation: Invocation;
-  readonly props = {};
-
-  constructor(key: unknown, invocation: Invocation) {
-    if (key !== CREATE) throw new NativeTypeError('Illegal constructor');
-    this.#invocation = invocation;
-  }
-
-  waitUntil(promise: unknown): void {
-    waitUntil(this.#invocation, promise);
-  }
-
-  passThroughOnException(): void {
-    this.#invocation.passThrough = true;
-  }
-}
-
-/** A binding to another worker. Which worker that is only the supervisor knows. */
-class Fetcher {
-  readonly #binding: string;
-
-  constructor(key: unknown, binding: string) {
-    if (key !== CREATE) throw new NativeTypeError('Illegal constructor');
-    this.#binding = binding;
-  }
-
-  fetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
-    return fetchThrough(this.#binding, input, init);
-  }
-}
-
 function bindingValue(entry: EnvEntry): unknown {
   if (entry.kind === 'value') return entry.value;
   if (entry.kind === 'module') return readModuleValue(entry.module);
-  return new Fetcher(CREATE, entry.name);
+  return createFetcher(entry.name);
 }
 
 /** A binding is a variable of the global scope: it covers a global of the platform with the same name. */

@@ -124,13 +124,14 @@ async function startCells(
     log: log.child({ component: 'egress' }),
   });
   resources.use('egress', egress, (open) => open.close());
+  const services = createServiceBinding({
+    catalog: { findByName: (accountId, name) => catalog.findByName(accountId, name) },
+    dispatcher: () => supervisor,
+  });
   const broker = createBroker({
-    bindings: {
-      service: createServiceBinding({
-        catalog: { findByName: (accountId, name) => catalog.findByName(accountId, name) },
-        dispatcher: () => supervisor,
-      }),
-    },
+    bindings: { service: services.call },
+    loopback: services.loopback,
+    session: services.session,
     egress: (call) => egress.call(call),
     externalSubrequests: config.limitSubrequests,
     maxExternalSubrequests: config.limitSubrequestsMax,

@@ -10,7 +10,7 @@
  */
 
 /** Raised whenever a frame changes its meaning; both sides ship together, so a mismatch is a broken build. */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 
 /** Names inside a cell's own directory. */
 /** Beside the harness: its parts that most workers never need. */
@@ -28,6 +28,20 @@ export const FAIL = 3;
 /** u32 LE: so many bytes of DATA were consumed, as many more may come. */
 export const WINDOW = 4;
 
+/**
+ * Sessions (RPC): bytes in both directions between two cells, under a window like bodies. Stream: the number the opening cell gave it;
+ * WINDOW, END and FAIL as for calls. Payload: f64 LE clock of the sender in ms | bytes.
+ */
+export const SESSION_DATA = 8;
+/** The same in the cell that was called; stream: the invocation. */
+export const INBOUND_DATA = 9;
+export const INBOUND_WINDOW = 10;
+/** From the cell: it has nothing more to say. Payload: u8, 1 when `waitUntil` work goes on (INVOCATION_END will follow). */
+export const INBOUND_END = 11;
+/** From the cell: the session broke. Payload: `Failure`. */
+export const INBOUND_FAIL = 12;
+export const SESSION_CLOCK_BYTES = 8;
+
 /** Supervisor → cell. */
 export const LOAD = 16;
 export const LOAD_BYTES = 17;
@@ -36,10 +50,12 @@ export const PING = 18;
 export const CANCEL = 19;
 /** The visitor is gone: end the invocation when its `waitUntil` work has settled, and say so. Payload: `CancelMessage`. */
 export const DISCONNECT = 22;
-/** Headers of a request too large for the cell's HTTP socket; sent before the request. Payload: `LargeHeadersMessage`. */
-export const LARGE_HEADERS = 23;
+/** What does not fit into a request over the cell's HTTP socket; sent before the request. Payload: `RequestAheadMessage`. */
+export const REQUEST_AHEAD = 23;
 /** A request, whole. Stream: the invocation's id. Payload: u32 LE head length | `InvokeHead` | body. */
 export const INVOKE = 24;
+/** A session is opened with the worker. Stream: the invocation. Payload: u32 LE head length | `SessionAcceptHead` | first bytes. */
+export const SESSION_ACCEPT = 25;
 /** The answer to a call; DATA and END follow. Payload: `ResponseHead`. */
 export const RESPONSE = 20;
 /** The whole answer to a call in one frame. Payload: u32 LE head length | `ResponseHead` | body. */
@@ -63,6 +79,9 @@ export const CALL_FULL = 40;
 export const ANSWER = 41;
 /** The answer to an INVOKE is large or a stream: it waits on the cell's HTTP socket, to be collected with `COLLECT_MARK`. */
 export const ANSWER_WAITS = 42;
+
+/** Opens a session. Payload: u32 LE head length | `SessionOpenHead` | first bytes. */
+export const SESSION_OPEN = 43;
 
 /** One entry of `env` as the cell is told. Everything else about a binding stays outside. */
 export type EnvEntry =
@@ -115,7 +134,19 @@ export interface InvokeHead {
   readonly headers: readonly string[];
   readonly clockMs: number;
   readonly hasBody: boolean;
+  /** Absent: the default entrypoint, without props. */
+  readonly target?: InvocationTarget;
 }
+
+/** Which entrypoint of a worker is called, and what its `ctx.props` are. */
+export interface InvocationTarget {
+  /** Null: the default export. */
+  readonly entrypoint: string | null;
+  readonly props: WireProps | null;
+}
+
+/** Props from a binding's configuration are JSON; those a worker gave to a loopback are any cloneable value, encoded by the harness. */
+export type WireProps = { readonly json: unknown } | { readonly encoded: string };
 
 /** As the HTTP response would be, `OUTCOME_HEADER` included. */
 export interface AnswerHead {
@@ -124,10 +155,11 @@ export interface AnswerHead {
   readonly headers: readonly string[];
 }
 
-export interface LargeHeadersMessage {
+export interface RequestAheadMessage {
   readonly invocation: number;
-  /** Flat `[name, value …]`. */
-  readonly headers: readonly string[];
+  /** Flat `[name, value …]`; null: the HTTP request has them. */
+  readonly headers: readonly string[] | null;
+  readonly target?: InvocationTarget;
 }
 
 export interface InvocationEndMessage {
@@ -150,8 +182,10 @@ export interface ExceptionMessage extends Failure {
 
 export interface CallHead {
   readonly invocation: number;
-  /** Which binding; null: `fetch()` to the internet. */
+  /** Which binding; null: `fetch()` to the internet, or the worker itself when there is a `loopback`. */
   readonly binding: string | null;
+  /** An entrypoint of the worker itself (`ctx.exports`). */
+  readonly loopback?: InvocationTarget;
   readonly method: string;
   readonly url: string;
   /** Flat `[name, value …]`. */
@@ -161,6 +195,20 @@ export interface CallHead {
   readonly bodyBytes: number | null;
   /** The caller's clock, milliseconds since the epoch: what the callee's starts from. */
   readonly clockMs: number;
+}
+
+export interface SessionOpenHead {
+  readonly invocation: number;
+  /** Which binding; null: the worker itself, by `loopback`. */
+  readonly binding: string | null;
+  readonly loopback?: InvocationTarget;
+  readonly clockMs: number;
+}
+
+export interface SessionAcceptHead {
+  readonly clockMs: number;
+  /** Absent: the default entrypoint, without props. */
+  readonly target?: InvocationTarget;
 }
 
 export interface ResponseHead {
@@ -176,9 +224,9 @@ export interface ResponseHead {
  * from outside or out to it.
  */
 export const INTERNAL_HEADER_PREFIX = 'x-skep-';
-/** Request: `<invocation id>;<clock in ms>`, and `LARGE_HEADERS_MARK` when the other headers come as a LARGE_HEADERS frame. */
+/** Request: `<invocation id>;<clock in ms>`, and `AHEAD_MARK` when more about it comes as a REQUEST_AHEAD frame. */
 export const INVOCATION_HEADER = 'x-skep-invocation';
-export const LARGE_HEADERS_MARK = ';h';
+export const AHEAD_MARK = ';h';
 /** In place of the clock: no request of its own, but the answer to an INVOKE is asked for. */
 export const COLLECT_MARK = ';collect';
 /** Deno's server takes 128 header lines and just under 64 KB; a margin is left for our own. */

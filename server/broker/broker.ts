@@ -3,8 +3,8 @@
  * here, from the deployed version, and counted against the pipeline whatever the cell says.
  */
 import { CELL_LIMITS } from '../../shared/limits.ts';
-import type { Binding } from '../../shared/worker.ts';
-import type { BindingCall, Broker } from '../supervisor/types.ts';
+import type { Binding, ServiceBinding } from '../../shared/worker.ts';
+import type { BindingCall, BindingSession, Broker, Caller } from '../supervisor/types.ts';
 
 /** One kind of binding. Must answer the call (respond…end, or fail); must not throw. */
 export type BindingHandler<B extends Binding = Binding> = (call: BindingCall, binding: B) => void;
@@ -12,6 +12,10 @@ export type BindingHandler<B extends Binding = Binding> = (call: BindingCall, bi
 export interface BrokerOptions {
   /** Handlers by binding type: add a binding by adding one here (in `main.ts`). */
   readonly bindings: { readonly [T in Binding['type']]?: BindingHandler<Extract<Binding, { type: T }>> };
+  /** Calls of a worker's own entrypoints (`ctx.exports`). */
+  readonly loopback: (call: BindingCall) => void;
+  /** RPC sessions, with a service or, without one, with the worker itself. */
+  readonly session: (session: BindingSession, binding: ServiceBinding | null) => void;
   /** `fetch()` of the global scope. */
   readonly egress: (call: BindingCall) => void;
   /** Calls to the internet per pipeline when the version asks for nothing else, and the most it may ask for. */
@@ -24,8 +28,17 @@ const TOO_MANY = { name: 'Error', message: 'Too many subrequests.' };
 export function createBroker(options: BrokerOptions): Broker {
   return {
     call(call) {
-      if (call.binding === null) callEgress(options, call);
-      else callBinding(options, call, call.binding);
+      if (call.binding !== null) callBinding(options, call, call.binding);
+      else if (call.loopback === undefined) callEgress(options, call);
+      else if (!mayCallAgain(call.caller)) call.fail(TOO_MANY);
+      else options.loopback(call);
+    },
+    openSession(session) {
+      const { binding: name, caller } = session;
+      const binding = name === null ? null : findBinding(caller, name);
+      if (binding !== null && binding?.type !== 'service') session.fail(noSuchBinding(name as string));
+      else if (!mayCallAgain(caller)) session.fail(TOO_MANY);
+      else options.session(session, binding);
     },
   };
 }
@@ -38,11 +51,21 @@ function callEgress(options: BrokerOptions, call: BindingCall): void {
 }
 
 function callBinding(options: BrokerOptions, call: BindingCall, name: string): void {
-  const { pipeline, version } = call.caller;
-  const binding = version.bindings.find((candidate) => candidate.name === name);
+  const binding = findBinding(call.caller, name);
   const handler = binding === undefined ? undefined : (options.bindings[binding.type] as BindingHandler | undefined);
-  if (binding === undefined || handler === undefined) {
-    call.fail({ name: 'TypeError', message: `There is no binding "${name.slice(0, 100)}" that can be called.` });
-  } else if (++pipeline.internalSubrequests > CELL_LIMITS.internalSubrequests) call.fail(TOO_MANY);
+  if (binding === undefined || handler === undefined) call.fail(noSuchBinding(name));
+  else if (!mayCallAgain(call.caller)) call.fail(TOO_MANY);
   else handler(call, binding);
 }
+
+const findBinding = ({ version }: Caller, name: string): Binding | undefined =>
+  version.bindings.find((candidate) => candidate.name === name);
+
+const noSuchBinding = (name: string): { name: string; message: string } => ({
+  name: 'TypeError',
+  message: `There is no binding "${name.slice(0, 100)}" that can be called.`,
+});
+
+/** Counts one call to a service or binding against the pipeline. */
+const mayCallAgain = ({ pipeline }: Caller): boolean =>
+  ++pipeline.internalSubrequests <= CELL_LIMITS.internalSubrequests;

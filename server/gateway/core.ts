@@ -3,7 +3,7 @@ import type { Catalog } from '../catalog/types.ts';
 import type { Logger } from '../log/types.ts';
 import type { HostName } from '../routing/host.ts';
 import type { AddressTest } from '../routing/address.ts';
-import type { Dispatcher } from '../supervisor/types.ts';
+import type { FetchDispatcher } from '../supervisor/types.ts';
 import type { GATEWAY_LIMITS } from '../../shared/limits.ts';
 import type { GatewayCounters } from './counters.ts';
 import type { Exchange } from './exchange.ts';
@@ -21,7 +21,7 @@ export interface Readiness {
 
 export interface GatewayCore {
   readonly catalog: Pick<Catalog, 'findByHost'>;
-  readonly dispatcher: Dispatcher;
+  readonly dispatcher: FetchDispatcher;
   readonly log: Logger;
   readonly limits: GatewayLimits;
   readonly counters: GatewayCounters;

@@ -11,7 +11,7 @@ import type { Logger } from '../log/types.ts';
 import { trustedProxies } from '../routing/address.ts';
 import { parseHostHeader, type HostName } from '../routing/host.ts';
 import { rayIds } from '../routing/ray.ts';
-import type { Dispatcher } from '../supervisor/types.ts';
+import type { FetchDispatcher } from '../supervisor/types.ts';
 import { ListenError } from '../../shared/listen-error.ts';
 import { GATEWAY_LIMITS } from '../../shared/limits.ts';
 import { VISITOR_ERRORS } from '../../shared/visitor-errors.ts';
@@ -28,7 +28,7 @@ export type { GatewayLimits, Readiness } from './core.ts';
 
 export interface GatewayOptions {
   readonly catalog: Pick<Catalog, 'findByHost'>;
-  readonly dispatcher: Dispatcher;
+  readonly dispatcher: FetchDispatcher;
   readonly log: Logger;
   /** Address to listen on. */
   readonly host: string;

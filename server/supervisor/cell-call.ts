@@ -12,6 +12,7 @@ import {
   END,
   FAIL,
   INTERNAL_HEADER_PREFIX,
+  type InvocationTarget,
   RESPONSE,
   RESPONSE_FULL,
   WINDOW,
@@ -40,6 +41,7 @@ export function parseCallHead(bytes: Uint8Array): CallHead {
     head !== null &&
     Number.isSafeInteger(head.invocation) &&
     (head.binding === null || typeof head.binding === 'string') &&
+    (head.loopback === undefined || isTarget(head.loopback)) &&
     typeof head.method === 'string' &&
     typeof head.url === 'string' &&
     Array.isArray(head.headers) &&
@@ -48,6 +50,14 @@ export function parseCallHead(bytes: Uint8Array): CallHead {
     Number.isFinite(head.clockMs);
   if (!wellFormed) throw new CellMisbehaved('Call head of a wrong shape');
   return head;
+}
+
+/** What a cell says of an entrypoint of its own worker. Its props are the worker's own words, and reach nobody else. */
+export function isTarget(target: InvocationTarget): boolean {
+  if (typeof target !== 'object' || target === null) return false;
+  const { entrypoint, props } = target as { entrypoint: unknown; props: unknown };
+  if (entrypoint !== null && typeof entrypoint !== 'string') return false;
+  return props === null || typeof (props as { encoded?: unknown }).encoded === 'string';
 }
 
 /** Why a well-formed head cannot be passed on as HTTP, or undefined. */
@@ -82,6 +92,7 @@ export interface CallWire {
 export class CellCall implements BindingCall {
   readonly caller: Caller;
   readonly binding: string | null;
+  readonly loopback: InvocationTarget | undefined;
   readonly method: string;
   readonly headers: readonly string[];
   readonly body: Readable | null;
@@ -110,6 +121,7 @@ export class CellCall implements BindingCall {
     this.#stream = stream;
     this.caller = caller;
     this.binding = head.binding;
+    this.loopback = head.loopback;
     this.method = head.method;
     this.url = head.url;
     this.headers = passableHeaders(head.headers);

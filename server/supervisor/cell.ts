@@ -30,11 +30,14 @@ import {
   HELLO,
   type HelloMessage,
   IN_SOCKET,
+  INBOUND_DATA,
+  INBOUND_END,
+  INBOUND_FAIL,
+  INBOUND_WINDOW,
   INVOCATION_END,
   INVOCATION_HEADER,
+  type InvocationTarget,
   type InvokeHead,
-  LARGE_HEADERS,
-  type LargeHeadersMessage,
   LOAD,
   LOAD_BYTES,
   LOAD_FAILED,
@@ -46,6 +49,12 @@ import {
   PING,
   PONG,
   PROTOCOL_VERSION,
+  REQUEST_AHEAD,
+  type RequestAheadMessage,
+  SESSION_ACCEPT,
+  SESSION_DATA,
+  SESSION_OPEN,
+  type SessionAcceptHead,
   WINDOW,
 } from '../../shared/protocol.ts';
 import { isSourceMap, type ModuleContent, type WorkerVersion } from '../../shared/worker.ts';
@@ -55,11 +64,12 @@ import type { CellGroups } from './cgroup.ts';
 import { CellHttp, type Exchange, type RequestHead, type ResponseHandler } from './cell-http.ts';
 import { ChannelExchange, invokeFrame } from './channel-exchange.ts';
 import { Channel } from './channel.ts';
-import { createPipeline, type Invocation } from './invocation.ts';
+import { createPipeline, type Invocation, type OpenCall } from './invocation.ts';
 import { envEntries } from './load-message.ts';
+import { acceptFrame, parseSessionHead, Session } from './session.ts';
 import { type CellProcess, type CellProgram, spawnCell } from './spawn.ts';
 import type { Timings } from './timings.ts';
-import type { Broker, Outcome, Pipeline, WorkerEvent } from './types.ts';
+import type { Broker, Caller, Outcome, Pipeline, WorkerEvent } from './types.ts';
 import { KILLED_BACKGROUND, KILLED_CPU, KILLED_HANG, KILLED_MEMORY, KILLED_TURN } from './watchdog-layout.ts';
 import type { WatchedCell, Watchdog } from './watchdog.ts';
 
@@ -125,6 +135,9 @@ export class Cell {
   readonly #invocations = new Map<number, Invocation>();
   readonly #calls = new Map<number, CellCall>();
   readonly #exchanges = new Map<number, ChannelExchange>();
+  /** RPC: sessions this cell has opened, by their streams, and those opened with it, by the invocation. */
+  readonly #sessions = new Map<number, Session>();
+  readonly #inbound = new Map<number, Session>();
   /** The latest that ended, at their id modulo the size. */
   readonly #ended: (Invocation | undefined)[] = Array.from({ length: REMEMBERED_INVOCATIONS }, () => undefined);
   #channel: Channel | undefined;
@@ -336,9 +349,10 @@ export class Cell {
     return invocation;
   }
 
-  /** Headers that do not fit through the HTTP socket go ahead on the channel. */
-  sendLargeHeaders(invocation: Invocation, headers: readonly string[]): void {
-    this.#send(LARGE_HEADERS, { invocation: invocation.id, headers } satisfies LargeHeadersMessage);
+  /** What does not fit through the HTTP socket goes ahead on the channel. */
+  sendAhead(invocation: Invocation, headers: readonly string[] | null, target: InvocationTarget | undefined): void {
+    const message: RequestAheadMessage = { invocation: invocation.id, headers, ...(target && { target }) };
+    this.#send(REQUEST_AHEAD, message);
   }
 
   /** True while this worker's answers are mostly large or streams: asking over HTTP at once saves collecting them. */
@@ -368,6 +382,20 @@ export class Cell {
     return exchange;
   }
 
+  /** Opens a session in this cell. */
+  accept(invocation: Invocation, session: Session, head: SessionAcceptHead, first: Uint8Array): void {
+    this.#inbound.set(invocation.id, session);
+    this.#channel?.send(acceptFrame(SESSION_ACCEPT, invocation.id, head, first));
+  }
+
+  sendInbound(type: number, invocation: Invocation, payload: Uint8Array): void {
+    this.#channel?.send(encodeFrame(type, invocation.id, payload));
+  }
+
+  forgetSession(invocation: Invocation): void {
+    this.#inbound.delete(invocation.id);
+  }
+
   /** Ends an invocation: closes its calls, reports it, and lets a draining cell go when it was the last. Idempotent. */
   end(invocation: Invocation): void {
     if (!this.#invocations.delete(invocation.id)) return;
@@ -375,6 +403,7 @@ export class Cell {
     clearTimeout(invocation.waitTimer);
     if (invocation.calls !== undefined) for (const call of invocation.calls) call.abort();
     invocation.calls = undefined;
+    this.#inbound.get(invocation.id)?.lost();
     this.#ended[invocation.id % REMEMBERED_INVOCATIONS] = invocation;
     const now = performance.now();
     this.lastUsedMs = now;
@@ -408,9 +437,9 @@ export class Cell {
   }
 
   /** The visitor is gone: only `waitUntil` work may go on, and the cell says when it has ended. */
-  disconnect(invocation: Invocation): void {
+  disconnect(invocation: Invocation, outcome: 'ok' | 'canceled' = 'canceled'): void {
     if (!this.#invocations.has(invocation.id)) return;
-    invocation.outcome = 'canceled';
+    invocation.outcome = outcome;
     this.keepForWaitUntil(invocation);
     this.#send(DISCONNECT, { invocation: invocation.id });
   }
@@ -565,6 +594,19 @@ export class Cell {
       this.#openCall(type, stream, payload);
       return;
     }
+    if (type === SESSION_OPEN) {
+      this.#openSession(stream, payload);
+      return;
+    }
+    if (type >= INBOUND_DATA && type <= INBOUND_FAIL) {
+      this.#receiveInbound(type, stream, payload);
+      return;
+    }
+    const session = this.#sessions.get(stream);
+    if (session !== undefined) {
+      receiveSession(session, type, payload);
+      return;
+    }
     const call = this.#calls.get(stream);
     // Frames that crossed with our own END or FAIL.
     if (call === undefined) return;
@@ -572,51 +614,75 @@ export class Cell {
     else if (type === END) call.receiveEnd();
     else if (type === WINDOW) call.receiveWindow(payload);
     else if (type === FAIL) call.abort();
-    else throw new CellMisbehaved(`Unknown stream frame ${type}`);
+    else if (type !== SESSION_DATA) throw new CellMisbehaved(`Unknown stream frame ${type}`);
   }
 
   #openCall(type: number, stream: number, payload: Uint8Array): void {
-    if (this.#calls.has(stream)) throw new CellMisbehaved('A stream opened twice');
-    if (this.#calls.size >= CHANNEL_LIMITS.maxOpenCalls) throw new CellMisbehaved('Too many open calls');
+    this.#checkNewStream(stream);
     const { head: headBytes, body } = type === CALL_FULL ? splitFull(payload) : { head: payload, body: null };
     const head = parseCallHead(headBytes);
     const invocation = this.#invocations.get(head.invocation);
-    const wire = {
-      send: (frame: Uint8Array) => this.#channel?.send(frame),
-      closed: (id: number) => this.#closeCall(id),
-    };
+    const wire = { send: this.#sendFrame, closed: (id: number) => this.#closeCall(id, this.#calls) };
     if (invocation === undefined) {
-      wire.send(
-        failFrame(stream, {
-          name: 'Error',
-          message: 'The invocation is over: its response was sent and its waitUntil work has ended.',
-        }),
-      );
+      wire.send(failFrame(stream, INVOCATION_IS_OVER));
       return;
     }
-    const caller = {
-      version: invocation.version,
-      cellId: this.id,
-      invocationId: invocation.id,
-      pipeline: invocation.pipeline,
-      depth: invocation.depth,
-    };
-    invocation.hasCalled = true;
-    // The caller's clock may have moved on with its timers; it never runs ahead of the real one.
-    const { pipeline } = invocation;
-    if (head.clockMs > pipeline.clockMs) pipeline.clockMs = Math.min(head.clockMs, Date.now());
-    const call = CellCall.open(wire, stream, caller, head, body);
+    const call = CellCall.open(wire, stream, this.#beginCall(invocation, head.clockMs), head, body);
     if (call === undefined) return;
     this.#calls.set(stream, call);
-    invocation.calls ??= new Set();
-    invocation.calls.add(call);
+    (invocation.calls ??= new Set()).add(call);
     this.#context.broker.call(call);
   }
 
-  #closeCall(stream: number): void {
-    const call = this.#calls.get(stream);
+  #openSession(stream: number, payload: Uint8Array): void {
+    this.#checkNewStream(stream);
+    const { head: headBytes, body } = splitFull(payload);
+    const head = parseSessionHead(headBytes);
+    const invocation = this.#invocations.get(head.invocation);
+    const wire = { send: this.#sendFrame, closed: (id: number) => this.#closeCall(id, this.#sessions) };
+    if (invocation === undefined) {
+      wire.send(failFrame(stream, INVOCATION_IS_OVER));
+      return;
+    }
+    const session = new Session(wire, stream, this.#beginCall(invocation, head.clockMs), head, body);
+    this.#sessions.set(stream, session);
+    (invocation.calls ??= new Set()).add(session);
+    this.#context.broker.openSession(session);
+  }
+
+  #checkNewStream(stream: number): void {
+    if (this.#calls.has(stream) || this.#sessions.has(stream)) throw new CellMisbehaved('A stream opened twice');
+    if (this.#calls.size + this.#sessions.size >= CHANNEL_LIMITS.maxOpenCalls) {
+      throw new CellMisbehaved('Too many open calls');
+    }
+  }
+
+  readonly #sendFrame = (frame: Uint8Array): void => this.#channel?.send(frame);
+
+  /** Who calls, and how late it is there: the caller's clock may have moved on with its timers; it never runs ahead of the real one. */
+  #beginCall(invocation: Invocation, clockMs: number): Caller {
+    invocation.hasCalled = true;
+    const { pipeline } = invocation;
+    if (clockMs > pipeline.clockMs) pipeline.clockMs = Math.min(clockMs, Date.now());
+    const { id, version, depth } = invocation;
+    return { version, cellId: this.id, invocationId: id, pipeline, depth };
+  }
+
+  /** Frames about a session that another cell has opened with this one. */
+  #receiveInbound(type: number, stream: number, payload: Uint8Array): void {
+    const session = this.#inbound.get(stream);
+    // Frames that crossed with the caller's end.
+    if (session === undefined) return;
+    if (type === INBOUND_DATA) session.receiveInboundData(payload);
+    else if (type === INBOUND_WINDOW) session.receiveInboundWindow(payload);
+    else if (type === INBOUND_END) session.receiveInboundEnd(payload[0] === 1);
+    else session.receiveInboundFail(readFailure(payload));
+  }
+
+  #closeCall<T extends OpenCall & { readonly caller: Caller }>(stream: number, open: Map<number, T>): void {
+    const call = open.get(stream);
     if (call === undefined) return;
-    this.#calls.delete(stream);
+    open.delete(stream);
     this.#invocations.get(call.caller.invocationId)?.calls?.delete(call);
   }
 
@@ -671,7 +737,9 @@ export class Cell {
     const outcome = this.deathOutcome;
     this.#awaiting?.reject(new Error(this.#deathReason));
     for (const call of [...this.#calls.values()]) call.abort();
+    for (const session of [...this.#sessions.values()]) session.abort();
     for (const exchange of [...this.#exchanges.values()]) exchange.lost();
+    for (const session of [...this.#inbound.values()]) session.lost();
     for (const invocation of [...this.#invocations.values()]) {
       if (invocation.outcome === 'ok' && !invocation.answered) invocation.outcome = outcome;
       this.end(invocation);
@@ -687,6 +755,19 @@ export class Cell {
       throw new LoadError('no-cell', `The cell is ${this.#state}, not ${from}: ${this.#deathReason ?? ''}`);
     this.#state = to;
   }
+}
+
+const INVOCATION_IS_OVER = {
+  name: 'Error',
+  message: 'The invocation is over: its response was sent and its waitUntil work has ended.',
+};
+
+function receiveSession(session: Session, type: number, payload: Uint8Array): void {
+  if (type === SESSION_DATA) session.receiveData(payload);
+  else if (type === WINDOW) session.receiveWindow(payload);
+  else if (type === END) session.receiveEnd();
+  else if (type === FAIL) session.abort();
+  else throw new CellMisbehaved(`Unknown session frame ${type}`);
 }
 
 /** Asks for the answer that waits in the cell. */

@@ -10,8 +10,8 @@ import type { Readable } from 'node:stream';
 import { CHANNEL_LIMITS } from '../../shared/limits.ts';
 import {
   INTERNAL_HEADER_PREFIX,
+  AHEAD_MARK,
   INVOCATION_HEADER,
-  LARGE_HEADERS_MARK,
   MAX_HTTP_HEADER_BYTES,
   MAX_HTTP_HEADER_LINES,
   OUTCOME_FLAGS,
@@ -139,7 +139,7 @@ export class Dispatch implements FetchControl, ResponseHandler {
 
   #send(cell: Cell): void {
     this.#attempts++;
-    const { method, url, headers, body, upgrade, parent } = this.#call;
+    const { method, url, headers, body, upgrade, parent, target } = this.#call;
     this.#cell = cell;
     const invocation = cell.begin(parent);
     this.#invocation = invocation;
@@ -151,18 +151,17 @@ export class Dispatch implements FetchControl, ResponseHandler {
     const { clockMs } = invocation.pipeline;
     const whole = this.#smallBody;
     const sent = whole === null ? headers : headers.concat('content-length', String(whole.length));
-    const head = { method, url, headers: sent, clockMs, hasBody: whole !== null };
+    const head = { method, url, headers: sent, clockMs, hasBody: whole !== null, ...(target && { target }) };
     this.#exchange = cell.invoke(invocation, head, whole, this);
   }
 
   #sendOverHttp(cell: Cell, invocation: Invocation): Exchange {
-    const { method, url, headers, body, bodyBytes, upgrade } = this.#call;
+    const { method, url, headers, body, bodyBytes, upgrade, target } = this.#call;
     const token = `${invocation.id};${invocation.pipeline.clockMs}`;
     const large = areLarge(headers);
-    if (large) cell.sendLargeHeaders(invocation, headers);
-    const sent = large
-      ? [...hostOf(headers), INVOCATION_HEADER, token + LARGE_HEADERS_MARK]
-      : headers.concat(INVOCATION_HEADER, token);
+    const ahead = large || target !== undefined;
+    if (ahead) cell.sendAhead(invocation, large ? headers : null, target);
+    const sent = (large ? hostOf(headers) : headers).concat(INVOCATION_HEADER, ahead ? token + AHEAD_MARK : token);
     return cell.http.send({ method, url, headers: sent, body, bodyBytes, upgrade }, this);
   }
 
@@ -369,7 +368,7 @@ function exceptionFailure(body: string): InvocationFailure {
   return { kind: 'exception', outcome: 'exception', reason, error };
 }
 
-const deathFailure = (outcome: Outcome, reason: string): InvocationFailure => ({
+export const deathFailure = (outcome: Outcome, reason: string): InvocationFailure => ({
   kind: outcome === 'unknown' ? 'exception' : 'limit',
   outcome,
   reason: outcome === 'unknown' ? `The cell ended: ${reason}` : `${LIMIT_REASONS[outcome] ?? outcome} (${reason})`,
@@ -381,7 +380,8 @@ const LIMIT_REASONS: Partial<Record<Outcome, string>> = {
   exceededWallTime: 'Worker blocked its event loop',
 };
 
-const toFailure = (error: unknown): InvocationFailure =>
+/** Why no cell could be had. */
+export const toFailure = (error: unknown): InvocationFailure =>
   error instanceof DispatchFailure
     ? error.failure
     : { kind: 'no-cell', outcome: 'unknown', reason: error instanceof Error ? error.message : String(error) };

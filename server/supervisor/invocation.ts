@@ -1,7 +1,11 @@
 /** The supervisor's own account of one invocation. The cell only ever learns its number. */
 import type { WorkerVersion } from '../../shared/worker.ts';
-import type { CellCall } from './cell-call.ts';
 import type { Outcome, Pipeline } from './types.ts';
+
+/** A call or session that ends with the invocation that opened it. */
+export interface OpenCall {
+  abort(): void;
+}
 
 export interface Invocation {
   readonly id: number;
@@ -12,7 +16,7 @@ export interface Invocation {
   /** The watchdog's reading when it began: what has been charged since is this invocation's CPU. */
   shareStartMs: number;
   /** Calls to bindings still open; created with the first. */
-  calls: Set<CellCall> | undefined;
+  calls: Set<OpenCall> | undefined;
   /** A call to something that may have changed the world: not to be run a second time. */
   hasCalled: boolean;
   logBytes: number;

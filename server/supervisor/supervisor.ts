@@ -12,12 +12,15 @@ import { Cell, type CellContext, LoadError } from './cell.ts';
 import { Dispatch } from './dispatch.ts';
 import { CellGroups } from './cgroup.ts';
 import { detectSandbox, type Sandbox, SandboxError, type SandboxMode } from './sandbox.ts';
+import { Session } from './session.ts';
 import type {
+  BindingSession,
   Broker,
   Dispatcher,
   FetchCall,
   FetchControl,
   FetchSink,
+  SessionCall,
   StartupChecker,
   StartupResult,
   WorkerEvent,
@@ -118,6 +121,11 @@ export class Supervisor implements Dispatcher, StartupChecker {
 
   fetch(call: FetchCall, sink: FetchSink): FetchControl {
     return new Dispatch(call, sink, this.#pool(call.version)).start();
+  }
+
+  openSession(call: SessionCall, session: BindingSession): void {
+    if (!(session instanceof Session)) throw new TypeError('A session that no cell has opened');
+    session.connect(call, this.#pool(call.version));
   }
 
   #pool(version: WorkerVersion): VersionPool {

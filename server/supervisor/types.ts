@@ -3,6 +3,7 @@
  * into a sink. Which cell runs it, whether one must be started, retries and limits are not the caller's business.
  */
 import type { Duplex, Readable } from 'node:stream';
+import type { InvocationTarget } from '../../shared/protocol.ts';
 import type { WorkerVersion } from '../../shared/worker.ts';
 
 /** The tree of invocations one outside request causes. Made by the gateway's call, handed on by service bindings. */
@@ -28,6 +29,8 @@ export interface FetchCall {
   readonly bodyBytes: number | null;
   /** True when the client asked for a WebSocket upgrade. */
   readonly upgrade: boolean;
+  /** Undefined: the default entrypoint, without props. */
+  readonly target?: InvocationTarget;
   /** Undefined starts a new pipeline (an outside request). */
   readonly parent?: { readonly pipeline: Pipeline; readonly depth: number };
 }
@@ -71,9 +74,23 @@ export interface InvocationFailure {
   readonly error?: { readonly name: string; readonly message: string };
 }
 
+/** An RPC session to be opened with a version. */
+export interface SessionCall {
+  readonly version: WorkerVersion;
+  /** Undefined: the default entrypoint, without props. */
+  readonly target: InvocationTarget | undefined;
+  /** What the caller is told when the callee cannot be reached or dies. */
+  describe(failure: InvocationFailure): { name: string; message: string };
+}
+
 /** The data path's one way to run a worker. */
-export interface Dispatcher {
+export interface FetchDispatcher {
   fetch(call: FetchCall, sink: FetchSink): FetchControl;
+}
+
+export interface Dispatcher extends FetchDispatcher {
+  /** Joins a session that a cell has opened to a cell of the version. */
+  openSession(call: SessionCall, session: BindingSession): void;
 }
 
 /** What came of running a version's top level in a real cell, before it goes live. */
@@ -114,6 +131,8 @@ export interface Caller {
 export interface BindingCall {
   readonly caller: Caller;
   readonly binding: string | null;
+  /** The caller's own worker, in place of a binding. */
+  readonly loopback: InvocationTarget | undefined;
   readonly method: string;
   readonly url: string;
   readonly headers: readonly string[];
@@ -132,9 +151,18 @@ export interface BindingCall {
   onAbort: (() => void) | undefined;
 }
 
-/** The node's side of all bindings. Gets every call of every cell; must answer each. */
+/** A session a cell has opened with a binding, before it is joined to its other end (`Dispatcher.openSession`) or refused. */
+export interface BindingSession {
+  readonly caller: Caller;
+  readonly binding: string | null;
+  readonly loopback: InvocationTarget | undefined;
+  fail(error: { name: string; message: string }): void;
+}
+
+/** The node's side of all bindings. Gets every call and session of every cell; must answer each. */
 export interface Broker {
   call(call: BindingCall): void;
+  openSession(session: BindingSession): void;
 }
 
 /** What a worker said or what became of it, for logs, tails and the trace store. */

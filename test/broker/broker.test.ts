@@ -28,6 +28,8 @@ async function withCells(
   const broker = createBroker({
     bindings: { service: answer },
     egress: answer,
+    loopback: answer,
+    session: (session) => session.fail({ name: 'Error', message: 'no sessions here' }),
     externalSubrequests: limits.external,
     maxExternalSubrequests: limits.max,
   });

@@ -6,7 +6,7 @@ import type { DeployedWorker } from '../../server/catalog/types.ts';
 import { createGateway, type Gateway, type GatewayOptions } from '../../server/gateway/gateway.ts';
 import { createLogger } from '../../server/log/log.ts';
 import { parseHostHeader } from '../../server/routing/host.ts';
-import type { Dispatcher, FetchCall, FetchControl, FetchSink } from '../../server/supervisor/types.ts';
+import type { FetchCall, FetchControl, FetchDispatcher, FetchSink } from '../../server/supervisor/types.ts';
 import type { WorkerVersion } from '../../shared/worker.ts';
 
 export const HOST = 'apple.dev.localhost';
@@ -45,7 +45,7 @@ export function deployed(name: string, options: Partial<DeployedWorker> = {}): D
 export type Handler = (call: FetchCall, sink: FetchSink) => Partial<FetchControl> | void;
 
 /** A dispatcher from a function; it notes every call and counts cancels and resumes. */
-export class Recorder implements Dispatcher {
+export class Recorder implements FetchDispatcher {
   readonly calls: FetchCall[] = [];
   cancels = 0;
   resumes = 0;

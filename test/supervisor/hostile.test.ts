@@ -32,7 +32,7 @@ before(async () => {
     prestarted: 2,
     cpuMs: 100,
     timings: { waitUntilMs: 500 },
-    broker: { call: (call) => brokerCalls.push(call) },
+    broker: { call: (call) => brokerCalls.push(call), openSession: () => undefined },
   });
   deploy();
 });

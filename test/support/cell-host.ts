@@ -7,7 +7,7 @@ import { CellGroups } from '../../server/supervisor/cgroup.ts';
 import { Cell } from '../../server/supervisor/cell.ts';
 import { detectSandbox } from '../../server/supervisor/sandbox.ts';
 import { type Timings, TIMINGS } from '../../server/supervisor/timings.ts';
-import type { BindingCall, WorkerEvent } from '../../server/supervisor/types.ts';
+import type { BindingCall, BindingSession, WorkerEvent } from '../../server/supervisor/types.ts';
 import { Watchdog } from '../../server/supervisor/watchdog.ts';
 import { testLog } from './log.ts';
 import { buildOnce, DENO_PATH, HARNESS_PATH, WATCHDOG_PATH } from './supervisor.ts';
@@ -49,6 +49,7 @@ export async function createCellHost(options: CellHostOptions = {}): Promise<Cel
     groups,
     broker: {
       call: options.onCall ?? ((call: BindingCall) => call.fail({ name: 'Error', message: 'No binding in this test' })),
+      openSession: (session: BindingSession) => session.fail({ name: 'Error', message: 'No binding in this test' }),
     },
     log: testLog,
     memoryMiB,

@@ -101,7 +101,7 @@ export class TestSupervisor implements StartupChecker {
     this.#closers.push(() => rmSync(dataDir, { recursive: true, force: true }));
     const egress = createEgress({ policy: createAddressPolicy(egressAllow), log: this.#log });
     this.#closers.push(() => egress.close());
-    const service = createServiceBinding({
+    const services = createServiceBinding({
       catalog: { findByName: (accountId, name) => (accountId === TEST_ACCOUNT ? this.#workers.get(name) : undefined) },
       dispatcher: () => this.supervisor,
     });
@@ -124,7 +124,9 @@ export class TestSupervisor implements StartupChecker {
       broker:
         broker ??
         createBroker({
-          bindings: { service },
+          bindings: { service: services.call },
+          loopback: services.loopback,
+          session: services.session,
           egress: (call) => egress.call(call),
           externalSubrequests,
           maxExternalSubrequests: CELL_LIMITS.maxSubrequests,

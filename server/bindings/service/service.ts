@@ -1,13 +1,22 @@
 /**
- * Service bindings by `fetch`: from cell to cell on this node, never over the internet. The callee sees the URL, method, headers and body
- * as the caller gave them; whatever host the URL names, the call goes to the bound worker.
+ * Service bindings: from cell to cell on this node, never over the internet. A `fetch` gives the callee the URL, method, headers and body
+ * as the caller gave them, whatever host the URL names; everything else is an RPC session. A loopback (`ctx.exports`) is the same with the
+ * caller's own version.
  */
 import { CELL_LIMITS } from '../../../shared/limits.ts';
-import type { ServiceBinding } from '../../../shared/worker.ts';
+import type { InvocationTarget } from '../../../shared/protocol.ts';
+import type { ServiceBinding, WorkerVersion } from '../../../shared/worker.ts';
 import type { Catalog } from '../../catalog/types.ts';
-import type { BindingHandler } from '../../broker/broker.ts';
+import type { BindingHandler, BrokerOptions } from '../../broker/broker.ts';
 import { pickVersion } from '../../routing/version-choice.ts';
-import type { BindingCall, Dispatcher, FetchSink, InvocationFailure } from '../../supervisor/types.ts';
+import type {
+  BindingCall,
+  BindingSession,
+  Caller,
+  Dispatcher,
+  FetchSink,
+  InvocationFailure,
+} from '../../supervisor/types.ts';
 
 export interface ServiceBindingOptions {
   readonly catalog: Pick<Catalog, 'findByName'>;
@@ -15,41 +24,80 @@ export interface ServiceBindingOptions {
   readonly dispatcher: () => Dispatcher;
 }
 
+export interface ServiceBindings extends Pick<BrokerOptions, 'loopback' | 'session'> {
+  readonly call: BindingHandler<ServiceBinding>;
+}
+
 /** workerd's words for a chain that is too deep. */
 const TOO_DEEP =
   'Subrequest depth limit exceeded. This request recursed through Workers too many times. This can happen e.g. if you have a Worker or Durable Object that calls other Workers or objects recursively.';
 
-export function createServiceBinding(options: ServiceBindingOptions): BindingHandler<ServiceBinding> {
-  return (call, binding) => {
-    const { caller } = call;
-    if (caller.depth >= CELL_LIMITS.pipelineDepth) {
-      call.fail({ name: 'Error', message: TOO_DEEP });
-      return;
-    }
-    const callee = options.catalog.findByName(caller.version.accountId, binding.service);
-    const version = callee === undefined ? undefined : pickVersion(callee, Math.random());
-    if (version === undefined) {
-      call.fail({
-        name: 'Error',
-        message: `The worker "${binding.service}" that "${binding.name}" is bound to has no deployment.`,
-      });
-      return;
-    }
-    const control = options.dispatcher().fetch(
-      {
-        version,
-        method: call.method,
-        url: call.url,
-        headers: withHost(call.headers, call.url),
-        body: call.body,
-        bodyBytes: call.bodyBytes,
-        upgrade: false,
-        parent: { pipeline: caller.pipeline, depth: caller.depth },
-      },
-      answerTo(call, () => control.resume()),
-    );
-    call.onAbort = () => control.cancel();
+/** Whom a call goes to, or why it goes nowhere. */
+type Callee =
+  | { readonly version: WorkerVersion; readonly target: InvocationTarget | undefined }
+  | { readonly error: { readonly name: string; readonly message: string } };
+
+export function createServiceBinding(options: ServiceBindingOptions): ServiceBindings {
+  const { dispatcher } = options;
+  return {
+    call: (call, binding) => callFetch(dispatcher(), call, boundCallee(options, call.caller, binding)),
+    loopback: (call) => callFetch(dispatcher(), call, ownCallee(call.caller, call.loopback)),
+    session(session, binding) {
+      const { caller, loopback } = session;
+      const callee = binding === null ? ownCallee(caller, loopback) : boundCallee(options, caller, binding);
+      openSession(dispatcher(), session, callee);
+    },
   };
+}
+
+function boundCallee(options: ServiceBindingOptions, caller: Caller, binding: ServiceBinding): Callee {
+  if (caller.depth >= CELL_LIMITS.pipelineDepth) return { error: { name: 'Error', message: TOO_DEEP } };
+  const worker = options.catalog.findByName(caller.version.accountId, binding.service);
+  const version = worker === undefined ? undefined : pickVersion(worker, Math.random());
+  if (version === undefined) {
+    const message = `The worker "${binding.service}" that "${binding.name}" is bound to has no deployment.`;
+    return { error: { name: 'Error', message } };
+  }
+  const { entrypoint, props } = binding;
+  if (entrypoint === undefined && props === undefined) return { version, target: undefined };
+  return {
+    version,
+    target: { entrypoint: entrypoint ?? null, props: props === undefined ? null : { json: props } },
+  };
+}
+
+/** The caller's own version: a loopback never crosses to another deployment. */
+function ownCallee(caller: Caller, target: InvocationTarget | undefined): Callee {
+  if (caller.depth >= CELL_LIMITS.pipelineDepth) return { error: { name: 'Error', message: TOO_DEEP } };
+  return { version: caller.version, target };
+}
+
+function callFetch(dispatcher: Dispatcher, call: BindingCall, callee: Callee): void {
+  if ('error' in callee) {
+    call.fail(callee.error);
+    return;
+  }
+  const { caller } = call;
+  const control = dispatcher.fetch(
+    {
+      version: callee.version,
+      ...(callee.target && { target: callee.target }),
+      method: call.method,
+      url: call.url,
+      headers: withHost(call.headers, call.url),
+      body: call.body,
+      bodyBytes: call.bodyBytes,
+      upgrade: false,
+      parent: { pipeline: caller.pipeline, depth: caller.depth },
+    },
+    answerTo(call, () => control.resume()),
+  );
+  call.onAbort = () => control.cancel();
+}
+
+function openSession(dispatcher: Dispatcher, session: BindingSession, callee: Callee): void {
+  if ('error' in callee) session.fail(callee.error);
+  else dispatcher.openSession({ ...callee, describe: calleeError }, session);
 }
 
 /** HTTP wants a host; it is the URL's, as in a request from outside. */

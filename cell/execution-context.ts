@@ -1,0 +1,72 @@
+/** `ctx`: the third argument of a handler, `this.ctx` of an entrypoint. */
+import { compatFlag } from './compat.ts';
+import type { Invocation } from './context.ts';
+import { endInvocation, waitUntil } from './invocation.ts';
+import { dressClass, illegalConstructor, illegalInvocation, wrongParameter } from './jsg.ts';
+import { defineProperty, NativeError } from './primordials.ts';
+import { createTracing } from './tracing.ts';
+
+const CREATE = {};
+const tracing = createTracing();
+
+/** `ctx.exports`; filled when the worker's main module has run. */
+export const workerExports: Record<string, unknown> = {};
+
+class ExecutionContext {
+  readonly #invocation: Invocation;
+  access = undefined;
+  cache = undefined;
+  tracing = tracing;
+  props: unknown;
+
+  constructor(key: unknown, invocation: Invocation, props: unknown) {
+    if (key !== CREATE) throw illegalConstructor();
+    this.#invocation = invocation;
+    this.props = props;
+  }
+
+  waitUntil(...promise: unknown[]): void {
+    if (!isExecutionContext(this)) throw illegalInvocation();
+    if (promise.length === 0) throw wrongParameter("execute 'waitUntil' on 'ExecutionContext'", 1, 'Promise');
+    waitUntil(this.#invocation, promise[0]);
+  }
+
+  passThroughOnException(): void {
+    if (!isExecutionContext(this)) throw illegalInvocation();
+    this.#invocation.passThrough = true;
+  }
+
+  /** Ends the invocation: its timers and calls stop, and the handler fails with the reason. */
+  abort(reason?: unknown): never {
+    if (!isExecutionContext(this)) throw illegalInvocation();
+    endInvocation(this.#invocation);
+    // oxlint-disable-next-line only-throw-error -- what the worker gave as the reason
+    throw reason ?? new NativeError('Application called abort() to reset the request.');
+  }
+
+  static is(value: unknown): boolean {
+    return typeof value === 'object' && value !== null && #invocation in value;
+  }
+}
+dressClass(ExecutionContext, 'ExecutionContext');
+const { is } = ExecutionContext;
+delete (ExecutionContext as { is?: unknown }).is;
+
+export const isExecutionContext = (value: unknown): boolean => is(value);
+
+export function createExecutionContext(invocation: Invocation, props: unknown): object {
+  const context = new ExecutionContext(CREATE, invocation, props);
+  if (hasExports) (context as { exports?: unknown }).exports = workerExports;
+  return context;
+}
+
+let hasExports = false;
+
+/** Flags that change what `ctx` has. */
+export function applyContextCompatibility(): void {
+  hasExports = compatFlag('enable_ctx_exports');
+}
+
+export function addExport(name: string, value: unknown): void {
+  defineProperty(workerExports, name, { value, writable: true, enumerable: true, configurable: true });
+}

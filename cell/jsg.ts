@@ -1,0 +1,45 @@
+/**
+ * Helpers for classes that look to user code as those of Workers do: methods that are enumerable, constructors whose length is 0, and
+ * the error texts of a wrong `new` or a wrong `this`.
+ */
+import { defineProperty, getOwnPropertyDescriptor, NativeTypeError } from './primordials.ts';
+
+export const ILLEGAL_INVOCATION =
+  'Illegal invocation: function called with incorrect `this` reference. See https://developers.cloudflare.com/workers/observability/errors/#illegal-invocation-errors for details.';
+
+export const illegalInvocation = (): TypeError => new NativeTypeError(ILLEGAL_INVOCATION);
+export const illegalConstructor = (): TypeError => new NativeTypeError('Illegal constructor');
+
+/** What `C()` without `new` throws. */
+export const needsNew = (name: string): TypeError =>
+  new NativeTypeError(
+    `Failed to construct '${name}': Please use the 'new' operator, this object constructor cannot be called as a function.`,
+  );
+
+/** The exception for an argument of a wrong type; `where` as in `execute 'waitUntil' on 'ExecutionContext'` or `construct 'RpcStub'`. */
+export const wrongParameter = (where: string, index: number, type: string): TypeError =>
+  new NativeTypeError(
+    `Failed to ${where}: ${where.startsWith('construct') ? 'constructor ' : ''}parameter ${index} is not of type '${type}'.`,
+  );
+
+/** Gives a class the tag, and its prototype's methods the attributes and lengths, that Workers' own have. Before user code runs. */
+export function dressClass(constructor: { readonly prototype: object }, tag: string, name = tag): void {
+  const { prototype } = constructor;
+  defineProperty(constructor, 'name', { value: name, configurable: true });
+  defineProperty(constructor, 'length', { value: 0, configurable: true });
+  defineProperty(prototype, Symbol.toStringTag, { value: tag, configurable: true });
+  for (const key of Object.getOwnPropertyNames(prototype)) {
+    const descriptor = getOwnPropertyDescriptor(prototype, key) as PropertyDescriptor;
+    if (key !== 'constructor') defineProperty(prototype, key, { ...descriptor, enumerable: true });
+    if (typeof descriptor.value === 'function' && key !== 'constructor') {
+      defineProperty(descriptor.value as object, 'length', { value: 0, configurable: true });
+    }
+  }
+}
+
+/** A constructor function that can be extended, without the `class` of JavaScript: its own error says what a missing `new` means. */
+export function dressBase(constructor: (...args: never[]) => void, tag: string): void {
+  const name = constructor.name;
+  dressClass(constructor as unknown as { prototype: object }, tag, name);
+  defineProperty(constructor, 'prototype', { writable: false });
+}

@@ -1,0 +1,145 @@
+/**
+ * Bindings to other workers (`Fetcher`) and to the worker's own entrypoints (`ctx.exports`). Which worker a binding leads to only the
+ * supervisor knows. `fetch` is a call like that to the internet; whatever else is read from a binding is a method of the other worker's
+ * entrypoint, called through RPC (`cell/extras/rpc`).
+ *
+ * Unknown names reach the RPC part through a proxy at the end of the prototype chain: what a class has, and what user code puts on
+ * an object, is found first, and `fetch` pays nothing for the rest.
+ */
+import type { InvocationTarget } from '../shared/protocol.ts';
+import { type Destination, fetchThrough } from './calls.ts';
+import { compatFlag } from './compat.ts';
+import { loadExtra } from './extras.ts';
+import { dressClass, illegalConstructor, illegalInvocation, wrongParameter } from './jsg.ts';
+import {
+  defineProperty,
+  deleteProperty,
+  NativeError,
+  NativeProxy,
+  NativeTypeError,
+  objectPrototype,
+  responseArrayBuffer,
+  responseBody,
+  responseJson,
+  responseText,
+  setPrototypeOf,
+  WeakMapConstructor,
+  weakMapGet,
+  weakMapSet,
+} from './primordials.ts';
+import type { RpcRuntime } from './rpc-classes.ts';
+
+const CREATE = {};
+
+/** Where calls of a Fetcher go. Loopbacks are functions, which can hold nothing private: so a map. */
+const destinations = new WeakMapConstructor<object, Destination>();
+
+export const destinationOf = (fetcher: unknown): Destination | undefined =>
+  (typeof fetcher === 'object' && fetcher !== null) || typeof fetcher === 'function'
+    ? (weakMapGet(destinations, fetcher as object) as Destination | undefined)
+    : undefined;
+
+function requireDestination(fetcher: unknown): Destination {
+  const destination = destinationOf(fetcher);
+  if (destination === undefined) throw illegalInvocation();
+  return destination;
+}
+
+export class Fetcher {
+  constructor(key?: unknown) {
+    if (key !== CREATE) throw illegalConstructor();
+  }
+
+  fetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
+    return fetchThrough(requireDestination(this), input, init);
+  }
+
+  connect(): never {
+    requireDestination(this);
+    throw new NativeError('Service bindings do not support connect() in this version of Skep.');
+  }
+}
+dressClass(Fetcher, 'Fetcher');
+
+class LoopbackServiceStub extends Fetcher {}
+dressClass(LoopbackServiceStub, 'LoopbackServiceStub');
+
+const fetcherPrototype = Fetcher.prototype;
+const loopbackPrototype = LoopbackServiceStub.prototype;
+
+/** Before `fetcher_no_get_put_delete`: shorthands of the time when bindings were to be like KV. */
+const shorthands = {
+  async get(this: Fetcher, url: string, type: unknown = 'text'): Promise<unknown> {
+    const response = await fetchThrough(requireDestination(this), url);
+    if (type === 'text') return await responseText(response);
+    if (type === 'arrayBuffer') return await responseArrayBuffer(response);
+    if (type === 'json') return await responseJson(response);
+    if (type === 'stream') return responseBody(response);
+    throw new NativeTypeError('Unknown response type. Possible types are "text", "arrayBuffer", "json", and "stream".');
+  },
+  async put(this: Fetcher, url: string, body: BodyInit): Promise<void> {
+    await fetchThrough(requireDestination(this), url, { method: 'PUT', body });
+  },
+  async delete(this: Fetcher, url: string): Promise<void> {
+    await fetchThrough(requireDestination(this), url, { method: 'DELETE' });
+  },
+};
+
+/** Flags that change what a binding has. */
+export function applyServiceCompatibility(): void {
+  if (!compatFlag('fetcher_no_get_put_delete')) {
+    for (const [name, value] of Object.entries(shorthands)) {
+      defineProperty(fetcherPrototype, name, { value, writable: true, enumerable: true, configurable: true });
+    }
+  }
+  if (compatFlag('rpc') || compatFlag('js_rpc')) setPrototypeOf(fetcherPrototype, rpcMethods);
+}
+
+/** Names that are read from a binding and that nothing before in the prototype chain has. */
+const rpcMethods = new NativeProxy(objectPrototype, {
+  get: (target, key, receiver) => {
+    if (typeof key === 'symbol' || key in target) return (target as Record<PropertyKey, unknown>)[key];
+    // A binding is no promise: `await env.X` gives the binding.
+    if (key === 'then') return undefined;
+    const destination = destinationOf(receiver);
+    return destination === undefined ? undefined : rpc().serviceProperty(destination, key);
+  },
+  has: (target, key) => key in target || (typeof key === 'string' && key !== 'then'),
+  // Or writing to a binding would end here, in the prototype of everything.
+  set: (_target, key, value, receiver) =>
+    defineProperty(receiver as object, key, { value, writable: true, enumerable: true, configurable: true }),
+});
+
+const rpc = (): RpcRuntime => loadExtra<RpcRuntime>('rpc');
+
+/** The object that user code finds in `env`. */
+export function createFetcher(destination: Destination): Fetcher {
+  const fetcher = new Fetcher(CREATE);
+  weakMapSet(destinations, fetcher, destination);
+  return fetcher;
+}
+
+/** An entry of `ctx.exports`: calls the worker's own entrypoint, and is called itself to give it props. */
+export function createLoopback(entrypoint: string | null): unknown {
+  const stub = (...args: unknown[]): Fetcher => withProps(entrypoint, args[0]);
+  deleteProperty(stub, 'name');
+  deleteProperty(stub, 'length');
+  setPrototypeOf(stub, loopbackPrototype);
+  weakMapSet(destinations, stub, { entrypoint, props: null });
+  return stub;
+}
+
+function withProps(entrypoint: string | null, options: unknown): Fetcher {
+  if ((typeof options !== 'object' && typeof options !== 'function') || options === null) {
+    throw wrongParameter("execute '(called as function)' on 'LoopbackServiceStub'", 1, 'Options');
+  }
+  const { props } = options as { props?: unknown };
+  if (props === undefined) return createFetcher({ entrypoint, props: null });
+  if ((typeof props !== 'object' && typeof props !== 'function') || props === null) {
+    throw new NativeTypeError(
+      "Incorrect type for the 'props' field on 'Options': the provided value is not of type 'Object'.",
+    );
+  }
+  const target: InvocationTarget = { entrypoint, props: { encoded: rpc().encodeProps(props) } };
+  return createFetcher(target);
+}

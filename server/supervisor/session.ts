@@ -1,0 +1,247 @@
+/**
+ * One RPC session between two cells: bytes in both directions, from the cell that called a binding to the cell of the worker behind it.
+ * What they say to each other is theirs alone (`cell/extras/rpc`); here it is routed, bounded and charged. For the callee a session is
+ * one invocation. Both ends are attackers: neither may send more than the other has taken, or take what was not sent.
+ */
+import { encodeFrame, encodeFullFrame, readU32 } from '../../shared/frames.ts';
+import { CHANNEL_LIMITS } from '../../shared/limits.ts';
+import {
+  END,
+  INBOUND_DATA,
+  INBOUND_WINDOW,
+  type InvocationTarget,
+  SESSION_CLOCK_BYTES,
+  SESSION_DATA,
+  type SessionAcceptHead,
+  type SessionOpenHead,
+  WINDOW,
+} from '../../shared/protocol.ts';
+import { CellMisbehaved, failFrame, isTarget } from './cell-call.ts';
+import type { Cell } from './cell.ts';
+import { type CellSource, deathFailure, toFailure } from './dispatch.ts';
+import type { Invocation } from './invocation.ts';
+import type { BindingSession, Caller, InvocationFailure, SessionCall } from './types.ts';
+
+const NOTHING = new Uint8Array(0);
+
+/** Checks the head of a session. Throws CellMisbehaved on wrong shapes. */
+export function parseSessionHead(bytes: Uint8Array): SessionOpenHead {
+  if (bytes.length > CHANNEL_LIMITS.maxHeadBytes) throw new CellMisbehaved(`Session head of ${bytes.length} bytes`);
+  const head = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')) as
+    | SessionOpenHead
+    | undefined;
+  const wellFormed =
+    typeof head === 'object' &&
+    head !== null &&
+    Number.isSafeInteger(head.invocation) &&
+    (head.binding === null ? isTarget(head.loopback as InvocationTarget) : typeof head.binding === 'string') &&
+    Number.isFinite(head.clockMs);
+  if (!wellFormed) throw new CellMisbehaved('Session head of a wrong shape');
+  return head;
+}
+
+export interface SessionWire {
+  send(frame: Uint8Array): void;
+  /** The session is over: forget the stream. */
+  closed(stream: number): void;
+}
+
+export class Session implements BindingSession {
+  readonly caller: Caller;
+  readonly binding: string | null;
+  readonly loopback: InvocationTarget | undefined;
+
+  readonly #wire: SessionWire;
+  readonly #stream: number;
+  /** What came before the callee was there: never more than a window. */
+  #held: Uint8Array[] = [];
+  #endHeld = false;
+  #cell: Cell | undefined;
+  #invocation: Invocation | undefined;
+  /** Bytes on the way that the other side has not taken. */
+  #up = 0;
+  #down = 0;
+  #over = false;
+
+  constructor(wire: SessionWire, stream: number, caller: Caller, head: SessionOpenHead, first: Uint8Array) {
+    this.#wire = wire;
+    this.#stream = stream;
+    this.caller = caller;
+    this.binding = head.binding;
+    this.loopback = head.loopback;
+    this.#countUp(first.length);
+    this.#held.push(first);
+  }
+
+  // --- from the caller's cell ---
+
+  /** Payload: the caller's clock, then bytes for the callee. */
+  receiveData(payload: Uint8Array): void {
+    const bytes = this.#takeClock(payload);
+    this.#countUp(bytes.length);
+    const callee = this.#callee();
+    if (callee === undefined) this.#held.push(bytes);
+    else callee.cell.sendInbound(INBOUND_DATA, callee.invocation, this.#withClock(bytes));
+  }
+
+  receiveWindow(payload: Uint8Array): void {
+    const taken = windowOf(payload);
+    this.#down -= taken;
+    if (this.#down < 0) throw new CellMisbehaved('The cell took more of a session than was sent');
+    const callee = this.#callee();
+    callee?.cell.sendInbound(INBOUND_WINDOW, callee.invocation, payload);
+  }
+
+  /** The caller needs nothing more. */
+  receiveEnd(): void {
+    if (this.#cell === undefined) this.#endHeld = true;
+    else this.#leave('ok');
+  }
+
+  /** The caller gave up, its invocation ended, or its cell is gone. */
+  abort(): void {
+    this.#leave('canceled');
+  }
+
+  #leave(outcome: 'ok' | 'canceled'): void {
+    if (this.#over) return;
+    const callee = this.#callee();
+    this.#finish();
+    callee?.cell.disconnect(callee.invocation, outcome);
+  }
+
+  // --- from the binding ---
+
+  /** Finds a cell of the callee and opens the session there. */
+  connect(call: SessionCall, source: CellSource): void {
+    const cell = source.pick();
+    if (cell !== undefined) this.#open(call, cell);
+    else {
+      source.wait().then(
+        (ready) => {
+          if (this.#over) return;
+          // Between the promise and this line it may have been told to drain.
+          if (ready.state === 'serving') this.#open(call, ready);
+          else this.connect(call, source);
+        },
+        (error: unknown) => this.#failAs(call, toFailure(error)),
+      );
+    }
+  }
+
+  fail(error: { name: string; message: string }): void {
+    if (this.#over) return;
+    this.#wire.send(failFrame(this.#stream, error));
+    this.#finish();
+  }
+
+  #open(call: SessionCall, cell: Cell): void {
+    const invocation = cell.begin({ pipeline: this.caller.pipeline, depth: this.caller.depth });
+    // It runs code that may change the world: never to be repeated.
+    invocation.hasCalled = true;
+    this.#cell = cell;
+    this.#invocation = invocation;
+    this.#describeDeath = () => call.describe(deathFailure(cell.deathOutcome, cell.deathReason ?? 'unknown'));
+    const head: SessionAcceptHead = {
+      clockMs: this.caller.pipeline.clockMs,
+      ...(call.target && { target: call.target }),
+    };
+    cell.accept(
+      invocation,
+      this,
+      head,
+      this.#held.length === 1 ? (this.#held[0] as Uint8Array) : Buffer.concat(this.#held),
+    );
+    this.#held = [];
+    if (this.#endHeld) this.#leave('ok');
+  }
+  #describeDeath: (() => { name: string; message: string }) | undefined;
+
+  #failAs(call: SessionCall, failure: InvocationFailure): void {
+    this.fail(call.describe(failure));
+  }
+
+  // --- from the callee's cell ---
+
+  receiveInboundData(payload: Uint8Array): void {
+    const bytes = this.#takeClock(payload);
+    this.#down += bytes.length;
+    if (this.#down > CHANNEL_LIMITS.streamWindowBytes) throw new CellMisbehaved('The cell sent more than its window');
+    if (!this.#over) this.#wire.send(encodeFrame(SESSION_DATA, this.#stream, this.#withClock(bytes)));
+  }
+
+  receiveInboundWindow(payload: Uint8Array): void {
+    this.#up -= windowOf(payload);
+    if (this.#up < 0) throw new CellMisbehaved('The cell took more of a session than was sent');
+    if (!this.#over) this.#wire.send(encodeFrame(WINDOW, this.#stream, payload));
+  }
+
+  /** The callee has nothing more to say; `waits`: its `waitUntil` work goes on. */
+  receiveInboundEnd(waits: boolean): void {
+    const callee = this.#callee();
+    if (callee === undefined) return;
+    if (waits) callee.cell.keepForWaitUntil(callee.invocation);
+    else callee.cell.end(callee.invocation);
+    this.#wire.send(encodeFrame(END, this.#stream, NOTHING));
+    this.#finish();
+  }
+
+  /** The callee broke the session off, with a reason for the caller. */
+  receiveInboundFail(error: { name: string; message: string }): void {
+    const callee = this.#callee();
+    if (callee === undefined) return;
+    callee.invocation.outcome = 'exception';
+    callee.cell.end(callee.invocation);
+    this.fail(error);
+  }
+
+  /** The callee's cell is gone, or its invocation was ended from outside. */
+  lost(): void {
+    if (this.#over) return;
+    this.fail(this.#describeDeath?.() ?? { name: 'Error', message: 'The called Worker did not answer.' });
+  }
+
+  // --- both ---
+
+  #callee(): { cell: Cell; invocation: Invocation } | undefined {
+    if (this.#over || this.#cell === undefined || this.#invocation === undefined) return undefined;
+    return { cell: this.#cell, invocation: this.#invocation };
+  }
+
+  #countUp(bytes: number): void {
+    this.#up += bytes;
+    if (this.#up > CHANNEL_LIMITS.streamWindowBytes) throw new CellMisbehaved('The cell sent more than its window');
+  }
+
+  /** Whoever sends may have waited for its timers: the pipeline's clock follows, never ahead of the real one. */
+  #takeClock(payload: Uint8Array): Uint8Array {
+    if (payload.length < SESSION_CLOCK_BYTES) throw new CellMisbehaved('Session frame without a clock');
+    const clockMs = new DataView(payload.buffer, payload.byteOffset).getFloat64(0, true);
+    const { pipeline } = this.caller;
+    if (clockMs > pipeline.clockMs) pipeline.clockMs = Math.min(clockMs, Date.now());
+    return payload.subarray(SESSION_CLOCK_BYTES);
+  }
+
+  #withClock(bytes: Uint8Array): Uint8Array {
+    const payload = Buffer.allocUnsafe(SESSION_CLOCK_BYTES + bytes.length);
+    payload.writeDoubleLE(this.caller.pipeline.clockMs, 0);
+    payload.set(bytes, SESSION_CLOCK_BYTES);
+    return payload;
+  }
+
+  #finish(): void {
+    this.#over = true;
+    this.#held = [];
+    if (this.#invocation !== undefined) this.#cell?.forgetSession(this.#invocation);
+    this.#wire.closed(this.#stream);
+  }
+}
+
+function windowOf(payload: Uint8Array): number {
+  if (payload.length !== 4) throw new CellMisbehaved('Window frame of a wrong length');
+  return readU32(payload, 0);
+}
+
+/** The frame that opens a session in the callee's cell. */
+export const acceptFrame = (type: number, id: number, head: SessionAcceptHead, first: Uint8Array): Uint8Array =>
+  encodeFullFrame(type, id, Buffer.from(JSON.stringify(head)), first);
