@@ -24,7 +24,7 @@ export {
   setPrototypeOf,
 };
 
-export const { get: reflectGet, has: reflectHas, setPrototypeOf } = Reflect;
+export const { get: reflectGet, has: reflectHas } = Reflect;
 export const objectPrototype: object = Object.prototype;
 
 type AnyFunction = (...args: never[]) => unknown;
