@@ -1,0 +1,2 @@
+export const __esModule = true, x = 1;
+export default "def";

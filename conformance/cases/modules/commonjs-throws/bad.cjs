@@ -1,0 +1,3 @@
+globalThis.runs = (globalThis.runs ?? 0) + 1;
+exports.partial = 1;
+throw new RangeError("bad module");

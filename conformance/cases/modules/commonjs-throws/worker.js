@@ -1,0 +1,2 @@
+import out from "./outer.cjs";
+export default { fetch: () => Response.json(out) };

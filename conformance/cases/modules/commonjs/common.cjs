@@ -1,0 +1,13 @@
+const other = require("./other.cjs");
+const rec = (f) => { try { return f(); } catch (e) { return { $error: e.name, $message: e.message }; } };
+exports.other = other.name;
+exports.cycle = other.cycle;
+exports.text = rec(() => require("./note.txt"));
+exports.json = rec(() => require("./value.json"));
+exports.missing = rec(() => require("./missing.cjs"));
+exports.bare = rec(() => require("nothing-like-it"));
+exports.esm = rec(() => { const m = require("./esm.js"); return [Object.keys(m), typeof m.default, m.named]; });
+exports.same = require("./other.cjs") === other;
+exports.node = rec(() => typeof require("node:nothing"));
+exports.numeric = rec(() => require(1));
+exports.none = rec(() => require());

@@ -1,0 +1,3 @@
+const common = require("./common.cjs");
+exports.name = "other";
+exports.cycle = Object.keys(common);

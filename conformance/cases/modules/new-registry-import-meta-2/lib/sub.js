@@ -1,0 +1,1 @@
+export const keys = Object.getOwnPropertyNames(import.meta);

@@ -1,0 +1,3 @@
+import note from "../note.txt";
+export const b = "b:" + note.trim();
+export default function named() {}

@@ -1,0 +1,2 @@
+export const one = 1, conflict = "one";
+export default "default of one";

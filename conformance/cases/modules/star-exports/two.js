@@ -1,0 +1,2 @@
+export const two = 2, conflict = "two";
+export default "default of two";

@@ -1,0 +1,44 @@
+import add from "./add.wasm";
+const bytes = Uint8Array.from([0, 97, 115, 109, 1, 0, 0, 0]);
+const bad = Uint8Array.from([1, 2, 3, 4]);
+const rec = async (f) => { try { const v = await f(); return v?.constructor?.name ?? v; } catch (e) { return { $error: e.name, $message: e.message, own: e instanceof WebAssembly.CompileError }; } };
+const startup = { module: await rec(() => new WebAssembly.Module(bytes)), fromModule: await rec(() => new WebAssembly.Instance(add)) };
+export default {
+  async fetch() {
+    const out = { startup };
+    out.names = Object.getOwnPropertyNames(WebAssembly).sort();
+    out.tag = Object.prototype.toString.call(WebAssembly);
+    out.validate = [WebAssembly.validate(bytes), WebAssembly.validate(bad)];
+    out.validateArg = await rec(() => WebAssembly.validate("x"));
+    out.module = await rec(() => new WebAssembly.Module(bytes));
+    out.moduleBad = await rec(() => new WebAssembly.Module(bad));
+    out.moduleNoNew = await rec(() => WebAssembly.Module(bytes));
+    out.moduleArg = await rec(() => new WebAssembly.Module());
+    out.moduleString = await rec(() => new WebAssembly.Module("x"));
+    out.compile = await rec(() => WebAssembly.compile(bytes));
+    out.compileBuffer = await rec(() => WebAssembly.compile(bytes.buffer));
+    out.compileBad = await rec(() => WebAssembly.compile(bad));
+    out.compileArg = await rec(() => WebAssembly.compile(5));
+    out.compileModule = await rec(() => WebAssembly.compile(add));
+    out.instantiate = await rec(() => WebAssembly.instantiate(bytes, {}));
+    out.instantiateArg = await rec(() => WebAssembly.instantiate());
+    out.instantiateModule = await rec(() => WebAssembly.instantiate(add));
+    out.instantiateImports = await rec(() => WebAssembly.instantiate(add, 5));
+    out.instance = await rec(() => new WebAssembly.Instance(add, {}));
+    out.instanceArg = await rec(() => new WebAssembly.Instance({}));
+    out.isModule = [add instanceof WebAssembly.Module, add.constructor === WebAssembly.Module, Object.prototype.toString.call(add)];
+    out.exports = WebAssembly.Module.exports(add);
+    out.imports = WebAssembly.Module.imports(add);
+    out.sections = WebAssembly.Module.customSections(add, "x").length;
+    out.statics = Object.getOwnPropertyNames(WebAssembly.Module).sort();
+    out.shape = [WebAssembly.Module.name, WebAssembly.Module.length, WebAssembly.compile.name, WebAssembly.compile.length, WebAssembly.instantiate.length, WebAssembly.validate.length];
+    out.derived = await rec(() => new (class extends WebAssembly.Module {})(bytes));
+    out.reflect = await rec(() => Reflect.construct(WebAssembly.Module, [bytes]));
+    out.viaConstructor = await rec(() => new add.constructor(bytes));
+    out.memory = new WebAssembly.Memory({ initial: 1, maximum: 2 }).buffer.byteLength;
+    out.global = new WebAssembly.Global({ value: "i32", mutable: true }, 4).value;
+    out.clone = await rec(() => structuredClone(add));
+    out.descriptor = ["Module", "compile", "instantiate", "validate"].map((k) => { const d = Object.getOwnPropertyDescriptor(WebAssembly, k); return [d.writable, d.enumerable, d.configurable]; });
+    return Response.json(out);
+  },
+};

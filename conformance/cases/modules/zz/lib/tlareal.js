@@ -1,0 +1,1 @@
+export const x = await scheduler.wait(1);
