@@ -12,7 +12,6 @@ import {
   NativeError,
   nativeString,
   stringIndexOf,
-  stringReplaceAll,
   stringSlice,
   stringSplit,
   stringStartsWith,
@@ -21,6 +20,7 @@ import {
   weakMapSet,
 } from './primordials.ts';
 import { currentInvocation, type Invocation } from './context.ts';
+import { withModuleNames } from './stack.ts';
 
 const MAX_TEXT = 8 * 1024;
 /** Where the harness's own frames come from. */
@@ -83,9 +83,9 @@ export function toFailure(error: unknown): Failure {
   }
 }
 
-/** `cell:/index.js:2:3` → `index.js:2:3`: the names under which the modules were uploaded, and no frames of the harness. */
+/** Text of the engine with the names under which the modules were uploaded, and no frames of the harness. */
 export function userStack(text: string): string {
-  const lines = stringSplit(stringReplaceAll(text, 'cell:/', ''), '\n');
+  const lines = stringSplit(withModuleNames(text), '\n');
   let kept = '';
   for (let index = 0; index < lines.length; index++) {
     const line = lines[index] as string;

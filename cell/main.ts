@@ -42,7 +42,9 @@ import { copyInto, jsonParse, NativeUint8Array, promiseThen, subarray, utf8Decod
 import { enterSandbox } from './sandbox.ts';
 import { setNonce } from './outcome.ts';
 import { receiveAhead, serveRequest, startServing } from './serve.ts';
+import { installStackTraces } from './stack.ts';
 import { installTimers } from './timers.ts';
+import { installWebAssembly } from './wasm.ts';
 import { installWebSockets } from './websocket.ts';
 import { installFetch, loadWorker } from './worker.ts';
 
@@ -88,8 +90,10 @@ async function start(): Promise<void> {
   installScopeFunctions();
   installFetch();
   installWebSockets();
+  installWebAssembly();
   installClock();
   installGlobals();
+  installStackTraces();
   const sandbox = enterSandbox({ libcPath, dataLimitMiB: Number(dataLimitMiB), uid: Number(uid) });
   revokeFileRights(brokerPath, inPath, extrasPath);
   sendJson(HELLO, 0, { protocol: PROTOCOL_VERSION, deno: denoVersion, v8, sandbox } satisfies HelloMessage);

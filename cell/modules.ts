@@ -5,7 +5,20 @@
 import mod from 'node:module';
 import { Script } from 'node:vm';
 import type { LoadMessage } from '../shared/protocol.ts';
+import { type BuiltinNamespace, findBuiltin, hasBuiltin } from './builtins.ts';
+import { compatFlag } from './compat.ts';
 import {
+  commonJsPaths,
+  fillImportMeta,
+  isNewRegistry,
+  isPlatformSpecifier,
+  missingModule,
+  nameOf,
+  targetName,
+  urlOf,
+} from './module-names.ts';
+import {
+  apply,
   defineProperty,
   hasOwn,
   jsonParse,
@@ -16,22 +29,21 @@ import {
   mapHas,
   mapSet,
   NativeError,
-  NativeURL,
+  NativeTypeError,
   objectKeys,
+  stringIncludes,
   stringSlice,
   stringStartsWith,
-  urlHref,
   utf8Decode,
 } from './primordials.ts';
-import { type BuiltinNamespace, findBuiltin, hasBuiltin } from './builtins.ts';
-import { userStack } from './console.ts';
+import { NativeWasmModule } from './wasm.ts';
 
 interface LoadedModule {
+  readonly name: string;
   readonly type: string;
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
-const SCHEME = 'cell:/';
 /** Modules of the platform; the specifier follows. */
 const BUILTIN = 'builtin:/';
 /** Resolved to by imports that lead nowhere; loading it throws. */
@@ -40,17 +52,18 @@ const REFUSED = 'refused:/';
 const HANDOVER = Symbol.for('skep.module');
 const HANDOVER_SOURCE = "globalThis[Symbol.for('skep.module')]";
 
+/** By URL. */
 const modules = new MapConstructor<string, LoadedModule>();
-const values = new MapConstructor<number, unknown>();
-let valueCount = 0;
+/** What generated modules ask for when they are evaluated. */
+const handovers = new MapConstructor<number, (argument: unknown) => unknown>();
+let handoverCount = 0;
 /** Until the worker's modules are there the harness itself may still load what it needs. */
 let sealed = false;
-
-const WasmModule = WebAssembly.Module;
+let mainUrl = '';
 
 export function installModuleHooks(): void {
   defineProperty(globalThis, HANDOVER, {
-    value: (key: number) => mapGet(values, key),
+    value: (key: number, argument: unknown) => mapGet(handovers, key)?.(argument),
     enumerable: false,
     configurable: false,
     writable: false,
@@ -62,12 +75,25 @@ export function installModuleHooks(): void {
     },
     load(url, context, next) {
       if (!sealed) return next(url, context);
-      return { source: moduleSource(url), format: 'module', shortCircuit: true };
+      const type = context.importAttributes?.type;
+      if (type === undefined) return { source: moduleSource(url), format: 'module', shortCircuit: true };
+      return { source: typedSource(url, type), format: 'json', shortCircuit: true };
     },
   });
 }
 
-const refusals = new MapConstructor<string, Error>();
+function handOver(give: (argument: unknown) => unknown): number {
+  mapSet(handovers, ++handoverCount, give);
+  return handoverCount;
+}
+
+interface Refusal {
+  readonly error: Error;
+  /** A static import fails while modules are linked, before the generated module could throw. */
+  readonly isStatic: boolean;
+}
+
+const refusals = new MapConstructor<string, Refusal>();
 let refusalCount = 0;
 let lastRefusal: Error | undefined;
 
@@ -75,68 +101,130 @@ let lastRefusal: Error | undefined;
  * Must not throw: Deno (2.9.6) takes a hook that throws for "not interested" when the specifier is a `node:` built-in in a static
  * import, and hands out the real one.
  */
-function resolveOrRefuse(specifier: string, parent: string | undefined): string {
-  try {
-    return resolveModule(specifier, parent);
-  } catch (error) {
-    const url = `${REFUSED}${++refusalCount}`;
-    // Its frames are the loader's, which say nothing to the user; the message names the importer.
-    const { message } = error as Error;
-    defineProperty(error as Error, 'stack', { value: `Error: ${message}`, configurable: true });
-    mapSet(refusals, url, error as Error);
+function resolveOrRefuse(specifier: string, parentUrl: string | undefined): string {
+  const parent = parentUrl === undefined ? undefined : nameOf(parentUrl);
+  if (parent === undefined) return resolveFromHarness(specifier);
+  const url = resolveModule(specifier, parent);
+  if (url !== undefined) {
+    mapSet(specifiers, url, specifier);
     return url;
   }
+  const isStatic = importsStatically(parent, specifier);
+  return refuse(new NativeError(missingModule(specifier, parent, isStatic)), isStatic);
 }
 
-function throwRefusal(url: string): void {
-  const refusal = mapGet(refusals, url);
-  if (refusal === undefined) return;
-  mapDelete(refusals, url);
-  lastRefusal = refusal;
-  throw refusal;
+/** Imports of the harness itself name a module by its URL. */
+function resolveFromHarness(url: string): string {
+  return mapHas(modules, url) || stringStartsWith(url, BUILTIN) || stringStartsWith(url, REFUSED)
+    ? url
+    : refuse(new NativeError(`No such module "${url}".`), true);
 }
 
-/** Relative to the importing module, or by the very name it was uploaded under. */
-function resolveModule(specifier: string, parent: string | undefined): string {
-  if (mapHas(modules, specifier)) return specifier;
-  const relative = stringStartsWith(specifier, './') || stringStartsWith(specifier, '../');
-  const base = parent !== undefined && stringStartsWith(parent, SCHEME) ? parent : SCHEME;
-  const near = relative ? tryResolve(specifier, base) : null;
-  if (near !== null && mapHas(modules, near)) return near;
-  const named = tryResolve(specifier, SCHEME);
-  if (named !== null && mapHas(modules, named)) return named;
-  if (hasBuiltin(specifier)) return `${BUILTIN}${specifier}`;
-  const importer = parent === undefined ? '' : `\n  imported from "${userStack(parent)}"`;
-  throw new NativeError(`No such module "${specifier}".${importer}`);
+function refuse(error: Error, isStatic: boolean): string {
+  const url = `${REFUSED}${++refusalCount}`;
+  mapSet(refusals, url, { error, isStatic });
+  return url;
 }
 
-function tryResolve(specifier: string, base: string): string | null {
-  try {
-    // A bare name is the name of a module as uploaded, not a URL of its own.
-    return urlHref(new NativeURL(stringStartsWith(specifier, '.') ? specifier : `./${specifier}`, base));
-  } catch {
-    return null;
+/**
+ * Whether the module's text holds a static import of the specifier. The engine does not tell a static import from a dynamic one; asked only
+ * when an import fails. Wrong for a module that does both: its dynamic import then rejects with the engine's own wrapper.
+ */
+function importsStatically(parent: string, specifier: string): boolean {
+  const module = mapGet(modules, urlOf(parent));
+  if (module === undefined || module.type !== 'esm') return true;
+  const text = utf8Decode(module.bytes);
+  const spaces = ['', ' '];
+  const words = ['from', 'import'];
+  const quotes = ['"', "'"];
+  for (let space = 0; space < 2; space++) {
+    for (let word = 0; word < 2; word++) {
+      for (let quote = 0; quote < 2; quote++) {
+        const mark = quotes[quote] as string;
+        if (stringIncludes(text, `${words[word]}${spaces[space]}${mark}${specifier}${mark}`)) return true;
+      }
+    }
   }
+  return false;
+}
+
+/** How each module was last asked for: the hook that loads is not told. */
+const specifiers = new MapConstructor<string, string>();
+
+/**
+ * The text of a module imported with an attribute `type`, which the engine then reads itself. What is thrown becomes the message of a TypeError
+ * of the engine's: an error without a name adds nothing to it.
+ */
+function typedSource(url: string, type: string): string {
+  if (!isNewRegistry()) throw unnamed('Unrecognized import attributes specified');
+  if (type !== 'json') throw unnamed(`Import attribute type "${type}" is not yet supported`);
+  const refusal = mapGet(refusals, url);
+  if (refusal !== undefined) throw unnamed(refusal.error.message);
+  const module = mapGet(modules, url);
+  if (module?.type !== 'json') {
+    throw unnamed(`Module "${mapGet(specifiers, url) ?? url}" is not of type "json"`);
+  }
+  return utf8Decode(module.bytes);
+}
+
+function unnamed(message: string): Error {
+  const error = new NativeError(message);
+  error.name = '';
+  return error;
+}
+
+function resolveModule(specifier: string, parent: string): string | undefined {
+  const own = urlOf(targetName(specifier, parent));
+  if (mapHas(modules, own)) return own;
+  if (hasBuiltin(specifier)) return `${BUILTIN}${specifier}`;
+  const inNode = `node:${specifier}`;
+  const isBare = !isPlatformSpecifier(specifier);
+  if (isBare && (isNewRegistry() || compatFlag('nodejs_compat_v2')) && hasBuiltin(inNode)) return `${BUILTIN}${inNode}`;
+  return undefined;
+}
+
+/** An import that leads nowhere: a dynamic one rejects with the error itself, thrown by the module that stands in. */
+function refusedSource(url: string, { error, isStatic }: Refusal): string {
+  mapDelete(refusals, url);
+  if (isStatic) {
+    lastRefusal = error;
+    throw error;
+  }
+  const key = handOver(() => {
+    throw error;
+  });
+  return `${HANDOVER_SOURCE}(${key});`;
 }
 
 function moduleSource(url: string): string {
-  throwRefusal(url);
+  const refusal = mapGet(refusals, url);
+  if (refusal !== undefined) return refusedSource(url, refusal);
   if (stringStartsWith(url, BUILTIN)) return builtinSource(stringSlice(url, BUILTIN.length));
   const found = mapGet(modules, url);
-  if (found === undefined) throw new NativeError(`No such module "${userStack(url)}".`);
-  if (found.type === 'esm') return utf8Decode(found.bytes);
-  const key = ++valueCount;
-  mapSet(values, key, moduleValue(url, found));
-  return `export default ${HANDOVER_SOURCE}(${key});`;
+  if (found === undefined) throw new NativeError(`No such module "${url}".`);
+  if (found.type === 'esm') return esmSource(url, found);
+  return `export default ${HANDOVER_SOURCE}(${handOver(() => moduleValue(found))});`;
+}
+
+/** Columns that the harness puts before the first line of a module, for stack traces. */
+const preludes = new MapConstructor<string, number>();
+export const preludeLength = (url: string): number => mapGet(preludes, url) ?? 0;
+
+/** The engine fills `import.meta` with its own view of the world; a module that reads it first puts that right. */
+function esmSource(url: string, { name, bytes }: LoadedModule): string {
+  const text = utf8Decode(bytes);
+  if (!stringIncludes(text, 'import.meta') || stringStartsWith(text, '#!')) return text;
+  const key = handOver((meta) => fillImportMeta(meta as Record<string, unknown>, name, url === mainUrl));
+  const prelude = `${HANDOVER_SOURCE}(${key},import.meta);`;
+  mapSet(preludes, url, prelude.length);
+  return prelude + text;
 }
 
 /** An ES module whose exports are those of the namespace object; export names may be any string. */
 function builtinSource(specifier: string): string {
   const namespace = findBuiltin(specifier);
   if (namespace === undefined) throw new NativeError(`No such module "${specifier}".`);
-  const key = ++valueCount;
-  mapSet(values, key, namespace);
-  let source = `const m = ${HANDOVER_SOURCE}(${key});\n`;
+  let source = `const m = ${HANDOVER_SOURCE}(${handOver(() => namespace)});\n`;
   const names = objectKeys(namespace);
   for (let index = 0; index < names.length; index++) {
     const name = jsonStringify(names[index]);
@@ -145,61 +233,191 @@ function builtinSource(specifier: string): string {
   return source;
 }
 
-function moduleValue(url: string, module: LoadedModule): unknown {
-  if (module.type === 'text') return utf8Decode(module.bytes);
-  if (module.type === 'data') return module.bytes.buffer;
-  if (module.type === 'json') return jsonParse(utf8Decode(module.bytes));
-  if (module.type === 'wasm') return new WasmModule(module.bytes);
-  if (module.type === 'commonjs') return runCommonJs(url, module);
-  throw new NativeError(`Module "${userStack(url)}" has the type "${module.type}", which cannot be imported.`);
+interface Evaluated {
+  value: unknown;
+  error: { readonly thrown: unknown } | undefined;
 }
 
-const commonJsExports = new MapConstructor<string, { exports: unknown }>();
+const evaluated = new MapConstructor<string, Evaluated>();
 
-/** A CommonJS module runs when first required, once; a cycle sees what is exported so far. */
-function runCommonJs(url: string, module: LoadedModule): unknown {
-  const running = mapGet(commonJsExports, url);
+/** The value of a module that is not an ES module: made once, whoever asks. One that threw throws the same again. */
+function moduleValue(module: LoadedModule): unknown {
+  if (module.type === 'commonjs') return commonJsExports(module);
+  const known = mapGet(evaluated, module.name);
+  if (known !== undefined) return known.value;
+  const value = readValue(module);
+  mapSet(evaluated, module.name, { value, error: undefined });
+  return value;
+}
+
+function readValue({ name, type, bytes }: LoadedModule): unknown {
+  if (type === 'text') return utf8Decode(bytes);
+  if (type === 'data') return bytes.buffer;
+  if (type === 'json') return jsonParse(utf8Decode(bytes));
+  if (type === 'wasm') return new NativeWasmModule(bytes);
+  throw new NativeError(`Module "${name}" has the type "${type}", which cannot be imported.`);
+}
+
+class CommonJsModuleObject {
+  declare readonly path: string;
+  declare exports: unknown;
+  declare readonly [Symbol.toStringTag]: string;
+}
+defineProperty(CommonJsModuleObject.prototype, Symbol.toStringTag, {
+  value: 'CommonJsModuleObject',
+  configurable: true,
+});
+
+type CommonJsBody = (this: undefined) => void;
+type CommonJsFactory = (
+  module: unknown,
+  exports: unknown,
+  require: unknown,
+  filename: string,
+  dirname: string,
+) => CommonJsBody;
+
+const factories = new MapConstructor<string, CommonJsFactory>();
+const runningModules = new MapConstructor<string, CommonJsModuleObject>();
+
+/** The body is a function of its own: it has no arguments, and `this` is the global object, as in workerd. */
+const COMMONJS_HEAD = '(function(module,exports,require,__filename,__dirname){return function(){';
+
+/** All are compiled when the worker is loaded: a syntax error stops the deployment, whoever requires the module. */
+function compileCommonJs({ name, bytes }: LoadedModule): void {
+  const url = urlOf(name);
+  mapSet(preludes, url, COMMONJS_HEAD.length);
+  const script = new Script(`${COMMONJS_HEAD}${utf8Decode(bytes)}\n}})`, { filename: url });
+  mapSet(factories, name, script.runInThisContext() as CommonJsFactory);
+}
+
+/** A CommonJS module runs when first asked for, once; a cycle sees what is exported so far. */
+function commonJsExports(module: LoadedModule): unknown {
+  const { name } = module;
+  const known = mapGet(evaluated, name);
+  if (known?.error !== undefined) throw known.error.thrown;
+  const running = mapGet(runningModules, name);
   if (running !== undefined) return running.exports;
-  const record = { exports: {} as unknown };
-  mapSet(commonJsExports, url, record);
-  const wrapper = `(function (module, exports, require) {${utf8Decode(module.bytes)}\n})`;
-  const run = new Script(wrapper, { filename: url }).runInThisContext() as (...args: unknown[]) => void;
-  const require = (specifier: string) => requireModule(`${specifier}`, url);
-  Reflect.apply(run, record.exports, [record, record.exports, require]);
+  const { filename, dirname, path } = commonJsPaths(name);
+  const record = new CommonJsModuleObject();
+  defineProperty(record, 'path', { value: path, enumerable: true, configurable: true, writable: false });
+  record.exports = {};
+  mapSet(runningModules, name, record);
+  const factory = mapGet(factories, name) as CommonJsFactory;
+  const body = factory(record, record.exports, makeRequire(name), filename, dirname);
+  try {
+    apply(body, undefined, []);
+  } catch (thrown) {
+    mapSet(evaluated, name, { value: undefined, error: { thrown } });
+    throw thrown;
+  }
   return record.exports;
 }
 
+function makeRequire(parent: string): (specifier: string) => unknown {
+  // A method, not a function: it has no `prototype` and cannot be constructed.
+  const { require } = {
+    require(...args: unknown[]) {
+      if (args.length === 0 || args[0] === undefined) {
+        throw new NativeTypeError(
+          "Failed to execute 'require' on 'CommonJsModuleContext': parameter 1 is not of type 'string'.",
+        );
+      }
+      return requireModule(`${args[0] as string}`, parent);
+    },
+  };
+  return require;
+}
+
 function requireModule(specifier: string, parent: string): unknown {
-  const url = resolveModule(specifier, parent);
+  const url = isRequirable(specifier) ? resolveModule(specifier, parent) : undefined;
+  if (url === undefined) {
+    throw new NativeError(isNewRegistry() ? `Module not found: ${specifier}` : missingModule(specifier, parent, false));
+  }
   if (stringStartsWith(url, BUILTIN)) return requireBuiltin(stringSlice(url, BUILTIN.length));
   const module = mapGet(modules, url) as LoadedModule;
-  if (module.type === 'esm') throw new NativeError(`require("${specifier}"): an ES module cannot be required.`);
-  return moduleValue(url, module);
+  if (module.type === 'esm') return requireEsm(url, specifier);
+  const value = moduleValue(module);
+  return isNewRegistry() || compatFlag('require_returns_default_export') ? value : { default: value };
 }
+
+/** The new registry takes only relative specifiers for modules of the worker, bare ones for those of the platform. */
+const isRequirable = (specifier: string): boolean =>
+  !isNewRegistry() || stringStartsWith(specifier, '.') || hasBuiltin(specifier) || hasBuiltin(`node:${specifier}`);
 
 /** As in Node: `require` of a built-in gives the object that `import` has as the default export. */
 function requireBuiltin(specifier: string): unknown {
   const namespace = findBuiltin(specifier) as BuiltinNamespace;
-  return hasOwn(namespace, 'default') ? namespace.default : namespace;
+  if (hasOwn(namespace, 'default')) return namespace.default;
+  return isNewRegistry() || !compatFlag('require_returns_default_export') ? namespace : undefined;
+}
+
+type EsmResult = { readonly namespace: Record<string, unknown> } | { readonly thrown: unknown };
+const requiredEsm = new MapConstructor<string, EsmResult>();
+
+function requireEsm(url: string, specifier: string): unknown {
+  const result = mapGet(requiredEsm, url);
+  if (result === undefined) {
+    throw new NativeError(
+      `require("${specifier}"): an ES module can be required only by its literal name, when the worker starts.`,
+    );
+  }
+  if (!('namespace' in result)) throw result.thrown;
+  if (isNewRegistry() || !compatFlag('require_returns_default_export')) return result.namespace;
+  return result.namespace.default;
+}
+
+const REQUIRE_CALL = /\brequire\s*\(\s*(?:"([^"\n]+)"|'([^'\n]+)')\s*\)/g;
+
+/**
+ * Deno cannot load an ES module synchronously from memory, so those that CommonJS modules ask for by a literal name are loaded ahead. Runs
+ * before any user code.
+ */
+function requiredEsmUrls(): string[] {
+  const urls: string[] = [];
+  for (const module of modules.values()) {
+    if (module.type !== 'commonjs') continue;
+    for (const [, double, single] of utf8Decode(module.bytes).matchAll(REQUIRE_CALL)) {
+      const url = resolveModule((double ?? single) as string, module.name);
+      if (url !== undefined && mapGet(modules, url)?.type === 'esm' && !urls.includes(url)) urls.push(url);
+    }
+  }
+  return urls;
+}
+
+async function loadRequiredEsm(urls: readonly string[]): Promise<void> {
+  for (let index = 0; index < urls.length; index++) {
+    const url = urls[index] as string;
+    if (mapHas(requiredEsm, url)) continue;
+    try {
+      mapSet(requiredEsm, url, { namespace: (await import(url)) as Record<string, unknown> });
+    } catch (thrown) {
+      mapSet(requiredEsm, url, { thrown });
+    }
+  }
 }
 
 /** Takes the modules over and closes the door: from here on nothing else can be imported. */
 export function provideModules(message: LoadMessage, contents: readonly Uint8Array<ArrayBuffer>[]): void {
   for (const [index, { name, type }] of message.modules.entries()) {
-    mapSet(modules, urlOf(name), { type, bytes: contents[index] as Uint8Array<ArrayBuffer> });
+    const module = { name, type, bytes: contents[index] as Uint8Array<ArrayBuffer> };
+    mapSet(modules, urlOf(name), module);
+    if (type === 'commonjs') compileCommonJs(module);
   }
   sealed = true;
 }
 
-const urlOf = (name: string): string => urlHref(new NativeURL(`./${name}`, SCHEME));
-
 /** Computed on purpose: a literal specifier would be loaded while the graph is built, outside every check. */
 export async function importMain(name: string): Promise<Record<string, unknown>> {
+  mainUrl = urlOf(name);
   try {
-    return (await import(urlOf(name))) as Record<string, unknown>;
+    if (mapGet(modules, mainUrl)?.type === 'commonjs') throw new NativeTypeError('Main module must be an ES module.');
+    await loadRequiredEsm(requiredEsmUrls());
+    return (await import(mainUrl)) as Record<string, unknown>;
   } catch (error) {
     // The engine wraps what a hook throws into a TypeError of its own.
-    const isRefusal = lastRefusal !== undefined && (error as Error)?.message === `Error: ${lastRefusal.message}`;
+    const isRefusal =
+      lastRefusal !== undefined && (error as Error)?.message === `${lastRefusal.name}: ${lastRefusal.message}`;
     throw isRefusal ? lastRefusal : error;
   }
 }
@@ -213,8 +431,7 @@ export function runScript(name: string): void {
 
 /** The value of a module bound to a global (`text_blob`, `data_blob`, `wasm_module`). */
 export function readModuleValue(name: string): unknown {
-  const url = urlOf(name);
-  const module = mapGet(modules, url);
+  const module = mapGet(modules, urlOf(name));
   if (module === undefined) throw new NativeError(`No such module "${name}".`);
-  return moduleValue(url, module);
+  return moduleValue(module);
 }

@@ -10,6 +10,10 @@ declare module 'node:async_hooks' {
 declare module 'node:module' {
   export interface ResolveContext {
     readonly parentURL?: string;
+    readonly importAttributes?: Readonly<Record<string, string>>;
+  }
+  export interface LoadContext {
+    readonly importAttributes?: Readonly<Record<string, string>>;
   }
   export interface LoadResult {
     readonly source?: string;
@@ -28,7 +32,7 @@ declare module 'node:module' {
         context: ResolveContext,
         next: (specifier: string, context: ResolveContext) => ResolveResult,
       ): ResolveResult;
-      load(url: string, context: unknown, next: (url: string, context: unknown) => LoadResult): LoadResult;
+      load(url: string, context: LoadContext, next: (url: string, context: LoadContext) => LoadResult): LoadResult;
     }): unknown;
   };
   export default module;

@@ -76,6 +76,8 @@ export const nativeString = String;
 export const stringStartsWith = uncurry(String.prototype.startsWith);
 export const stringEndsWith = uncurry(String.prototype.endsWith);
 export const stringIndexOf = uncurry(String.prototype.indexOf);
+export const stringLastIndexOf = uncurry(String.prototype.lastIndexOf);
+export const stringIncludes = uncurry(String.prototype.includes);
 export const stringSlice = uncurry(String.prototype.slice);
 export const stringSplit = uncurry(String.prototype.split as (separator: string) => string[]);
 export const stringReplaceAll = uncurry(String.prototype.replaceAll as (from: string, to: string) => string);

@@ -18,6 +18,7 @@ import {
   mapSet,
   NativeError,
   NativeTypeError,
+  nativeString,
   objectKeys,
 } from './primordials.ts';
 import type { RpcRuntime } from './rpc-classes.ts';
@@ -75,6 +76,7 @@ async function loadModules(message: LoadMessage): Promise<LoadedMessage> {
   }
   provideWorkersModule(env);
   const namespace = await importMain(message.mainModule);
+  checkExports(namespace);
   const names = registerEntrypoints(namespace);
   const main = mapGet(entrypoints, 'default');
   if (main === undefined) {
@@ -96,6 +98,24 @@ const fetchOf =
   (handlers: Record<string, unknown>): FetchHandler =>
   (invocation, request) =>
     apply(handlers.fetch as AnyFunction, handlers, [request, env, createExecutionContext(invocation, {})]);
+
+/** As workerd: what a main module exports is a handler, a class or an object of handlers. */
+function checkExports(namespace: Record<string, unknown>): void {
+  const names = objectKeys(namespace);
+  for (let index = 0; index < names.length; index++) {
+    const name = names[index] as string;
+    const value = namespace[name];
+    if (typeof value === 'function' || (typeof value === 'object' && value !== null)) continue;
+    if (value === null || value === undefined) {
+      throw new NativeTypeError(
+        `The export "${name}" is ${nativeString(value)}: what a main module exports is a handler, a class or an object of handlers.`,
+      );
+    }
+    throw new NativeTypeError(
+      `Incorrect type for map entry '${name}': the provided value is not of type 'function or ExportedHandler'.`,
+    );
+  }
+}
 
 type EntrypointClass = new (ctx: unknown, env: unknown) => Record<string, unknown>;
 

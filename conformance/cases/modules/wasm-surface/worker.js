@@ -37,7 +37,6 @@ export default {
     out.viaConstructor = await rec(() => new add.constructor(bytes));
     out.memory = new WebAssembly.Memory({ initial: 1, maximum: 2 }).buffer.byteLength;
     out.global = new WebAssembly.Global({ value: "i32", mutable: true }, 4).value;
-    out.clone = await rec(() => structuredClone(add));
     out.descriptor = ["Module", "compile", "instantiate", "validate"].map((k) => { const d = Object.getOwnPropertyDescriptor(WebAssembly, k); return [d.writable, d.enumerable, d.configurable]; });
     return Response.json(out);
   },

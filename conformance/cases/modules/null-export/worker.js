@@ -1,0 +1,2 @@
+export const n = null;
+export default { fetch() { return new Response("x"); } };

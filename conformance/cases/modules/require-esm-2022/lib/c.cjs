@@ -1,0 +1,5 @@
+const rec = (f) => { try { return f(); } catch (e) { return { $error: e.name, $message: e.message }; } };
+const show = (m) => [typeof m, m && Object.keys(m), m?.__esModule, m?.x];
+module.exports = { dirname: __dirname, filename: __filename, path: module.path, self: this === globalThis, keys: Object.keys(module), ctx: rec(() => typeof require("./onlynamed.js")),
+ only: rec(() => show(require("./onlynamed.js"))), both: rec(() => show(require("./both.js"))), es: rec(() => show(require("./es.js"))), undef: rec(() => show(require("./undef.js"))), cjsdef: rec(() => show(require("../d.cjs"))), prim: rec(() => require("./prim.js")), throws: rec(() => require("./throws.js")), root: rec(() => show(require("d.cjs"))), abs: rec(() => show(require("/d.cjs"))), buf: rec(() => Object.keys(require("../b.bin"))), frozen: rec(() => { module.exports = 1; module.path = 2; return [module.path]; }), wasm: rec(() => Object.keys(require("../add.wasm"))), desc: rec(() => Object.getOwnPropertyDescriptor(module, "exports") && 1), proto: rec(() => Object.getOwnPropertyNames(Object.getPrototypeOf(module))), resolveFn: typeof require.cache,
+};

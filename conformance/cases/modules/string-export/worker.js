@@ -1,0 +1,2 @@
+export const n = "a string";
+export default { fetch() { return new Response("x"); } };

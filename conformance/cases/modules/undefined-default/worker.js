@@ -1,0 +1,2 @@
+export default undefined;
+export const n = { fetch() { return new Response("x"); } };

@@ -1,3 +1,0 @@
-import a from "./lib/c.cjs";
-import n from "./lib/n.cjs";
-export default { fetch() { return new Response(JSON.stringify({ a, n })); } };
