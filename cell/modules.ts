@@ -338,8 +338,12 @@ function requireModule(specifier: string, parent: string): unknown {
   const module = mapGet(modules, url) as LoadedModule;
   if (module.type === 'esm') return requireEsm(url, specifier);
   const value = moduleValue(module);
-  return isNewRegistry() || compatFlag('require_returns_default_export') ? value : { default: value };
+  return isNewRegistry() || requireGivesDefault() ? value : { default: value };
 }
+
+/** The old registry's `require`: the default export, or for workers from before 2022-10-31 the namespace. */
+const requireGivesDefault = (): boolean =>
+  compatFlag('export_commonjs_default') || compatFlag('require_returns_default_export');
 
 /** The new registry takes only relative specifiers for modules of the worker, bare ones for those of the platform. */
 const isRequirable = (specifier: string): boolean =>
@@ -349,7 +353,7 @@ const isRequirable = (specifier: string): boolean =>
 function requireBuiltin(specifier: string): unknown {
   const namespace = findBuiltin(specifier) as BuiltinNamespace;
   if (hasOwn(namespace, 'default')) return namespace.default;
-  return isNewRegistry() || !compatFlag('require_returns_default_export') ? namespace : undefined;
+  return isNewRegistry() || !requireGivesDefault() ? namespace : undefined;
 }
 
 type EsmResult = { readonly namespace: Record<string, unknown> } | { readonly thrown: unknown };
@@ -363,7 +367,7 @@ function requireEsm(url: string, specifier: string): unknown {
     );
   }
   if (!('namespace' in result)) throw result.thrown;
-  if (isNewRegistry() || !compatFlag('require_returns_default_export')) return result.namespace;
+  if (isNewRegistry() || !requireGivesDefault()) return result.namespace;
   return result.namespace.default;
 }
 
