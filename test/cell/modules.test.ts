@@ -110,8 +110,9 @@ test('a class with fetch() as default export gets ctx and env in its constructor
     name: 'class',
     modules: {
       'index.js': `
-        export default class {
-          constructor(ctx, env) { this.ctx = ctx; this.env = env; }
+        import { WorkerEntrypoint } from 'cloudflare:workers';
+        export default class extends WorkerEntrypoint {
+          constructor(ctx, env) { super(ctx, env); }
           async fetch(request) { return Response.json({ word: this.env.WORD, wait: typeof this.ctx.waitUntil, method: request.method }); }
         }`,
     },
