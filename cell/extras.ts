@@ -8,6 +8,10 @@ import { Script } from 'node:vm';
 import { deno, type DenoFile } from './deno.ts';
 import {
   apply,
+  defineProperty,
+  deleteProperty,
+  freeze,
+  getOwnPropertyDescriptor,
   hasOwn,
   jsonParse,
   MapConstructor,
@@ -83,8 +87,29 @@ export function loadExtra<T>(name: string): T {
 const { getBuiltinModule } = (globalThis as unknown as { process: { getBuiltinModule(name: string): unknown } })
   .process;
 
+/** What Deno's modules read of the global `Deno` while they start. It is gone from the global scope by then, so they are shown this. */
+const DENO_AT_START = freeze({
+  __proto__: null,
+  build: freeze({ os: 'linux', arch: 'x86_64', target: 'x86_64-unknown-linux-gnu', vendor: 'unknown' }),
+  errors: freeze({}),
+  args: freeze([]),
+  env: freeze({ get: () => undefined, toObject: () => ({}) }),
+  version: freeze({ deno: '', v8: '', typescript: '' }),
+});
+
+function loadDenoModule(name: string): unknown {
+  const before = getOwnPropertyDescriptor(globalThis, 'Deno');
+  defineProperty(globalThis, 'Deno', { value: DENO_AT_START, enumerable: false, configurable: true });
+  try {
+    return getBuiltinModule(name);
+  } finally {
+    deleteProperty(globalThis, 'Deno');
+    if (before !== undefined) defineProperty(globalThis, 'Deno', before);
+  }
+}
+
 function requireHarness(name: string): unknown {
-  if (stringStartsWith(name, 'node:')) return getBuiltinModule(name);
+  if (stringStartsWith(name, 'node:')) return loadDenoModule(name);
   if (!hasOwn(harness, name)) throw new NativeError(`"${name}" is not offered to extras: add it in cell/main.ts`);
   return harness[name];
 }

@@ -28,15 +28,18 @@ import {
   type RequestAheadMessage,
 } from '../shared/protocol.ts';
 import { abortAnswer, receiveInvoke } from './answer.ts';
+import * as compat from './compat.ts';
 import { connectChannel, sendFrame, sendJson, startReading, stopProcess } from './channel.ts';
 import { installClock } from './clock.ts';
 import { installConsole, toFailure } from './console.ts';
+import { installCrypto } from './crypto.ts';
 import { deno } from './deno.ts';
 import { installEvents } from './events.ts';
 import { openExtras } from './extras.ts';
 import { installGlobals } from './globals.ts';
 import { cancelInvocation, disconnectInvocation } from './invocation.ts';
 import { installModuleHooks } from './modules.ts';
+import * as random from './random.ts';
 import { installScopeFunctions } from './scope-functions.ts';
 import { copyInto, jsonParse, NativeUint8Array, promiseThen, subarray, utf8Decode } from './primordials.ts';
 import { enterSandbox } from './sandbox.ts';
@@ -63,8 +66,10 @@ interface IncomingLoad {
 
 /** Modules of the harness that `cell/extras/` may import. An import of anything else fails when the extra is first loaded. */
 const OFFERED_TO_EXTRAS = {
+  'cell/compat': compat,
   'cell/event-target': eventTarget,
   'cell/primordials': primordials,
+  'cell/random': random,
   'cell/webidl': webidl,
 };
 
@@ -94,6 +99,7 @@ async function start(): Promise<void> {
   installClock();
   installGlobals();
   installStackTraces();
+  installCrypto();
   const sandbox = enterSandbox({ libcPath, dataLimitMiB: Number(dataLimitMiB), uid: Number(uid) });
   revokeFileRights(brokerPath, inPath, extrasPath);
   sendJson(HELLO, 0, { protocol: PROTOCOL_VERSION, deno: denoVersion, v8, sandbox } satisfies HelloMessage);

@@ -5,7 +5,6 @@
 import { Script } from 'node:vm';
 import { compatFlag } from './compat.ts';
 import {
-  apply,
   construct,
   defineProperty,
   getOwnPropertyDescriptor,
@@ -28,63 +27,15 @@ export function refuseAtStartup(): void {
 
 type AnyFunction = (...args: never[]) => unknown;
 
-interface Guard {
-  readonly owner: object;
-  readonly key: string;
-  readonly original: PropertyDescriptor;
-  readonly guarded: AnyFunction;
-}
-
-/** Built-ins that make randomness, or start a clock. Guarded only while the top level runs: handlers call the originals. */
-const GUARDED: readonly (readonly [owner: object, key: string])[] = [
-  [Crypto.prototype, 'getRandomValues'],
-  [Crypto.prototype, 'randomUUID'],
-];
-/** These answer with a promise, so the refusal is a rejection. */
-const GUARDED_ASYNC: readonly (readonly [owner: object, key: string])[] = [[SubtleCrypto.prototype, 'generateKey']];
-
-let guards: Guard[] = [];
-
-function guard(owner: object, key: string, isAsync: boolean): void {
-  const original = getOwnPropertyDescriptor(owner, key);
-  const method = original?.value as AnyFunction | undefined;
-  if (original === undefined || typeof method !== 'function') return;
-  const call = (self: unknown, args: unknown[]): unknown => {
-    refuseAtStartup();
-    return apply(method, self, args as never[]);
-  };
-  const holder = isAsync
-    ? {
-        async [key](...args: unknown[]) {
-          return await call(this, args);
-        },
-      }
-    : {
-        [key](...args: unknown[]) {
-          return call(this, args);
-        },
-      };
-  const guarded = holder[key] as AnyFunction;
-  defineProperty(owner, key, { ...original, value: guarded });
-  guards[guards.length] = { owner, key, original, guarded };
-}
-
 /** Before the worker's first line. */
 export function beginStartup(): void {
   starting = true;
-  for (const [owner, key] of GUARDED) guard(owner, key, false);
-  for (const [owner, key] of GUARDED_ASYNC) guard(owner, key, true);
   if (compatFlag('allow_eval_during_startup')) allowCodeGeneration();
 }
 
 /** After its last, whether it threw or not. */
 export function endStartup(): void {
   starting = false;
-  for (let index = 0; index < guards.length; index++) {
-    const { owner, key, original, guarded } = guards[index] as Guard;
-    if (getOwnPropertyDescriptor(owner, key)?.value === guarded) defineProperty(owner, key, original);
-  }
-  guards = [];
 }
 
 // oxlint-disable-next-line no-eval -- kept to be put out of use

@@ -1,0 +1,120 @@
+/**
+ * The global `crypto`. Random values come from here; everything else is in `cell/extras/webcrypto/`, which is loaded when a worker
+ * first touches it.
+ */
+import { loadExtra } from './extras.ts';
+import { defineGlobal, defineLazyGlobal } from './globals.ts';
+import { defineProperty, getOwnPropertyDescriptor, getterOf, getPrototypeOf } from './primordials.ts';
+import { fillRandomInInvocation, randomUuidInInvocation } from './random.ts';
+import { illegalConstructor, illegalInvocation, parameterError } from './webidl.ts';
+
+interface WebCrypto {
+  readonly subtle: object;
+  readonly SubtleCrypto: unknown;
+  readonly CryptoKey: unknown;
+  readonly DigestStream: unknown;
+}
+
+const webCrypto = (): WebCrypto => loadExtra<WebCrypto>('webcrypto');
+
+const MAX_RANDOM_BYTES = 65_536;
+const NativeDOMException = DOMException;
+const isView = ArrayBuffer.isView;
+const viewTag = getterOf<unknown, string | undefined>(
+  getPrototypeOf(Uint8Array.prototype) as object,
+  Symbol.toStringTag,
+);
+const viewBytes = getterOf<unknown, number>(getPrototypeOf(Uint8Array.prototype) as object, 'byteLength');
+
+/** Whether the view is a typed array of integers, BigInt or not. */
+function holdsIntegers(view: ArrayBufferView): boolean {
+  const tag = viewTag(view);
+  return tag !== undefined && tag !== 'Float16Array' && tag !== 'Float32Array' && tag !== 'Float64Array';
+}
+
+const CREATE = {};
+
+class Crypto {
+  readonly #isCrypto = true;
+
+  constructor();
+  constructor(token: unknown);
+  constructor(token?: unknown) {
+    if (token !== CREATE) throw illegalConstructor();
+  }
+
+  static check(value: unknown): void {
+    if (typeof value !== 'object' || value === null || !(#isCrypto in value && value.#isCrypto)) {
+      throw illegalInvocation();
+    }
+  }
+}
+
+const checkThis = Crypto.check;
+
+const members = {
+  get subtle(): object {
+    checkThis(this);
+    return webCrypto().subtle;
+  },
+  getRandomValues(): unknown {
+    checkThis(this);
+    const view: unknown = arguments[0];
+    if (!isView(view)) {
+      throw parameterError('getRandomValues', 'Crypto', 1, 'ArrayBufferView');
+    }
+    if (!holdsIntegers(view)) {
+      throw new NativeDOMException(
+        'ArrayBufferView argument to getRandomValues() must be an integer-typed view.',
+        'TypeMismatchError',
+      );
+    }
+    const bytes = viewBytes(view);
+    if (bytes > MAX_RANDOM_BYTES) {
+      throw new NativeDOMException(
+        `getRandomValues() only accepts buffers of size <= 64K but provided ${bytes} bytes.`,
+        'QuotaExceededError',
+      );
+    }
+    fillRandomInInvocation(view);
+    return view;
+  },
+  randomUUID(): string {
+    checkThis(this);
+    return randomUuidInInvocation();
+  },
+};
+
+/** Becomes an ordinary property when it is first read or assigned. */
+const lazyDigestStream: PropertyDescriptor = {
+  get: () => settleDigestStream(webCrypto().DigestStream),
+  set: settleDigestStream,
+  enumerable: true,
+  configurable: true,
+};
+
+function settleDigestStream(value: unknown): unknown {
+  defineProperty(Crypto.prototype, 'DigestStream', {
+    value,
+    writable: true,
+    enumerable: true,
+    configurable: true,
+  });
+  return value;
+}
+
+export function installCrypto(): void {
+  Reflect.deleteProperty(Crypto, 'check');
+  defineProperty(Crypto, 'name', { value: 'Crypto', configurable: true });
+  defineProperty(Crypto, 'length', { value: 0, configurable: true });
+  for (const name of ['subtle', 'getRandomValues', 'randomUUID']) {
+    defineProperty(Crypto.prototype, name, getOwnPropertyDescriptor(members, name) as PropertyDescriptor);
+  }
+  defineProperty(Crypto.prototype, 'DigestStream', lazyDigestStream);
+  const tag = { value: 'Crypto', writable: true, configurable: true };
+  defineProperty(Crypto.prototype, Symbol.toStringTag, tag);
+  defineGlobal('crypto', new Crypto(CREATE));
+  defineGlobal('Crypto', Crypto);
+  defineLazyGlobal('SubtleCrypto', () => webCrypto().SubtleCrypto);
+  defineLazyGlobal('CryptoKey', () => webCrypto().CryptoKey);
+}
