@@ -2,6 +2,7 @@
  * What user code finds in the global scope: the web platform as Deno has it, less every door out of the cell. Hiding is
  * compatibility, not the wall: the wall is the process, its permissions and its sandbox.
  */
+import { loadExtra } from './extras.ts';
 import {
   apply,
   defineProperty,
@@ -264,6 +265,7 @@ export function installGlobals(): void {
   installScope();
   defineGlobal('self', globalThis);
   defineProperty(globalThis, 'origin', { value: 'null', writable: false, enumerable: true, configurable: true });
+  defineLazyGlobal('HTMLRewriter', () => loadExtra<{ HTMLRewriter: unknown }>('htmlrewriter').HTMLRewriter);
   // A blocked thread burns no CPU: nothing on Workers may wait.
   defineProperty(Atomics, 'wait', {
     value: function wait() {

@@ -5,6 +5,8 @@
  *
  * Arguments: broker socket, in socket, libc, RLIMIT_DATA in MiB, user id (0: keep), file of extras.
  */
+import * as compat from './compat.ts';
+import * as extras from './extras.ts';
 import * as primordials from './primordials.ts';
 import * as eventTarget from './event-target.ts';
 import * as webidl from './webidl.ts';
@@ -35,7 +37,6 @@ import { installConsole, toFailure } from './console.ts';
 import { installCrypto } from './crypto.ts';
 import { deno } from './deno.ts';
 import { installEvents } from './events.ts';
-import { openExtras } from './extras.ts';
 import { installGlobals } from './globals.ts';
 import { cancelInvocation, disconnectInvocation } from './invocation.ts';
 import { installModuleHooks } from './modules.ts';
@@ -68,6 +69,7 @@ interface IncomingLoad {
 const OFFERED_TO_EXTRAS = {
   'cell/compat': compat,
   'cell/event-target': eventTarget,
+  'cell/extras': extras,
   'cell/primordials': primordials,
   'cell/random': random,
   'cell/webidl': webidl,
@@ -87,7 +89,7 @@ async function start(): Promise<void> {
   const { deno: denoVersion, v8 } = deno.version;
   await connectChannel(brokerPath);
   startServing(inPath);
-  openExtras(extrasPath, OFFERED_TO_EXTRAS);
+  extras.openExtras(extrasPath, OFFERED_TO_EXTRAS);
   installModuleHooks();
   installConsole();
   installEvents();

@@ -53,6 +53,10 @@ export const NativeError = Error;
 export const NativeTypeError = TypeError;
 export const NativePromise = Promise;
 export const NativeUint8Array = Uint8Array;
+export const NativeUint32Array = Uint32Array;
+export const NativeInt32Array = Int32Array;
+export const NativeTextDecoder = TextDecoder;
+export const { Module: WasmModule, Instance: WasmInstance } = WebAssembly;
 export const NativeProxy = Proxy;
 export const nativeSetTimeout = setTimeout;
 export const nativeClearTimeout = clearTimeout;
@@ -78,6 +82,12 @@ export const stringEndsWith = uncurry(String.prototype.endsWith);
 export const stringIndexOf = uncurry(String.prototype.indexOf);
 export const stringLastIndexOf = uncurry(String.prototype.lastIndexOf);
 export const stringIncludes = uncurry(String.prototype.includes);
+export const stringCharCodeAt = uncurry(String.prototype.charCodeAt);
+export const stringCodePointAt = uncurry(String.prototype.codePointAt);
+export const stringToLowerCase = uncurry(String.prototype.toLowerCase);
+export const stringTrim = uncurry(String.prototype.trim);
+export const stringFromCodePoint = String.fromCodePoint;
+export const randomUUID = crypto.randomUUID.bind(crypto);
 export const stringSlice = uncurry(String.prototype.slice);
 export const stringSplit = uncurry(String.prototype.split as (separator: string) => string[]);
 export const stringReplaceAll = uncurry(String.prototype.replaceAll as (from: string, to: string) => string);
@@ -89,6 +99,7 @@ export const mapGet = uncurry(Map.prototype.get);
 export const mapSet = uncurry(Map.prototype.set);
 export const mapHas = uncurry(Map.prototype.has);
 export const mapDelete = uncurry(Map.prototype.delete);
+export const mapSize = getterOf<Map<unknown, unknown>, number>(Map.prototype, 'size');
 export const mapForEach = uncurry(Map.prototype.forEach);
 export const WeakMapConstructor = WeakMap;
 export const weakMapGet = uncurry(WeakMap.prototype.get);
@@ -124,11 +135,21 @@ const encode = uncurry(TextEncoder.prototype.encode as (text: string) => Uint8Ar
 export const utf8Encode = (text: string): Uint8Array<ArrayBuffer> => encode(encoder, text);
 const decoder = new TextDecoder();
 const decode = uncurry(TextDecoder.prototype.decode as (bytes: Uint8Array) => string);
+/** A part of a text that goes on: characters may be cut in the middle. */
+export const decodePart = uncurry(
+  TextDecoder.prototype.decode as (bytes: Uint8Array, options: TextDecodeOptions) => string,
+);
+export const decoderEncoding = getterOf<TextDecoder, string>(TextDecoder.prototype, 'encoding');
+/** As the text is: a byte order mark stays. */
+const exactDecoder = new TextDecoder('utf-8', { ignoreBOM: true });
+export const exactUtf8Decode = (bytes: Uint8Array): string => decode(exactDecoder, bytes);
 export const utf8Decode = (bytes: Uint8Array): string => decode(decoder, bytes);
 
 export const responseStatus = getterOf<Response, number>(Response.prototype, 'status');
 export const responseStatusText = getterOf<Response, string>(Response.prototype, 'statusText');
 export const responseHeaders = getterOf<Response, Headers>(Response.prototype, 'headers');
+export const responseType = getterOf<Response, string>(Response.prototype, 'type');
+export const responseBodyUsed = getterOf<Response, boolean>(Response.prototype, 'bodyUsed');
 export const responseBody = getterOf<Response, ReadableStream<Uint8Array> | null>(Response.prototype, 'body');
 export const responseText = uncurry(Response.prototype.text);
 export const responseJson = uncurry(Response.prototype.json);
