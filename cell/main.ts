@@ -5,7 +5,6 @@
  *
  * Arguments: broker socket, in socket, libc, RLIMIT_DATA in MiB, user id (0: keep), file of extras.
  */
-import * as compat from './compat.ts';
 import * as extras from './extras.ts';
 import * as primordials from './primordials.ts';
 import * as eventTarget from './event-target.ts';
