@@ -77,6 +77,9 @@ const REMOVED: readonly string[] = [
 ];
 const REMOVED_PREFIXES = ['GPU', 'DOMMatrix', 'DOMPoint', 'DOMQuad', 'DOMRect'];
 
+/** Deno's own code calls these on the real `process`, for warnings: there they do nothing. */
+const PROCESS_EVENTS: readonly string[] = ['on', 'addListener', 'once', 'prependListener', 'emit'];
+
 /** What a leaked reference to `process` must not be able to do. Taken out of the real object, in place. */
 const PROCESS_DOORS: readonly string[] = [
   'getBuiltinModule',
@@ -94,10 +97,6 @@ const PROCESS_DOORS: readonly string[] = [
   'seteuid',
   'setegid',
   'setgroups',
-  'on',
-  'addListener',
-  'once',
-  'prependListener',
   'loadEnvFile',
   'report',
   'openStdin',
@@ -323,7 +322,7 @@ function neuterProcess(process: object): void {
       defineProperty(process, door, { value: undefined, configurable: false, writable: false });
     }
   }
-  // Deno's Node layer tells its (now absent) listeners of rejections and exceptions. As a fixed property of its own, so that no patched
-  // prototype gets to see `process`.
-  defineProperty(process, 'emit', { value: () => false, configurable: false, writable: false });
+  for (const name of PROCESS_EVENTS) {
+    defineProperty(process, name, { value: () => false, configurable: false, writable: false });
+  }
 }

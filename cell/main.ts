@@ -9,6 +9,12 @@ import * as extras from './extras.ts';
 import * as primordials from './primordials.ts';
 import * as eventTarget from './event-target.ts';
 import * as webidl from './webidl.ts';
+import * as builtins from './builtins.ts';
+import * as compat from './compat.ts';
+import * as context from './context.ts';
+import * as modules from './modules.ts';
+import * as nodeTimers from './node-timers.ts';
+import * as nodejs from './nodejs.ts';
 import { splitFull } from '../shared/frames.ts';
 import {
   CANCEL,
@@ -29,7 +35,6 @@ import {
   type RequestAheadMessage,
 } from '../shared/protocol.ts';
 import { abortAnswer, receiveInvoke } from './answer.ts';
-import * as compat from './compat.ts';
 import { connectChannel, sendFrame, sendJson, startReading, stopProcess } from './channel.ts';
 import { installClock } from './clock.ts';
 import { installConsole, toFailure } from './console.ts';
@@ -38,7 +43,6 @@ import { deno } from './deno.ts';
 import { installEvents } from './events.ts';
 import { installGlobals } from './globals.ts';
 import { cancelInvocation, disconnectInvocation } from './invocation.ts';
-import { installModuleHooks } from './modules.ts';
 import * as random from './random.ts';
 import { installScopeFunctions } from './scope-functions.ts';
 import { copyInto, jsonParse, NativeUint8Array, promiseThen, subarray, utf8Decode } from './primordials.ts';
@@ -66,9 +70,14 @@ interface IncomingLoad {
 
 /** Modules of the harness that `cell/extras/` may import. An import of anything else fails when the extra is first loaded. */
 const OFFERED_TO_EXTRAS = {
+  'cell/builtins': builtins,
   'cell/compat': compat,
+  'cell/context': context,
   'cell/event-target': eventTarget,
   'cell/extras': extras,
+  'cell/modules': modules,
+  'cell/node-timers': nodeTimers,
+  'cell/nodejs': nodejs,
   'cell/primordials': primordials,
   'cell/random': random,
   'cell/webidl': webidl,
@@ -89,7 +98,7 @@ async function start(): Promise<void> {
   await connectChannel(brokerPath);
   startServing(inPath);
   extras.openExtras(extrasPath, OFFERED_TO_EXTRAS);
-  installModuleHooks();
+  modules.installModuleHooks();
   installConsole();
   installEvents();
   installTimers();

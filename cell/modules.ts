@@ -5,7 +5,7 @@
 import mod from 'node:module';
 import { Script } from 'node:vm';
 import type { LoadMessage } from '../shared/protocol.ts';
-import { type BuiltinNamespace, findBuiltin, hasBuiltin } from './builtins.ts';
+import { type BuiltinNamespace, builtinNames, findBuiltin, hasBuiltin } from './builtins.ts';
 import { compatFlag } from './compat.ts';
 import {
   commonJsPaths,
@@ -30,12 +30,12 @@ import {
   mapSet,
   NativeError,
   NativeTypeError,
-  objectKeys,
   stringIncludes,
   stringSlice,
   stringStartsWith,
   utf8Decode,
 } from './primordials.ts';
+import { originalSpecifier, renameNodeImports } from './static-imports.ts';
 import { NativeWasmModule } from './wasm.ts';
 
 interface LoadedModule {
@@ -71,7 +71,11 @@ export function installModuleHooks(): void {
   mod.registerHooks({
     resolve(specifier, context, next) {
       if (!sealed) return next(specifier, context);
-      return { url: resolveOrRefuse(specifier, context.parentURL), format: 'module', shortCircuit: true };
+      return {
+        url: resolveOrRefuse(originalSpecifier(specifier), context.parentURL),
+        format: 'module',
+        shortCircuit: true,
+      };
     },
     load(url, context, next) {
       if (!sealed) return next(url, context);
@@ -212,7 +216,7 @@ export const preludeLength = (url: string): number => mapGet(preludes, url) ?? 0
 
 /** The engine fills `import.meta` with its own view of the world; a module that reads it first puts that right. */
 function esmSource(url: string, { name, bytes }: LoadedModule): string {
-  const text = utf8Decode(bytes);
+  const text = renameNodeImports(utf8Decode(bytes));
   if (!stringIncludes(text, 'import.meta') || stringStartsWith(text, '#!')) return text;
   const key = handOver((meta) => fillImportMeta(meta as Record<string, unknown>, name, url === mainUrl));
   const prelude = `${HANDOVER_SOURCE}(${key},import.meta);`;
@@ -220,12 +224,13 @@ function esmSource(url: string, { name, bytes }: LoadedModule): string {
   return prelude + text;
 }
 
-/** An ES module whose exports are those of the namespace object; export names may be any string. */
+/**
+ * An ES module whose exports are those of the namespace object; export names may be any string. The namespace is made when the module
+ * runs, not here: while the engine loads modules, none of Deno's own may be started (2.9.6 panics).
+ */
 function builtinSource(specifier: string): string {
-  const namespace = findBuiltin(specifier);
-  if (namespace === undefined) throw new NativeError(`No such module "${specifier}".`);
-  let source = `const m = ${HANDOVER_SOURCE}(${handOver(() => namespace)});\n`;
-  const names = objectKeys(namespace);
+  const names = builtinNames(specifier);
+  let source = `const m = ${HANDOVER_SOURCE}(${handOver(() => findBuiltin(specifier))});\n`;
   for (let index = 0; index < names.length; index++) {
     const name = jsonStringify(names[index]);
     source += `const _${index} = m[${name}]; export { _${index} as ${name} };\n`;
@@ -328,6 +333,9 @@ function makeRequire(parent: string): (specifier: string) => unknown {
   };
   return require;
 }
+
+/** `require` as made by `createRequire`: for modules of the platform, and those of the worker by name. */
+export const requireFromRoot = (specifier: string): unknown => requireModule(specifier, '');
 
 function requireModule(specifier: string, parent: string): unknown {
   const url = isRequirable(specifier) ? resolveModule(specifier, parent) : undefined;

@@ -51,6 +51,7 @@ export const NativeReadableStream = ReadableStream;
 export const NativeDate = Date;
 export const NativeError = Error;
 export const NativeTypeError = TypeError;
+export const NativeRangeError = RangeError;
 export const NativePromise = Promise;
 export const NativeUint8Array = Uint8Array;
 export const NativeUint32Array = Uint32Array;

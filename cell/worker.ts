@@ -10,6 +10,7 @@ import { loadExtra } from './extras.ts';
 import { defineGlobal } from './globals.ts';
 import { applyGlobalsCompatibility } from './globals-compat.ts';
 import { importMain, provideModules, readModuleValue, runScript } from './modules.ts';
+import { applyNodejsCompatibility } from './nodejs.ts';
 import {
   apply,
   defineProperty,
@@ -47,6 +48,7 @@ export async function loadWorker(
   applyGlobalsCompatibility();
   applyContextCompatibility();
   applyServiceCompatibility();
+  applyNodejsCompatibility(message.env);
   provideModules(message, contents);
   beginStartup();
   try {

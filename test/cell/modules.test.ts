@@ -288,7 +288,6 @@ test('no built-in module of the engine can be imported, by any spelling of an im
     'node:module',
     'node:vm',
     'node:child_process',
-    'node:process',
     'node:async_hooks',
     'fs',
     'ext:core/mod.js',

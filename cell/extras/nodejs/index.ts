@@ -1,0 +1,91 @@
+/**
+ * The `node:` modules of Workers. Pure ones come from Deno's own implementation, cut down to the names Workers exports; those that stand for
+ * a machine are written here, virtual. A module is made at its first import.
+ */
+import type { BuiltinNamespace } from '../../builtins.ts';
+import { asyncHooks } from './async-hooks.ts';
+import { CONSTANTS, numbers } from './constants.ts';
+import { denoNode, type Exports, whileModulesStart } from './deno-node.ts';
+import { exportedNames } from './exports.ts';
+import { nodeProcess } from './process.ts';
+import * as pure from './pure.ts';
+import * as stubs from './stubs.ts';
+import { timers, timersPromises } from './timers.ts';
+
+interface Made {
+  readonly names: Exports;
+  readonly defaultExport: unknown;
+}
+
+/** A module whose default export is an object with the same members. */
+const plain = (create: () => Exports) => (): Made | Exports => create();
+
+const MODULES: Readonly<Record<string, () => Made | Exports>> = {
+  __proto__: null as never,
+  _stream_wrap: stubs.streamWrap,
+  async_hooks: plain(asyncHooks),
+  buffer: plain(pure.buffer),
+  child_process: plain(stubs.childProcess),
+  cluster: stubs.cluster,
+  console: pure.consoleModule,
+  constants: plain(() => ({ ...numbers(CONSTANTS), defaultCipherList: '', defaultCoreCipherList: '' })),
+  dgram: plain(stubs.dgram),
+  diagnostics_channel: plain(pure.diagnosticsChannel),
+  domain: plain(stubs.domain),
+  http2: plain(stubs.http2),
+  inspector: plain(stubs.inspector),
+  'inspector/promises': plain(stubs.inspector),
+  module: stubs.moduleModule,
+  os: plain(stubs.os),
+  path: () => pure.path('posix'),
+  'path/posix': () => pure.path('posix'),
+  'path/win32': () => pure.path('win32'),
+  perf_hooks: plain(pure.perfHooks),
+  process: () => {
+    const process = nodeProcess();
+    return { names: process, defaultExport: process };
+  },
+  readline: plain(stubs.readline),
+  'readline/promises': plain(stubs.readlinePromises),
+  repl: plain(stubs.repl),
+  sqlite: plain(stubs.sqlite),
+  sys: () => namedExports('util'),
+  test: plain(pure.test),
+  timers: plain(timers),
+  'timers/promises': plain(timersPromises),
+  trace_events: plain(stubs.traceEvents),
+  tty: plain(stubs.tty),
+  url: plain(pure.url),
+  util: plain(pure.util),
+  'util/types': plain(pure.utilTypes),
+  v8: plain(stubs.v8),
+  vm: plain(stubs.vm),
+  wasi: plain(stubs.wasi),
+  worker_threads: plain(stubs.workerThreads),
+  zlib: plain(pure.zlib),
+};
+
+const isMade = (made: Made | Exports): made is Made => Object.hasOwn(made, 'defaultExport');
+
+/** The exports of `node:<name>`, as `cell/builtins.ts` wants them. */
+export const createModule = (name: string): BuiltinNamespace => whileModulesStart(() => namedExports(name));
+
+function namedExports(name: string): BuiltinNamespace {
+  const create = MODULES[name];
+  const made = create === undefined ? denoNode(name) : create();
+  const source = isMade(made) ? made.names : made;
+  const exports: Exports = {};
+  for (const key of exportedNames(name)) {
+    if (key in source) exports[key] = source[key];
+  }
+  exports.default = defaultExport(made, exports);
+  return exports;
+}
+
+export { exportedNames };
+
+/** Where Deno's default export is a function or class (`stream`, `events`), Workers' is too. */
+function defaultExport(made: Made | Exports, exports: Exports): unknown {
+  if (isMade(made)) return made.defaultExport;
+  return typeof made === 'function' ? made : { ...exports };
+}
