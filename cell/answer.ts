@@ -59,6 +59,12 @@ export class Delivery {
   #resolve: (() => void) | undefined;
   #done = false;
   #onAbort: (() => void) | undefined;
+  /** Answers in place of a handler that never will; what the handler may still give is dropped. */
+  readonly answer: (response: Response) => void;
+
+  constructor(answer: (response: Response) => void) {
+    this.answer = answer;
+  }
 
   get completed(): Promise<void> {
     this.#promise ??= new NativePromise((resolve) => {
@@ -100,7 +106,7 @@ export type ServeRequest = (id: number, head: InvokeHead, request: Request, deli
 /** One INVOKE frame. */
 export function receiveInvoke(id: number, headBytes: Uint8Array, body: Uint8Array, serve: ServeRequest): void {
   const head = jsonParse(utf8Decode(headBytes)) as InvokeHead;
-  const delivery = new Delivery();
+  const delivery = new Delivery((response) => sendAnswer(id, entry, response, head.method === 'HEAD'));
   const entry: Served = { delivery, waiting: undefined };
   mapSet(served, id, entry);
   const request = makeRequest(head, body, delivery);

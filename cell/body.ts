@@ -1,5 +1,6 @@
 /** Bodies of responses on their way out. */
 import { type Invocation, runInvocation } from './context.ts';
+import { hangError, unlessHung } from './hang.ts';
 import {
   controllerClose,
   controllerEnqueue,
@@ -39,7 +40,7 @@ export function inContext(invocation: Invocation, response: Response, onCancel: 
   if (body === null) return response;
   const reader = streamGetReader(body);
   const pull = async (controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> => {
-    const { done, value } = await readerRead(reader);
+    const { done, value } = await unlessHung(readerRead(reader), hangError);
     if (done) controllerClose(controller);
     else controllerEnqueue(controller, value);
   };

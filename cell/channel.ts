@@ -12,6 +12,7 @@ import {
   mapDelete,
   mapGet,
   mapSet,
+  mapSize,
   NativeUint8Array,
   promiseThen,
   subarray,
@@ -96,6 +97,9 @@ export function openStream(listener: StreamListener): number {
   mapSet(listeners, stream, listener);
   return stream;
 }
+
+/** How many calls are under way. */
+export const openStreams = (): number => mapSize(listeners);
 
 export const closeStream = (stream: number): void => {
   mapDelete(listeners, stream);

@@ -20,6 +20,8 @@ export interface DenoServeInfo {
   readonly completed: Promise<void>;
   /** Only where `request.signal` is ours and not Deno's: makes it fire. */
   abort?(): void;
+  /** Only where the answer goes over the channel: answers in place of the handler. */
+  answer?(response: Response): void;
 }
 
 interface DenoDynamicLibrary {
@@ -44,6 +46,8 @@ export interface DenoNamespace {
     options: { idleTimeout: number; protocol?: string },
   ): { socket: WebSocket; response: Response };
   dlopen(path: string, symbols: Record<string, unknown>): DenoDynamicLibrary;
+  /** Of the process, all threads, in µs. */
+  cpuUsage(): { user: number; system: number };
   inspect(value: unknown, options: Record<string, unknown>): string;
   exit(code: number): never;
   readonly permissions: {

@@ -6,6 +6,7 @@ import { type Invocation, runInvocation } from './context.ts';
 import {
   MapConstructor,
   mapDelete,
+  mapForEach,
   mapGet,
   mapSet,
   promiseResolve,
@@ -14,6 +15,7 @@ import {
   SetConstructor,
   setDelete,
   setForEach,
+  setSize,
 } from './primordials.ts';
 
 /** Invocations with something left to stop or to wait for, by id. Most never get here. */
@@ -30,6 +32,15 @@ export function onInvocationEnd(invocation: Invocation, stop: () => void): () =>
   return () => {
     setDelete(stops, stop);
   };
+}
+
+/** Whether something of the cell's own will go on by itself: a timer, a socket. `waitUntil` is not: it only waits. */
+export function hasPendingEvents(): boolean {
+  let pending = false;
+  mapForEach(tracked, ({ onEnd }) => {
+    if (onEnd !== undefined && setSize(onEnd) > 0) pending = true;
+  });
+  return pending;
 }
 
 /** `ctx.waitUntil(promise)`: the invocation lives on until it settles. */

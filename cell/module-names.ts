@@ -40,6 +40,14 @@ export function urlOf(name: string): string {
 /** The name of the module that the engine knows by this URL; undefined when it is none of the worker's. */
 export const nameOf = (url: string): string | undefined => mapGet(nameByUrl, url);
 
+const preludes = new MapConstructor<string, number>();
+
+/** How many columns the harness has put before the first line of the module with this URL; stack traces are told without them. */
+export const preludeLength = (url: string): number => mapGet(preludes, url) ?? 0;
+export const setPreludeLength = (url: string, columns: number): void => {
+  mapSet(preludes, url, columns);
+};
+
 /** What a worker sees as the module's place in stack traces and `import.meta.url`. */
 export const shownName = (name: string): string => (isNewRegistry() ? bundleUrl(name) : name);
 

@@ -7,6 +7,7 @@ import { Script } from 'node:vm';
 import type { LoadMessage } from '../shared/protocol.ts';
 import { type BuiltinNamespace, builtinNames, findBuiltin, hasBuiltin } from './builtins.ts';
 import { compatFlag } from './compat.ts';
+import { unlessHung } from './hang.ts';
 import {
   commonJsPaths,
   fillImportMeta,
@@ -14,6 +15,8 @@ import {
   isPlatformSpecifier,
   missingModule,
   nameOf,
+  setPreludeLength,
+  shownName,
   targetName,
   urlOf,
 } from './module-names.ts';
@@ -210,17 +213,13 @@ function moduleSource(url: string): string {
   return `export default ${HANDOVER_SOURCE}(${handOver(() => moduleValue(found))});`;
 }
 
-/** Columns that the harness puts before the first line of a module, for stack traces. */
-const preludes = new MapConstructor<string, number>();
-export const preludeLength = (url: string): number => mapGet(preludes, url) ?? 0;
-
 /** The engine fills `import.meta` with its own view of the world; a module that reads it first puts that right. */
 function esmSource(url: string, { name, bytes }: LoadedModule): string {
   const text = renameNodeImports(utf8Decode(bytes));
   if (!stringIncludes(text, 'import.meta') || stringStartsWith(text, '#!')) return text;
   const key = handOver((meta) => fillImportMeta(meta as Record<string, unknown>, name, url === mainUrl));
   const prelude = `${HANDOVER_SOURCE}(${key},import.meta);`;
-  mapSet(preludes, url, prelude.length);
+  setPreludeLength(url, prelude.length);
   return prelude + text;
 }
 
@@ -291,7 +290,7 @@ const COMMONJS_HEAD = '(function(module,exports,require,__filename,__dirname){re
 /** All are compiled when the worker is loaded: a syntax error stops the deployment, whoever requires the module. */
 function compileCommonJs({ name, bytes }: LoadedModule): void {
   const url = urlOf(name);
-  mapSet(preludes, url, COMMONJS_HEAD.length);
+  setPreludeLength(url, COMMONJS_HEAD.length);
   const script = new Script(`${COMMONJS_HEAD}${utf8Decode(bytes)}\n}})`, { filename: url });
   mapSet(factories, name, script.runInThisContext() as CommonJsFactory);
 }
@@ -425,7 +424,7 @@ export async function importMain(name: string): Promise<Record<string, unknown>>
   try {
     if (mapGet(modules, mainUrl)?.type === 'commonjs') throw new NativeTypeError('Main module must be an ES module.');
     await loadRequiredEsm(requiredEsmUrls());
-    return (await import(mainUrl)) as Record<string, unknown>;
+    return await unlessHung(import(mainUrl) as Promise<Record<string, unknown>>, unsettled);
   } catch (error) {
     // The engine wraps what a hook throws into a TypeError of its own.
     const isRefusal =
@@ -433,6 +432,14 @@ export async function importMain(name: string): Promise<Record<string, unknown>>
     throw isRefusal ? lastRefusal : error;
   }
 }
+
+/** A top-level await that nothing can settle. */
+const unsettled = (): Error =>
+  new NativeError(
+    isNewRegistry()
+      ? `Use of top-level await in a synchronously required module is restricted to promises that are resolved synchronously. This includes any top-level awaits in the entrypoint module for a worker. Specifier: "${shownName(nameOf(mainUrl) ?? '')}".`
+      : 'Top-level await in module is unsettled.',
+  );
 
 /** Runs a service-worker script: classic, sloppy, in the global scope. */
 export function runScript(name: string): void {

@@ -14,6 +14,7 @@ import { inContext } from './body.ts';
 import { reportException } from './console.ts';
 import { createInvocation, type Invocation, runInvocation } from './context.ts';
 import { deno, type DenoServeInfo } from './deno.ts';
+import { bodyComesIn, hangError, unwatch, type Waiting, watch } from './hang.ts';
 import { endInvocation } from './invocation.ts';
 import { failedResponse, flagged } from './outcome.ts';
 import {
@@ -92,9 +93,7 @@ function handle(request: Request, info: DenoServeInfo): Response | Promise<Respo
   const clockMs = numberParseInt(stringSlice(token, separator + 1), 10);
   if (stringEndsWith(token, AHEAD_MARK)) return invokeWithAhead(id, clockMs, request, info);
   const invocation = createInvocation(id, clockMs);
-  const answered = runInvocation(invocation, invoke, invocation, request, info);
-  if (requestBody(request) !== null) void promiseThen(answered, () => discardRest(invocation, request));
-  return answered;
+  return invokeWithBody(invocation, request, info);
 }
 
 /**
@@ -116,13 +115,20 @@ async function discardRest(invocation: Invocation, request: Request): Promise<vo
 const collect = (id: number, info: DenoServeInfo): Response =>
   collectAnswer(id, info.completed) ?? new NativeResponse('No answer waits', { status: 400 });
 
+/** A request whose body, if it has one, is still on its way. */
+function invokeWithBody(invocation: Invocation, request: Request, info: DenoServeInfo): Promise<Response> {
+  const answered = runInvocation(invocation, invoke, invocation, request, info);
+  const isOver = bodyComesIn();
+  void promiseThen(info.completed, isOver, isOver);
+  if (requestBody(request) !== null) void promiseThen(answered, () => discardRest(invocation, request));
+  return answered;
+}
+
 async function invokeWithAhead(id: number, clockMs: number, served: Request, info: DenoServeInfo): Promise<Response> {
   const { headers, target } = await takeAhead(id);
   const invocation = createInvocation(id, clockMs, target);
   const request = headers === null ? served : new NativeRequest(served, { headers: fromFlat(headers) });
-  const answered = runInvocation(invocation, invoke, invocation, request, info);
-  if (requestBody(request) !== null) void promiseThen(answered, () => discardRest(invocation, request));
-  return answered;
+  return invokeWithBody(invocation, request, info);
 }
 
 /** What came ahead on the channel, or who waits for it: the two sockets keep no order between them. */
@@ -153,13 +159,34 @@ function fromFlat(flat: readonly string[]): Headers {
 }
 
 async function invoke(invocation: Invocation, request: Request, info: DenoServeInfo): Promise<Response> {
-  let response: unknown;
+  const waiting = new WaitingHandler(invocation, info);
   try {
-    response = await callFetchHandler(invocation, request);
+    watch(waiting);
+    const response = await callFetchHandler(invocation, request);
     return answer(invocation, request, response, info);
   } catch (error) {
     reportException(error);
     return closing(invocation, failedResponse(error), info);
+  } finally {
+    unwatch(waiting);
+  }
+}
+
+/** A handler that has not answered yet. */
+class WaitingHandler implements Waiting {
+  looks = 0;
+  readonly #invocation: Invocation;
+  readonly #info: DenoServeInfo;
+
+  constructor(invocation: Invocation, info: DenoServeInfo) {
+    this.#invocation = invocation;
+    this.#info = info;
+  }
+
+  onHung(): void {
+    const error = hangError();
+    runInvocation(this.#invocation, reportException, error);
+    this.#info.answer?.(closing(this.#invocation, failedResponse(error), this.#info));
   }
 }
 

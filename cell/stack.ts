@@ -3,8 +3,7 @@
  * JavaScript. Deno (2.9.6) asks `Error.prepareStackTrace`, looked up along the prototype chain, whenever a stack is first read; so an accessor on
  * `Function.prototype` answers, and what a worker assigns to `Error.prepareStackTrace` is kept and called by us.
  */
-import { nameOf, shownName } from './module-names.ts';
-import { preludeLength } from './modules.ts';
+import { nameOf, preludeLength, shownName } from './module-names.ts';
 import {
   apply,
   defineProperty,

@@ -1,0 +1,117 @@
+/**
+ * Handlers that can never answer. workerd cancels a request as soon as nothing is left that could settle what it waits for; here the same is
+ * found by looking, a few times a second while something waits: no timer, no call, no body on its way in, and a processor that has nothing to do
+ * (cryptography and compilation run on other threads, unseen by JavaScript, but not without time). It looks at the whole cell, not at one
+ * request: a promise may be settled by another request, and to cancel what would have answered is the worse mistake.
+ */
+import { openStreams } from './channel.ts';
+import { deno } from './deno.ts';
+import { hasPendingEvents } from './invocation.ts';
+import {
+  nativeClearInterval,
+  NativeError,
+  NativePromise,
+  nativeSetInterval,
+  promiseThen,
+  setAdd,
+  SetConstructor,
+  setDelete,
+  setForEach,
+  setSize,
+} from './primordials.ts';
+
+const LOOK_MS = 150;
+/** Looks in a row without a sign of life: the first may come right after the last of it. */
+const QUIET_LOOKS = 2;
+/** What the heartbeat and the looking itself may cost between two looks. */
+const QUIET_CPU_MICROSECONDS = 15_000;
+
+const HUNG =
+  "The Workers runtime canceled this request because it detected that your Worker's code had hung and would never generate a response. Refer to: https://developers.cloudflare.com/workers/observability/errors/";
+
+export const hangError = (): Error => new NativeError(HUNG);
+
+/** Something that waits for user code. */
+export interface Waiting {
+  /** Looks it has been there for. */
+  looks: number;
+  /** Called once, when nothing can settle it any more. */
+  onHung(): void;
+}
+
+const waiting = new SetConstructor<Waiting>();
+let timer: ReturnType<typeof setInterval> | undefined;
+let quietLooks = 0;
+let cpuAtLastLook = 0;
+/** Request bodies that come from outside as the visitor sends them. */
+let incomingBodies = 0;
+
+const { cpuUsage } = deno;
+
+function cpuMicroseconds(): number {
+  const { user, system } = cpuUsage();
+  return user + system;
+}
+
+export function watch(entry: Waiting): void {
+  setAdd(waiting, entry);
+  if (timer !== undefined) return;
+  quietLooks = 0;
+  cpuAtLastLook = cpuMicroseconds();
+  timer = nativeSetInterval(look, LOOK_MS);
+}
+
+export const unwatch = (entry: Waiting): void => {
+  setDelete(waiting, entry);
+};
+
+/** A body that the visitor is still sending: nobody can tell whether it will go on. Returns how to say that it is over. */
+export function bodyComesIn(): () => void {
+  incomingBodies++;
+  let over = false;
+  return () => {
+    if (over) return;
+    over = true;
+    incomingBodies--;
+  };
+}
+
+function look(): void {
+  if (setSize(waiting) === 0) {
+    nativeClearInterval(timer);
+    timer = undefined;
+    return;
+  }
+  const cpu = cpuMicroseconds();
+  const isIdle = cpu - cpuAtLastLook < QUIET_CPU_MICROSECONDS;
+  cpuAtLastLook = cpu;
+  const isQuiet = isIdle && incomingBodies === 0 && openStreams() === 0 && !hasPendingEvents();
+  quietLooks = isQuiet ? quietLooks + 1 : 0;
+  setForEach(waiting, judge);
+}
+
+function judge(entry: Waiting): void {
+  entry.looks++;
+  if (quietLooks < QUIET_LOOKS || entry.looks <= QUIET_LOOKS) return;
+  setDelete(waiting, entry);
+  entry.onHung();
+}
+
+/** The promise's own outcome, or a rejection with what `error` makes when nothing can settle it. */
+export function unlessHung<T>(promise: Promise<T>, error: () => Error): Promise<T> {
+  return new NativePromise((resolve, reject) => {
+    const entry: Waiting = { looks: 0, onHung: () => reject(error()) };
+    watch(entry);
+    void promiseThen(
+      promise,
+      (value) => {
+        unwatch(entry);
+        resolve(value);
+      },
+      (reason) => {
+        unwatch(entry);
+        reject(reason as Error);
+      },
+    );
+  });
+}
