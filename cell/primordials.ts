@@ -111,7 +111,6 @@ export const setHas = uncurry(Set.prototype.has);
 export const setDelete = uncurry(Set.prototype.delete);
 export const setForEach = uncurry(Set.prototype.forEach);
 export const setSize = getterOf<ReadonlySet<unknown>, number>(Set.prototype, 'size');
-export const mapSize = getterOf<ReadonlyMap<unknown, unknown>, number>(Map.prototype, 'size');
 
 export const promiseThen = uncurry(Promise.prototype.then) as <T, R>(
   promise: Promise<T>,
