@@ -25,6 +25,10 @@ import {
   WeakMapConstructor,
   weakMapGet,
   weakMapSet,
+  weakSetAdd,
+  WeakSetConstructor,
+  weakSetDelete,
+  weakSetHas,
 } from './primordials.ts';
 import { fieldError, illegalConstructor, illegalInvocation, isObject, parameterError } from './webidl.ts';
 
@@ -37,10 +41,6 @@ interface Registration {
 
 const NativeEvent = Event;
 const NativeDOMException = DOMException;
-const WeakSetConstructor = WeakSet;
-const weakSetAdd = uncurry(WeakSet.prototype.add as (value: object) => WeakSet<object>);
-const weakSetHas = uncurry(WeakSet.prototype.has as (value: object) => boolean);
-const weakSetDelete = uncurry(WeakSet.prototype.delete as (value: object) => boolean);
 const nativePreventDefault = uncurry(Event.prototype.preventDefault);
 const stopImmediately = uncurry(Event.prototype.stopImmediatePropagation);
 const eventType = getterOf<Event, string>(Event.prototype, 'type');

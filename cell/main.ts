@@ -8,6 +8,9 @@
 import * as extras from './extras.ts';
 import * as primordials from './primordials.ts';
 import * as eventTarget from './event-target.ts';
+import * as startup from './startup.ts';
+import * as streamFacts from './stream-facts.ts';
+import * as streams from './streams.ts';
 import * as webidl from './webidl.ts';
 import * as builtins from './builtins.ts';
 import * as compat from './compat.ts';
@@ -43,6 +46,8 @@ import { deno } from './deno.ts';
 import { installEvents } from './events.ts';
 import { installGlobals } from './globals.ts';
 import { cancelInvocation, disconnectInvocation } from './invocation.ts';
+import { installIdentityStreams } from './identity-stream.ts';
+import { installModuleHooks } from './modules.ts';
 import * as random from './random.ts';
 import { installScopeFunctions } from './scope-functions.ts';
 import { copyInto, jsonParse, NativeUint8Array, promiseThen, subarray, utf8Decode } from './primordials.ts';
@@ -80,6 +85,9 @@ const OFFERED_TO_EXTRAS = {
   'cell/nodejs': nodejs,
   'cell/primordials': primordials,
   'cell/random': random,
+  'cell/startup': startup,
+  'cell/stream-facts': streamFacts,
+  'cell/streams': streams,
   'cell/webidl': webidl,
 };
 
@@ -103,6 +111,8 @@ async function start(): Promise<void> {
   installEvents();
   installTimers();
   installScopeFunctions();
+  streams.installStreams();
+  installIdentityStreams();
   installFetch();
   installWebSockets();
   installWebAssembly();

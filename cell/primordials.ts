@@ -105,6 +105,10 @@ export const mapForEach = uncurry(Map.prototype.forEach);
 export const WeakMapConstructor = WeakMap;
 export const weakMapGet = uncurry(WeakMap.prototype.get);
 export const weakMapSet = uncurry(WeakMap.prototype.set);
+export const WeakSetConstructor = WeakSet;
+export const weakSetAdd = uncurry(WeakSet.prototype.add as (value: object) => WeakSet<object>);
+export const weakSetHas = uncurry(WeakSet.prototype.has as (value: object) => boolean);
+export const weakSetDelete = uncurry(WeakSet.prototype.delete as (value: object) => boolean);
 export const SetConstructor = Set;
 export const setAdd = uncurry(Set.prototype.add);
 export const setHas = uncurry(Set.prototype.has);
@@ -120,6 +124,13 @@ export const promiseThen = uncurry(Promise.prototype.then) as <T, R>(
 const nativeResolve = Promise.resolve;
 export const promiseResolve = <T>(value: T | PromiseLike<T>): Promise<T> =>
   apply(nativeResolve as AnyFunction, NativePromise, [value]) as Promise<T>;
+
+const nativeReject = Promise.reject;
+export const promiseReject = (reason: unknown): Promise<never> =>
+  apply(nativeReject as AnyFunction, NativePromise, [reason]) as Promise<never>;
+
+const isView = ArrayBuffer.isView;
+export const arrayBufferView = (value: unknown): value is ArrayBufferView => isView(value);
 
 export const subarray = uncurry(Uint8Array.prototype.subarray as (start: number, end: number) => Uint8Array);
 const typedArraySet = uncurry(Uint8Array.prototype.set as (source: Uint8Array, offset: number) => void);
