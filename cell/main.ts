@@ -47,7 +47,6 @@ import { installEvents } from './events.ts';
 import { installGlobals } from './globals.ts';
 import { cancelInvocation, disconnectInvocation } from './invocation.ts';
 import { installIdentityStreams } from './identity-stream.ts';
-import { installModuleHooks } from './modules.ts';
 import * as random from './random.ts';
 import { installScopeFunctions } from './scope-functions.ts';
 import { copyInto, jsonParse, NativeUint8Array, promiseThen, subarray, utf8Decode } from './primordials.ts';
