@@ -15,45 +15,56 @@ import {
 } from '../shared/protocol.ts';
 import { closeStream, openStream, sendFail, sendFrame, sendFull, sendWindow } from './channel.ts';
 import { advanceClock, type Invocation } from './context.ts';
+import { viewOf } from './http/bytes.ts';
 import {
-  copyBytes,
-  defineProperty,
-  eventTargetAdd,
-  eventTargetRemove,
-  flatHeaders,
-  headersAppend,
-  headersDelete,
-  headersGet,
-  headersHas,
-  jsonParse,
-  jsonStringify,
-  NativeError,
-  NativeHeaders,
-  NativePromise,
-  NativeReadableStream,
-  NativeRequest,
-  NativeResponse,
-  NativeTypeError,
-  NativeUint8Array,
-  NativeURL,
-  ownKeys,
-  readerCancel,
-  readerRead,
-  requestBody,
-  requestBodyUsed,
-  requestHeaders,
+  type BodyInit,
+  bytesOf,
+  type ByteStream,
+  fromWire,
+  type HeaderList,
+  headersOver,
+  isRequest,
+  isUsed,
+  listCopy,
+  listDelete,
+  listFromWire,
+  listGet,
+  listHas,
+  listToWire,
+  makeReceivedResponse,
+  Request,
+  requestList,
   requestMethod,
   requestRedirect,
   requestSignal,
   requestUrl,
-  responseBody,
-  responseHeaders,
+  type Response,
+  responseList,
   responseStatus,
+  streamBehind,
+  streamOf,
+  take,
+  type Whole,
+} from './http/index.ts';
+import { notBytes } from './http/streams.ts';
+import {
+  copyBytes,
+  eventTargetAdd,
+  eventTargetRemove,
+  jsonParse,
+  jsonStringify,
+  NativeError,
+  NativePromise,
+  NativeReadableStream,
+  NativeTypeError,
+  NativeUint8Array,
+  NativeURL,
+  readerCancel,
+  readerRead,
   signalAborted,
   signalReason,
   streamGetReader,
   subarray,
-  symbolDescription,
   uncurry,
   urlHref,
   utf8Decode,
@@ -71,61 +82,29 @@ const MAX_WHOLE_BODY_BYTES = 64 * 1024;
 export type Destination = string | InvocationTarget | null;
 
 /** `fetch(input, init)` of a binding (or of the global scope), redirects included. */
-export async function fetchThrough(
-  destination: Destination,
-  input: RequestInfo | URL,
-  init?: RequestInit,
-): Promise<Response> {
+export async function fetchThrough(destination: Destination, input: unknown, init?: unknown): Promise<Response> {
   const invocation = requireInvocation();
-  let request = init === undefined && isRequest(input) ? input : new NativeRequest(input, init);
-  if (request === input && requestBodyUsed(request)) {
+  let request = init === undefined && isRequest(input) ? input : new Request(input, init);
+  if (request === input && isUsed(request)) {
     throw new NativeTypeError('Cannot send a Request whose body has been used; clone() it before the first use.');
   }
-  // An incoming request handed on has no mode of its own: Workers shows it as `manual`.
-  const mode = requestRedirect(request) ?? 'manual';
+  const mode = requestRedirect(request);
   for (let hops = 0; ; hops++) {
-    const whole = takeWholeBody(request);
-    const response = await callOnce(invocation, destination, request, whole);
+    const body = take(request);
+    const whole = body === null || isWhole(body) ? body : null;
+    const stream = body === null || isWhole(body) ? null : body;
+    const bytes = whole === null ? null : bytesOf(whole);
+    const response = await callOnce(invocation, destination, request, bytes, stream, hops);
     const location = redirectTarget(response);
-    if (location === null || mode === 'manual') return finishResponse(response, request, hops);
-    if (mode === 'error')
-      throw new NativeTypeError(`Unexpected redirect to ${location}: the request's redirect mode is "error".`);
+    if (location === null || mode === 'manual') return response;
     if (hops >= MAX_REDIRECTS) throw new NativeTypeError('Too many redirects; the limit is 20.');
-    void responseBody(response)?.cancel();
-    request = followUp(request, whole, responseStatus(response), location);
+    void streamBehind(response)?.cancel();
+    request = followUp(request, bytes, stream !== null, responseStatus(response), location);
   }
 }
 
-/** Deno's own record behind a Request, as far as this file uses it. */
-interface InnerRequest {
-  readonly body: {
-    /** A stream, or a body that was given as a string or bytes. */
-    readonly streamOrStatic: { readonly body?: unknown; consumed?: boolean };
-  } | null;
-}
-
-const innerKey = ownKeys(new NativeRequest('http://slots/')).find(
-  (key) => typeof key === 'symbol' && symbolDescription(key) === 'request',
-) as symbol;
-
-/** A body that is there as a whole: it has a length and can be sent again after a redirect. The request counts as used then. */
-function takeWholeBody(request: Request): Uint8Array | null {
-  const source = (request as unknown as Record<symbol, InnerRequest>)[innerKey]?.body?.streamOrStatic;
-  if (source?.consumed !== false) return null;
-  const { body } = source;
-  if (typeof body !== 'string' && !(body instanceof NativeUint8Array)) return null;
-  source.consumed = true;
-  return typeof body === 'string' ? utf8Encode(body) : body;
-}
-
-function isRequest(value: unknown): value is Request {
-  try {
-    requestMethod(value as Request);
-    return true;
-  } catch {
-    return false;
-  }
-}
+const isWhole = (body: Whole | ByteStream): body is Whole =>
+  typeof body === 'string' || body instanceof NativeUint8Array;
 
 const REDIRECTS = { __proto__: null, 301: true, 302: true, 303: true, 307: true, 308: true } as unknown as Record<
   number,
@@ -133,40 +112,38 @@ const REDIRECTS = { __proto__: null, 301: true, 302: true, 303: true, 307: true,
 >;
 
 const redirectTarget = (response: Response): string | null =>
-  REDIRECTS[responseStatus(response)] ? headersGet(responseHeaders(response), 'location') : null;
+  REDIRECTS[responseStatus(response)] ? listGet(responseList(response), 'location') : null;
 
 const BODY_HEADERS = ['content-encoding', 'content-language', 'content-location', 'content-type', 'content-length'];
 
 /** The request after a redirect: fetch standard, "HTTP-redirect fetch", steps 11–16. */
-function followUp(request: Request, whole: Uint8Array | null, status: number, location: string): Request {
+function followUp(
+  request: Request,
+  bytes: Uint8Array | null,
+  streamed: boolean,
+  status: number,
+  location: string,
+): Request {
   const url = new NativeURL(location, requestUrl(request));
   const method = requestMethod(request);
-  const headers = new NativeHeaders(requestHeaders(request));
+  const list = listCopy(requestList(request));
   const toGet = (status <= 302 && method === 'POST') || (status === 303 && method !== 'GET' && method !== 'HEAD');
-  if (!toGet && whole === null && requestBody(request) !== null) {
+  if (!toGet && streamed) {
     throw new NativeTypeError(
       'A request with a one-time-use body (it was initialized from a stream, not a buffer) encountered a redirect requiring the body to be retransmitted. To avoid this error in the future, construct this request from a buffer-like body initializer.',
     );
   }
   if (toGet) {
-    for (let index = 0; index < BODY_HEADERS.length; index++) headersDelete(headers, BODY_HEADERS[index] as string);
+    for (let index = 0; index < BODY_HEADERS.length; index++) listDelete(list, BODY_HEADERS[index] as string);
   }
-  if (url.origin !== new NativeURL(requestUrl(request)).origin) headersDelete(headers, 'authorization');
-  return new NativeRequest(urlHref(url), {
+  if (url.origin !== new NativeURL(requestUrl(request)).origin) listDelete(list, 'authorization');
+  return new Request(urlHref(url), {
     method: toGet ? 'GET' : method,
-    headers,
-    body: toGet ? null : (whole as BodyInit | null),
+    headers: headersOver(list, false),
+    body: toGet ? null : bytes,
     redirect: requestRedirect(request),
     signal: requestSignal(request),
   });
-}
-
-/** What a Response cannot be constructed with: where it came from. */
-function finishResponse(response: Response, request: Request, hops: number): Response {
-  const url = requestUrl(request);
-  defineProperty(response, 'url', { get: () => url, configurable: true });
-  if (hops > 0) defineProperty(response, 'redirected', { get: () => true, configurable: true });
-  return response;
 }
 
 /** As the head of a call or session names it. */
@@ -180,8 +157,9 @@ function callOnce(
   destination: Destination,
   request: Request,
   whole: Uint8Array | null,
+  body: ByteStream | null,
+  hops: number,
 ): Promise<Response> {
-  const body = whole === null ? requestBody(request) : null;
   const head: CallHead = {
     invocation: invocation.id,
     ...toWire(destination),
@@ -197,7 +175,13 @@ function callOnce(
     throw new NativeTypeError(`URL and headers of a request may have ${CHANNEL_LIMITS.maxHeadBytes} bytes together.`);
   }
   return new NativePromise((resolve, reject) => {
-    const call = new OpenCall(invocation, destination === null, resolve, reject);
+    const call = new OpenCall(
+      invocation,
+      { url: head.url, redirected: hops > 0 },
+      destination === null,
+      resolve,
+      reject,
+    );
     const stream = openStream(call);
     if (!call.start(stream, requestSignal(request))) return;
     if (body !== null) {
@@ -214,17 +198,23 @@ function callOnce(
 
 /** To the internet a body comes back as it is meant to be read: compression is asked for by name only. */
 function callHeaders(request: Request, destination: Destination): string[] {
-  const headers = requestHeaders(request);
-  const flat = flatHeaders(headers);
-  if (destination === null && !headersHas(headers, 'accept-encoding')) {
+  const flat = listToWire(requestList(request));
+  if (destination === null && !listHas(flat, 'accept-encoding')) {
     flat[flat.length] = 'accept-encoding';
     flat[flat.length] = 'identity';
   }
   return flat;
 }
 
+/** What a response says of where it came from. */
+interface Origin {
+  readonly url: string;
+  readonly redirected: boolean;
+}
+
 class OpenCall {
   readonly #invocation: Invocation;
+  readonly #origin: Origin;
   /** Answers from the internet are read uncompressed; those of services are passed on as they are. */
   readonly #decodes: boolean;
   readonly #resolve: (response: Response) => void;
@@ -238,19 +228,22 @@ class OpenCall {
 
   constructor(
     invocation: Invocation,
+    origin: Origin,
     decodes: boolean,
     resolve: (response: Response) => void,
     reject: (error: unknown) => void,
   ) {
     this.#invocation = invocation;
+    this.#origin = origin;
     this.#decodes = decodes;
     this.#resolve = resolve;
     this.#reject = reject;
   }
 
   /** False: the signal had fired already, and nothing may go out. */
-  start(stream: number, signal: AbortSignal): boolean {
+  start(stream: number, signal: AbortSignal | undefined): boolean {
     this.#stream = stream;
+    if (signal === undefined) return true;
     if (signalAborted(signal)) {
       this.#finish();
       this.#reject(signalReason(signal));
@@ -267,14 +260,15 @@ class OpenCall {
     advanceClock(this.#invocation, head.clockMs);
     if (bodyBytes !== null) {
       this.#finish();
-      this.#resolve(makeResponse(head, bodyBytes.length === 0 ? null : copyBytes(bodyBytes), this.#decodes));
+      const whole = bodyBytes.length === 0 ? null : copyBytes(bodyBytes);
+      this.#resolve(makeResponse(head, whole, this.#decodes, this.#origin));
       return;
     }
     this.#body = new IncomingBody(
       (bytes) => sendWindow(this.#stream, bytes),
       () => this.#abort(undefined),
     );
-    this.#resolve(makeResponse(head, this.#body.stream, this.#decodes));
+    this.#resolve(makeResponse(head, this.#body.stream, this.#decodes, this.#origin));
   }
 
   onData(bytes: Uint8Array): void {
@@ -324,10 +318,9 @@ class OpenCall {
   }
 
   async #sendChunk(chunk: unknown): Promise<void> {
-    if (!(chunk instanceof NativeUint8Array)) {
-      throw new NativeTypeError('This ReadableStream did not return bytes: a body must be a stream of Uint8Array.');
-    }
-    for (let at = 0; at < chunk.length && !this.#done; ) {
+    const bytes = viewOf(chunk);
+    if (bytes === undefined) throw notBytes();
+    for (let at = 0; at < bytes.length && !this.#done; ) {
       while (this.#sendCredit <= 0 && !this.#done) {
         await new NativePromise<void>((resolve) => {
           this.#wakeSender = resolve;
@@ -335,8 +328,8 @@ class OpenCall {
       }
       // Never more than the window: one byte over it and the supervisor ends this cell.
       const room = this.#sendCredit < CHUNK_BYTES ? this.#sendCredit : CHUNK_BYTES;
-      const end = at + room < chunk.length ? at + room : chunk.length;
-      sendFrame(DATA, this.#stream, subarray(chunk, at, end));
+      const end = at + room < bytes.length ? at + room : bytes.length;
+      sendFrame(DATA, this.#stream, subarray(bytes, at, end));
       this.#sendCredit -= end - at;
       at = end;
     }
@@ -445,22 +438,29 @@ class IncomingBody {
   }
 }
 
-const NULL_BODY = { __proto__: null, 101: true, 204: true, 205: true, 304: true } as unknown as Record<number, boolean>;
-
 function makeResponse(
   head: ResponseHead,
-  body: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null,
+  body: Uint8Array<ArrayBuffer> | ByteStream | null,
   decodes: boolean,
+  { url, redirected }: Origin,
 ): Response {
-  const headers = new NativeHeaders();
-  for (let index = 0; index + 1 < head.headers.length; index += 2) {
-    headersAppend(headers, head.headers[index] as string, head.headers[index + 1] as string);
-  }
-  const init = { status: head.status, statusText: head.statusText, headers };
-  if (body === null || NULL_BODY[head.status]) return new NativeResponse(null, init);
-  const encoding = decodes ? headersGet(headers, 'content-encoding') : null;
-  return new NativeResponse(encoding === null ? body : decode(encoding, body, headers), init);
+  const list = listFromWire(head.headers);
+  const encoding = decodes && body !== null ? listGet(list, 'content-encoding') : null;
+  const content = body === null || encoding === null ? body : decode(encoding, body, list);
+  return makeReceivedResponse({
+    status: head.status,
+    statusText: fromWire(head.statusText),
+    list,
+    body: bodyOf(content),
+    url,
+    redirected,
+  });
 }
+
+const bodyOf = (content: Uint8Array<ArrayBuffer> | ByteStream | null): BodyInit =>
+  content === null || content instanceof NativeUint8Array
+    ? { whole: content, stream: null, type: null }
+    : { whole: null, stream: content, type: null };
 
 const DecompressionNative = DecompressionStream;
 const pipeThrough = uncurry(ReadableStream.prototype.pipeThrough as (transform: unknown) => ReadableStream<Uint8Array>);
@@ -473,12 +473,12 @@ const FORMATS = { __proto__: null, gzip: 'gzip', deflate: 'deflate', br: 'brotli
 function decode(
   encoding: string,
   body: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>,
-  headers: Headers,
-): BodyInit {
+  list: HeaderList,
+): Uint8Array<ArrayBuffer> | ByteStream {
   const format = FORMATS[encoding];
   if (format === undefined) return body;
-  headersDelete(headers, 'content-encoding');
-  headersDelete(headers, 'content-length');
-  const stream = body instanceof NativeReadableStream ? body : responseBody(new NativeResponse(body));
-  return pipeThrough(stream as ReadableStream<Uint8Array>, new DecompressionNative(format));
+  listDelete(list, 'content-encoding');
+  listDelete(list, 'content-length');
+  const stream = body instanceof NativeUint8Array ? streamOf(body) : body;
+  return pipeThrough(stream, new DecompressionNative(format));
 }

@@ -18,10 +18,6 @@ export interface DenoHttpServer {
 export interface DenoServeInfo {
   /** Resolves when the response was delivered, rejects when the client went away. */
   readonly completed: Promise<void>;
-  /** Only where `request.signal` is ours and not Deno's: makes it fire. */
-  abort?(): void;
-  /** Only where the answer goes over the channel: answers in place of the handler. */
-  answer?(response: Response): void;
 }
 
 interface DenoDynamicLibrary {

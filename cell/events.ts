@@ -1,6 +1,7 @@
 /** `addEventListener('fetch', …)` of the service-worker syntax, and the events that keep uncaught errors from ending the process. */
 import { reportException } from './console.ts';
 import type { Invocation } from './context.ts';
+import type { Request } from './http/index.ts';
 import { waitUntil } from './invocation.ts';
 import { defineGlobal } from './globals.ts';
 import { illegalConstructor } from './webidl.ts';

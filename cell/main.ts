@@ -6,6 +6,7 @@
  * Arguments: broker socket, in socket, libc, RLIMIT_DATA in MiB, user id (0: keep), file of extras.
  */
 import * as extras from './extras.ts';
+import * as http from './http/index.ts';
 import * as primordials from './primordials.ts';
 import * as eventTarget from './event-target.ts';
 import * as startup from './startup.ts';
@@ -82,6 +83,7 @@ const OFFERED_TO_EXTRAS = {
   'cell/modules': modules,
   'cell/node-timers': nodeTimers,
   'cell/nodejs': nodejs,
+  'cell/http/index': http,
   'cell/primordials': primordials,
   'cell/random': random,
   'cell/startup': startup,
@@ -112,6 +114,7 @@ async function start(): Promise<void> {
   installScopeFunctions();
   streams.installStreams();
   installIdentityStreams();
+  http.installHttp();
   installFetch();
   installWebSockets();
   installWebAssembly();

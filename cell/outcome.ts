@@ -2,19 +2,9 @@
 import { OUTCOME_FLAGS, OUTCOME_HEADER } from '../shared/protocol.ts';
 import { toFailure } from './console.ts';
 import type { Invocation } from './context.ts';
-import {
-  headersGet,
-  headersSet,
-  jsonStringify,
-  NativeHeaders,
-  NativeResponse,
-  responseBody,
-  responseHeaders,
-  responseStatus,
-  responseStatusText,
-  stringSlice,
-  stringStartsWith,
-} from './primordials.ts';
+import { listGet, listSet } from './http/index.ts';
+import type { Outgoing } from './outgoing.ts';
+import { jsonStringify, stringSlice, stringStartsWith, utf8Encode } from './primordials.ts';
 
 /** Marks the harness's words as its own: user code never sees it. */
 let nonce = '';
@@ -23,28 +13,21 @@ export const setNonce = (value: string): void => {
   nonce = value;
 };
 
-/** The response with a word of the harness to the supervisor: what goes on after it, or how far the clock has moved. */
-export function flagged(invocation: Invocation, response: Response, flags: string): Response {
-  const headers = new NativeHeaders(responseHeaders(response));
-  const previous = outcomeFlags(headers);
-  headersSet(headers, OUTCOME_HEADER, `${nonce};${previous}${flags};${invocation.clockMs}`);
-  return new NativeResponse(responseBody(response), {
-    status: responseStatus(response),
-    statusText: responseStatusText(response),
-    headers,
-  });
-}
-
-function outcomeFlags(headers: Headers): string {
-  const value = headersGet(headers, OUTCOME_HEADER);
+/** Adds a word of the harness to the supervisor: what goes on after the answer, or how far the clock has moved. */
+export function flagged(invocation: Invocation, outgoing: Outgoing, flags: string): Outgoing {
+  const value = listGet(outgoing.list, OUTCOME_HEADER);
   const prefix = `${nonce};`;
-  return value !== null && stringStartsWith(value, prefix) ? stringSlice(value, prefix.length, value.length) : '';
+  const previous =
+    value !== null && stringStartsWith(value, prefix) ? stringSlice(value, prefix.length, value.length) : '';
+  listSet(outgoing.list, OUTCOME_HEADER, `${nonce};${previous}${flags};${invocation.clockMs}`);
+  return outgoing;
 }
 
 /** The supervisor turns this into Cloudflare's error page, or into an exception in the calling worker. */
-export function failedResponse(error: unknown): Response {
-  return new NativeResponse(jsonStringify(toFailure(error)), {
-    status: 500,
-    headers: { [OUTCOME_HEADER]: `${nonce};${OUTCOME_FLAGS.exception}` },
-  });
-}
+export const failedOutgoing = (error: unknown): Outgoing => ({
+  status: 500,
+  statusText: '',
+  list: [OUTCOME_HEADER, `${nonce};${OUTCOME_FLAGS.exception}`],
+  whole: utf8Encode(jsonStringify(toFailure(error))),
+  stream: null,
+});

@@ -52,6 +52,7 @@ export const NativeDate = Date;
 export const NativeError = Error;
 export const NativeTypeError = TypeError;
 export const NativeRangeError = RangeError;
+export const NativeAbortController = AbortController;
 export const NativePromise = Promise;
 export const NativeUint8Array = Uint8Array;
 export const NativeUint32Array = Uint32Array;
@@ -73,10 +74,20 @@ export const dateNow = Date.now;
 export const jsonParse = JSON.parse;
 export const jsonStringify = JSON.stringify;
 export const freeze = Object.freeze;
+/** Freezes data (objects and arrays of JSON) all the way down. */
+export function deepFreeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null) return value;
+  const keys = objectKeys(value);
+  for (let index = 0; index < keys.length; index++)
+    deepFreeze((value as Record<string, unknown>)[keys[index] as string]);
+  return freeze(value);
+}
 export const objectKeys = Object.keys;
 export const isArray = Array.isArray;
 export const hasOwn = Object.hasOwn;
 export const nativeString = String;
+
+export const arraySort = uncurry(Array.prototype.sort as (compare: (a: unknown, b: unknown) => number) => unknown[]);
 
 export const stringStartsWith = uncurry(String.prototype.startsWith);
 export const stringEndsWith = uncurry(String.prototype.endsWith);
@@ -158,46 +169,11 @@ const exactDecoder = new TextDecoder('utf-8', { ignoreBOM: true });
 export const exactUtf8Decode = (bytes: Uint8Array): string => decode(exactDecoder, bytes);
 export const utf8Decode = (bytes: Uint8Array): string => decode(decoder, bytes);
 
-export const responseStatus = getterOf<Response, number>(Response.prototype, 'status');
-export const responseStatusText = getterOf<Response, string>(Response.prototype, 'statusText');
-export const responseHeaders = getterOf<Response, Headers>(Response.prototype, 'headers');
-export const responseType = getterOf<Response, string>(Response.prototype, 'type');
-export const responseBodyUsed = getterOf<Response, boolean>(Response.prototype, 'bodyUsed');
-export const responseBody = getterOf<Response, ReadableStream<Uint8Array> | null>(Response.prototype, 'body');
-export const responseText = uncurry(Response.prototype.text);
-export const responseJson = uncurry(Response.prototype.json);
-export const responseArrayBuffer = uncurry(Response.prototype.arrayBuffer);
-export const requestMethod = getterOf<Request, string>(Request.prototype, 'method');
-export const requestUrl = getterOf<Request, string>(Request.prototype, 'url');
-export const requestHeaders = getterOf<Request, Headers>(Request.prototype, 'headers');
-export const requestBody = getterOf<Request, ReadableStream<Uint8Array> | null>(Request.prototype, 'body');
-export const requestBodyUsed = getterOf<Request, boolean>(Request.prototype, 'bodyUsed');
-export const requestSignal = getterOf<Request, AbortSignal>(Request.prototype, 'signal');
-export const requestRedirect = getterOf<Request, RequestRedirect>(Request.prototype, 'redirect');
-export const headersGet = uncurry(Headers.prototype.get);
-export const headersHas = uncurry(Headers.prototype.has);
-export const headersSet = uncurry(Headers.prototype.set);
-export const headersAppend = uncurry(Headers.prototype.append);
-export const headersDelete = uncurry(Headers.prototype.delete);
-/**
- * Deno's own list behind every iteration of a Headers object: `[name, value]` pairs, lower case, sorted, set-cookie lines apart. Read
- * through the getter as it was: the public methods look it up on the prototype, where user code could have replaced it.
- */
-const headerPairs = getterOf<Headers, readonly (readonly [string, string])[]>(
-  Headers.prototype,
-  ownKeys(Headers.prototype).find((key) => typeof key === 'symbol' && key.description === 'iterable headers') as symbol,
-);
-/** Flat `[name, value, name, value …]`; set-cookie lines stay apart. */
-export function flatHeaders(headers: Headers): string[] {
-  const pairs = headerPairs(headers);
-  const flat: string[] = [];
-  for (let index = 0; index < pairs.length; index++) {
-    const pair = pairs[index] as readonly [string, string];
-    flat[2 * index] = pair[0];
-    flat[2 * index + 1] = pair[1];
-  }
-  return flat;
-}
+export const nativeResponseBody = getterOf<Response, ReadableStream<Uint8Array> | null>(Response.prototype, 'body');
+export const nativeRequestMethod = getterOf<Request, string>(Request.prototype, 'method');
+export const nativeRequestUrl = getterOf<Request, string>(Request.prototype, 'url');
+export const nativeRequestBody = getterOf<Request, ReadableStream<Uint8Array> | null>(Request.prototype, 'body');
+export const nativeRequestSignal = getterOf<Request, AbortSignal>(Request.prototype, 'signal');
 
 /** The symbol under which Deno keeps something private on an object. Looked up once, before user code is there. */
 export function slotOf(object: object, description: string): symbol {
@@ -210,6 +186,7 @@ export const streamLocked = getterOf<ReadableStream, boolean>(ReadableStream.pro
 export const streamGetReader = uncurry(
   ReadableStream.prototype.getReader as () => ReadableStreamDefaultReader<Uint8Array>,
 );
+export const streamTee = uncurry(ReadableStream.prototype.tee as () => ReadableStream<Uint8Array>[]);
 export const readerRead = uncurry(ReadableStreamDefaultReader.prototype.read) as (
   reader: ReadableStreamDefaultReader<Uint8Array>,
 ) => Promise<ReadableStreamReadResult<Uint8Array>>;

@@ -1,6 +1,7 @@
 /**
- * Requests in: HTTP on the cell's own socket, one invocation each. The hot path of every worker, so it touches as little as
- * it can: the request is Deno's own object, handed to user code as it is.
+ * Requests in: one invocation each. Most come over the channel (`answer.ts`); HTTP on the cell's own socket brings those with large bodies
+ * and upgrades, and takes away answers that are large or streams. There Deno's objects are made ours, and ours Deno's, at the edge:
+ * their streams pass through untouched.
  */
 import {
   AHEAD_MARK,
@@ -10,59 +11,61 @@ import {
   type RequestAheadMessage,
 } from '../shared/protocol.ts';
 import { collectAnswer, type ServeRequest } from './answer.ts';
-import { inContext } from './body.ts';
 import { reportException } from './console.ts';
-import { createInvocation, type Invocation, runInvocation } from './context.ts';
+import { createInvocation, currentInvocation, type Invocation, runInvocation } from './context.ts';
 import { deno, type DenoServeInfo } from './deno.ts';
 import { bodyComesIn, hangError, unwatch, type Waiting, watch } from './hang.ts';
-import { endInvocation } from './invocation.ts';
-import { failedResponse, flagged } from './outcome.ts';
 import {
-  apply,
-  defineProperty,
-  getOwnPropertyDescriptor,
-  getPrototypeOf,
-  headersAppend,
-  headersHas,
+  type BodyInit,
+  isDisturbed,
+  isResponse,
+  makeIncomingRequest,
+  NO_BODY,
+  type Request,
+  type Response,
+  responseStatus,
+  responseWebSocket,
+} from './http/index.ts';
+import { endInvocation } from './invocation.ts';
+import { failedOutgoing, flagged } from './outcome.ts';
+import { EMPTY, type Outgoing, outgoingOf, toNative } from './outgoing.ts';
+import {
+  eventTargetAdd,
   MapConstructor,
   mapDelete,
   mapGet,
   mapSet,
-  NativeError,
-  NativeHeaders,
   NativePromise,
   NativeRequest,
   NativeResponse,
+  nativeRequestBody,
+  nativeRequestMethod,
+  nativeRequestSignal,
+  nativeRequestUrl,
   NativeTypeError,
   numberParseInt,
-  ownKeys,
   promiseResolve,
   promiseThen,
   readerRead,
-  requestBody,
-  requestBodyUsed,
-  requestHeaders,
-  requestMethod,
-  requestUrl,
-  responseStatus,
+  slotOf,
   streamGetReader,
   streamLocked,
   stringEndsWith,
   stringIndexOf,
   stringSlice,
-  symbolDescription,
 } from './primordials.ts';
 import { callFetchHandler } from './worker.ts';
-import { takeWebSocket, upgrade } from './websocket.ts';
+import { upgrade, type WorkerWebSocket } from './websocket.ts';
+
+type NativeRequestObject = globalThis.Request;
+type NativeResponseObject = globalThis.Response;
 
 /** The engine's own record behind a served Request: where headers are read without making a Headers object. */
 interface InnerRequest {
-  header(name: string): string | null;
   readonly headerList: [name: string, value: string][];
 }
 
-let innerKey: symbol | undefined;
-let readHeader: (inner: InnerRequest, name: string) => string | null;
+const innerKey = slotOf(new NativeRequest('http://slots/'), 'request');
 
 export function startServing(path: string): void {
   deno.serve(
@@ -71,7 +74,7 @@ export function startServing(path: string): void {
       path,
       automaticCompression: false,
       onListen: () => undefined,
-      onError: (error: unknown) => failedResponse(error),
+      onError: (error: unknown) => toNative(failedOutgoing(error)),
     },
     handle,
   );
@@ -83,26 +86,98 @@ export const serveRequest: ServeRequest = (id, head, request, delivery) => {
   return runInvocation(invocation, invoke, invocation, request, delivery);
 };
 
-function handle(request: Request, info: DenoServeInfo): Response | Promise<Response> {
-  const inner = innerOf(request);
-  const token = readHeader(inner, INVOCATION_HEADER);
+function handle(
+  native: NativeRequestObject,
+  info: DenoServeInfo,
+): NativeResponseObject | Promise<NativeResponseObject> {
+  const flat: string[] = [];
+  const token = readHeaders(native, flat);
   if (token === null) return new NativeResponse('No invocation', { status: 400 });
   const separator = stringIndexOf(token, ';');
   const id = numberParseInt(stringSlice(token, 0, separator), 10);
   if (stringEndsWith(token, COLLECT_MARK)) return collect(id, info);
   const clockMs = numberParseInt(stringSlice(token, separator + 1), 10);
-  if (stringEndsWith(token, AHEAD_MARK)) return invokeWithAhead(id, clockMs, request, info);
-  const invocation = createInvocation(id, clockMs);
-  return invokeWithBody(invocation, request, info);
+  const invoked = stringEndsWith(token, AHEAD_MARK)
+    ? invokeWithAhead(id, clockMs, native, flat, info)
+    : invokeNative(createInvocation(id, clockMs), native, flat, info);
+  return promiseThen(invoked, toNative);
+}
+
+async function invokeWithAhead(
+  id: number,
+  clockMs: number,
+  native: NativeRequestObject,
+  flat: readonly string[],
+  info: DenoServeInfo,
+): Promise<Outgoing> {
+  const { headers, target } = await takeAhead(id);
+  return invokeNative(createInvocation(id, clockMs, target), native, headers ?? flat, info);
+}
+
+/** Adds the request's headers to `flat`; returns our own one, which is not among them. */
+function readHeaders(native: NativeRequestObject, flat: string[]): string | null {
+  const { headerList } = (native as unknown as Record<symbol, InnerRequest>)[innerKey] as InnerRequest;
+  let token: string | null = null;
+  for (let index = 0; index < headerList.length; index++) {
+    const entry = headerList[index] as [string, string];
+    if (entry[0] === INVOCATION_HEADER) token = entry[1];
+    else {
+      flat[flat.length] = entry[0];
+      flat[flat.length] = entry[1];
+    }
+  }
+  return token;
+}
+
+function invokeNative(
+  invocation: Invocation,
+  native: NativeRequestObject,
+  flat: readonly string[],
+  info: DenoServeInfo,
+): Promise<Outgoing> {
+  const stream = nativeRequestBody(native);
+  const request = makeIncomingRequest({
+    method: nativeRequestMethod(native),
+    url: nativeRequestUrl(native),
+    flat,
+    body: stream === null ? emptyBody(flat) : { whole: null, stream, type: null },
+    readCf: undefined,
+    listen: (onAbort) => listenToNative(native, onAbort),
+  });
+  const answered = runInvocation(invocation, invoke, invocation, request, { info, native } satisfies HttpEdge);
+  const isOver = bodyComesIn();
+  void promiseThen(info.completed, isOver, isOver);
+  if (stream !== null) {
+    void promiseThen(answered, (outgoing) =>
+      outgoing.stream === stream ? undefined : discardRest(invocation, stream),
+    );
+  }
+  return answered;
+}
+
+/** A request that says its body is empty has a body. */
+function emptyBody(flat: readonly string[]): BodyInit {
+  for (let index = 0; index < flat.length; index += 2) {
+    if (flat[index] === 'content-length') return { whole: EMPTY, stream: null, type: null };
+  }
+  return NO_BODY;
+}
+
+/** Called when user code first reads the request's `signal`: the event is theirs, so it runs where they are. */
+function listenToNative(native: NativeRequestObject, onAbort: () => void): void {
+  const invocation = currentInvocation();
+  eventTargetAdd(nativeRequestSignal(native), 'abort', () => {
+    if (invocation === undefined) onAbort();
+    else runInvocation(invocation, onAbort);
+  });
 }
 
 /**
  * An answer that did not wait for the body: what still comes is read and forgotten. Otherwise Deno would close the connection, and the
  * supervisor, writing at that moment, would lose the answer with it. The supervisor stops sending when it has the answer.
  */
-async function discardRest(invocation: Invocation, request: Request): Promise<void> {
-  const body = requestBody(request);
-  if (body === null || requestBodyUsed(request) || streamLocked(body) || invocation.pendingWaits > 0) return;
+async function discardRest(invocation: Invocation, body: ReadableStream<Uint8Array>): Promise<void> {
+  if (isDisturbed(body) || streamLocked(body) || invocation.pendingWaits > 0) return;
   try {
     const reader = streamGetReader(body);
     while (!(await readerRead(reader)).done);
@@ -112,23 +187,9 @@ async function discardRest(invocation: Invocation, request: Request): Promise<vo
 }
 
 /** Not a request: the supervisor comes for the answer to one. */
-const collect = (id: number, info: DenoServeInfo): Response =>
-  collectAnswer(id, info.completed) ?? new NativeResponse('No answer waits', { status: 400 });
-
-/** A request whose body, if it has one, is still on its way. */
-function invokeWithBody(invocation: Invocation, request: Request, info: DenoServeInfo): Promise<Response> {
-  const answered = runInvocation(invocation, invoke, invocation, request, info);
-  const isOver = bodyComesIn();
-  void promiseThen(info.completed, isOver, isOver);
-  if (requestBody(request) !== null) void promiseThen(answered, () => discardRest(invocation, request));
-  return answered;
-}
-
-async function invokeWithAhead(id: number, clockMs: number, served: Request, info: DenoServeInfo): Promise<Response> {
-  const { headers, target } = await takeAhead(id);
-  const invocation = createInvocation(id, clockMs, target);
-  const request = headers === null ? served : new NativeRequest(served, { headers: fromFlat(headers) });
-  return invokeWithBody(invocation, request, info);
+function collect(id: number, info: DenoServeInfo): NativeResponseObject {
+  const outgoing = collectAnswer(id, info.completed);
+  return outgoing === undefined ? new NativeResponse('No answer waits', { status: 400 }) : toNative(outgoing);
 }
 
 /** What came ahead on the channel, or who waits for it: the two sockets keep no order between them. */
@@ -150,23 +211,35 @@ function takeAhead(invocation: number): Promise<RequestAheadMessage> {
   return new NativePromise((resolve) => mapSet(waitingForAhead, invocation, resolve));
 }
 
-function fromFlat(flat: readonly string[]): Headers {
-  const headers = new NativeHeaders();
-  for (let index = 0; index < flat.length; index += 2) {
-    headersAppend(headers, flat[index] as string, flat[index + 1] as string);
-  }
-  return headers;
+/** How the answer leaves. */
+interface Edge {
+  /** Resolves when the response was delivered, rejects when the client went away. */
+  readonly completed: Promise<void>;
+  /** Only over the channel: makes `request.signal` fire. */
+  abort?(): void;
+  /** Answers in place of a handler that never will; what the handler may still give is dropped. */
+  answer?(outgoing: Outgoing): void;
 }
 
-async function invoke(invocation: Invocation, request: Request, info: DenoServeInfo): Promise<Response> {
+/** Over HTTP: Deno's own request is needed to switch protocols. */
+interface HttpEdge {
+  readonly info: DenoServeInfo;
+  readonly native: NativeRequestObject;
+}
+
+async function invoke(invocation: Invocation, request: Request, edge: Edge | HttpEdge): Promise<Outgoing> {
+  const info: Edge = 'native' in edge ? edge.info : edge;
   const waiting = new WaitingHandler(invocation, info);
   try {
     watch(waiting);
     const response = await callFetchHandler(invocation, request);
-    return answer(invocation, request, response, info);
+    if (!isResponse(response)) {
+      throw new NativeTypeError("Incorrect type for Promise: the Promise did not resolve to 'Response'.");
+    }
+    return answer(invocation, response, edge, info);
   } catch (error) {
     reportException(error);
-    return closing(invocation, failedResponse(error), info);
+    return closing(invocation, failedOutgoing(error), info);
   } finally {
     unwatch(waiting);
   }
@@ -176,9 +249,9 @@ async function invoke(invocation: Invocation, request: Request, info: DenoServeI
 class WaitingHandler implements Waiting {
   looks = 0;
   readonly #invocation: Invocation;
-  readonly #info: DenoServeInfo;
+  readonly #info: Edge;
 
-  constructor(invocation: Invocation, info: DenoServeInfo) {
+  constructor(invocation: Invocation, info: Edge) {
     this.#invocation = invocation;
     this.#info = info;
   }
@@ -186,92 +259,36 @@ class WaitingHandler implements Waiting {
   onHung(): void {
     const error = hangError();
     runInvocation(this.#invocation, reportException, error);
-    this.#info.answer?.(closing(this.#invocation, failedResponse(error), this.#info));
+    this.#info.answer?.(closing(this.#invocation, failedOutgoing(error), this.#info));
   }
 }
 
-/** Checks what the handler gave and lets it go out. */
-function answer(invocation: Invocation, request: Request, response: unknown, info: DenoServeInfo): Response {
-  const status = statusOf(response);
-  const socket = takeWebSocket(response as Response);
-  if (socket !== undefined) {
-    keepReadable(request);
-    return upgrade(request, response as Response, socket, invocation);
+/** Lets what the handler gave go out. */
+function answer(invocation: Invocation, response: Response, edge: Edge | HttpEdge, info: Edge): Outgoing {
+  const socket = responseWebSocket(response);
+  if (socket !== null && 'native' in edge) {
+    return upgrade(edge.native, response, socket as WorkerWebSocket, invocation);
   }
-  if (status === 101) throw new NativeTypeError('A response with status 101 needs a webSocket.');
+  const status = responseStatus(response);
+  if (socket !== null || status < 200) {
+    throw new NativeTypeError(`A response with status ${status} cannot be the answer to this request.`);
+  }
   return closing(
     invocation,
-    inContext(invocation, response as Response, () => info.abort?.()),
+    outgoingOf(invocation, response, () => info.abort?.()),
     info,
-    request,
   );
 }
 
-function statusOf(response: unknown): number {
-  try {
-    return responseStatus(response as Response);
-  } catch {
-    throw new NativeTypeError("Incorrect type for Promise: the Promise did not resolve to 'Response'.");
-  }
-}
-
-/** Marks the invocation answered; when something goes on after it, says so and keeps the request readable. */
-function closing(invocation: Invocation, response: Response, info: DenoServeInfo, request?: Request): Response {
+/** Marks the invocation answered; when something goes on after it, says so. */
+function closing(invocation: Invocation, outgoing: Outgoing, info: Edge): Outgoing {
   invocation.answered = true;
-  if (invocation.pendingWaits > 0) {
-    if (request !== undefined) keepReadable(request);
-    return flagged(invocation, response, OUTCOME_FLAGS.waiting);
-  }
+  if (invocation.pendingWaits > 0) return flagged(invocation, outgoing, OUTCOME_FLAGS.waiting);
   if (invocation.onEnd !== undefined) {
     const end = () => {
       if (invocation.pendingWaits === 0) endInvocation(invocation);
     };
     void promiseThen(info.completed, end, end);
   }
-  return invocation.clockMoved ? flagged(invocation, response, '') : response;
-}
-
-/** Deno forgets a request when its response is out; `waitUntil` work may still read it. Reading once makes it remember. */
-function keepReadable(request: Request): void {
-  requestUrl(request);
-  requestMethod(request);
-  headersHas(requestHeaders(request), 'host');
-}
-
-/** Finds the engine's record on the first request and hides our own header from everything read through it later. */
-function innerOf(request: Request): InnerRequest {
-  if (innerKey === undefined) {
-    const keys = ownKeys(request);
-    for (let index = 0; index < keys.length; index++) {
-      const key = keys[index];
-      if (typeof key === 'symbol' && symbolDescription(key) === 'request') innerKey = key;
-    }
-    if (innerKey === undefined) throw new NativeError('This Deno has no inner request');
-    hideInternalHeaders((request as unknown as Record<symbol, InnerRequest>)[innerKey] as InnerRequest);
-  }
-  return (request as unknown as Record<symbol, InnerRequest>)[innerKey] as InnerRequest;
-}
-
-function hideInternalHeaders(inner: InnerRequest): void {
-  const prototype = getPrototypeOf(inner) as object;
-  const header = inner.header;
-  readHeader = (target, name) => apply(header, target, [name]) as string | null;
-  defineProperty(prototype, 'header', {
-    value: function (this: InnerRequest, name: string) {
-      return name === INVOCATION_HEADER ? null : readHeader(this, name);
-    },
-  });
-  const list = getOwnPropertyDescriptor(prototype, 'headerList')?.get as () => InnerRequest['headerList'];
-  defineProperty(prototype, 'headerList', {
-    get: function (this: InnerRequest) {
-      const all = apply(list, this, []) as InnerRequest['headerList'];
-      let kept = 0;
-      for (let index = 0; index < all.length; index++) {
-        const entry = all[index] as [string, string];
-        if (entry[0] !== INVOCATION_HEADER) all[kept++] = entry;
-      }
-      all.length = kept;
-      return all;
-    },
-  });
+  return invocation.clockMoved ? flagged(invocation, outgoing, '') : outgoing;
 }

@@ -10,6 +10,7 @@ import type { InvocationTarget } from '../shared/protocol.ts';
 import { type Destination, fetchThrough } from './calls.ts';
 import { compatFlag } from './compat.ts';
 import { loadExtra } from './extras.ts';
+import { bodyArrayBuffer, bodyJson, bodyText, type Response, setFetcherCheck, streamBehind } from './http/index.ts';
 import { dressClass, illegalConstructor, illegalInvocation, wrongParameter } from './jsg.ts';
 import {
   defineProperty,
@@ -18,10 +19,6 @@ import {
   NativeProxy,
   NativeTypeError,
   objectPrototype,
-  responseArrayBuffer,
-  responseBody,
-  responseJson,
-  responseText,
   setPrototypeOf,
   WeakMapConstructor,
   weakMapGet,
@@ -50,7 +47,7 @@ export class Fetcher {
     if (key !== CREATE) throw illegalConstructor();
   }
 
-  fetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
+  fetch(input: unknown, init?: unknown): Promise<Response> {
     return fetchThrough(requireDestination(this), input, init);
   }
 
@@ -60,6 +57,7 @@ export class Fetcher {
   }
 }
 dressClass(Fetcher, 'Fetcher');
+setFetcherCheck((value) => destinationOf(value) !== undefined);
 
 class LoopbackServiceStub extends Fetcher {}
 dressClass(LoopbackServiceStub, 'LoopbackServiceStub');
@@ -71,13 +69,13 @@ const loopbackPrototype = LoopbackServiceStub.prototype;
 const shorthands = {
   async get(this: Fetcher, url: string, type: unknown = 'text'): Promise<unknown> {
     const response = await fetchThrough(requireDestination(this), url);
-    if (type === 'text') return await responseText(response);
-    if (type === 'arrayBuffer') return await responseArrayBuffer(response);
-    if (type === 'json') return await responseJson(response);
-    if (type === 'stream') return responseBody(response);
+    if (type === 'text') return await bodyText(response);
+    if (type === 'arrayBuffer') return await bodyArrayBuffer(response);
+    if (type === 'json') return await bodyJson(response);
+    if (type === 'stream') return streamBehind(response);
     throw new NativeTypeError('Unknown response type. Possible types are "text", "arrayBuffer", "json", and "stream".');
   },
-  async put(this: Fetcher, url: string, body: BodyInit): Promise<void> {
+  async put(this: Fetcher, url: string, body: unknown): Promise<void> {
     await fetchThrough(requireDestination(this), url, { method: 'PUT', body });
   },
   async delete(this: Fetcher, url: string): Promise<void> {

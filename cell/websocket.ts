@@ -5,20 +5,9 @@
 import { deno } from './deno.ts';
 import { advanceClockToNow, type Invocation, runInvocation } from './context.ts';
 import { defineGlobal } from './globals.ts';
-import {
-  apply,
-  construct,
-  defineProperty,
-  headersGet,
-  NativeError,
-  NativeProxy,
-  NativeResponse,
-  NativeTypeError,
-  responseHeaders,
-  WeakMapConstructor,
-  weakMapGet,
-  weakMapSet,
-} from './primordials.ts';
+import { listGet, type Response, responseList, setWebSocketCheck } from './http/index.ts';
+import type { Outgoing } from './outgoing.ts';
+import { apply, NativeError, NativeTypeError } from './primordials.ts';
 
 const { upgradeWebSocket } = deno;
 const NativeMessageEvent = MessageEvent;
@@ -120,51 +109,22 @@ class WebSocketPair {
   }
 }
 
-const webSocketOf = new WeakMapConstructor<Response, WorkerWebSocket>();
-
-export const takeWebSocket = (response: Response): WorkerWebSocket | undefined =>
-  weakMapGet(webSocketOf, response) as WorkerWebSocket | undefined;
-
-/** Makes `Response` take `webSocket` in its init. A proxy, so that a plain response costs one trap and no subclass. */
+/** Puts the classes into the global scope, and lets `Response` take a `webSocket` in its init. */
 export function installWebSockets(): void {
-  const WorkersResponse = new NativeProxy(NativeResponse, {
-    __proto__: null,
-    construct(target, args: [unknown?, { webSocket?: unknown }?], newTarget) {
-      const response = construct(target, args, newTarget) as Response;
-      const socket = args[1]?.webSocket;
-      if (socket instanceof WorkerWebSocket) weakMapSet(webSocketOf, response, socket);
-      return response;
-    },
-  } as ProxyHandler<typeof Response>);
-  defineProperty(NativeResponse.prototype, 'constructor', {
-    value: WorkersResponse,
-    writable: true,
-    configurable: true,
-  });
-  defineProperty(NativeResponse.prototype, 'webSocket', {
-    get(this: Response) {
-      return takeWebSocket(this) ?? null;
-    },
-    enumerable: true,
-    configurable: true,
-  });
-  for (const [name, value] of Object.entries({
-    Response: WorkersResponse,
-    WebSocketPair,
-    WebSocket: WorkerWebSocket,
-  })) {
+  setWebSocketCheck((value) => value instanceof WorkerWebSocket);
+  for (const [name, value] of Object.entries({ WebSocketPair, WebSocket: WorkerWebSocket })) {
     defineGlobal(name, value);
   }
 }
 
 /** Joins the worker's end to the visitor's connection. Returns the response that switches protocols. */
 export function upgrade(
-  request: Request,
+  request: globalThis.Request,
   response: Response,
   inner: WorkerWebSocket,
   invocation: Invocation,
-): Response {
-  const protocol = headersGet(responseHeaders(response), 'sec-websocket-protocol');
+): Outgoing {
+  const protocol = listGet(responseList(response), 'sec-websocket-protocol');
   const { socket, response: switching } = upgradeWebSocket(request, {
     idleTimeout: 0,
     ...(protocol === null ? {} : { protocol }),
@@ -190,7 +150,7 @@ export function upgrade(
     })();
   socket.onclose = (event) => within(() => inner.close(usableCode(event.code), event.reason))();
   socket.onerror = within(() => inner.close());
-  return switching;
+  return { status: 101, statusText: '', list: [], whole: null, stream: null, switching };
 }
 
 const usableCode = (code: number): number | undefined =>

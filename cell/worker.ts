@@ -9,6 +9,7 @@ import { addExport, applyContextCompatibility, createExecutionContext } from './
 import { loadExtra } from './extras.ts';
 import { defineGlobal } from './globals.ts';
 import { applyGlobalsCompatibility } from './globals-compat.ts';
+import { applyHttpCompatibility, type Request, type Response } from './http/index.ts';
 import { importMain, provideModules, readModuleValue, runScript } from './modules.ts';
 import { applyNodejsCompatibility } from './nodejs.ts';
 import {
@@ -45,6 +46,7 @@ export async function loadWorker(
   contents: readonly Uint8Array<ArrayBuffer>[],
 ): Promise<LoadedMessage> {
   setCompatibility(message.compatibilityDate, message.compatibilityFlags);
+  applyHttpCompatibility();
   applyGlobalsCompatibility();
   applyContextCompatibility();
   applyServiceCompatibility();
@@ -228,7 +230,7 @@ function defineBindingGlobal(name: string, value: unknown): void {
 }
 
 const { fetch: globalFetch } = {
-  fetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
+  fetch(input: unknown, init?: unknown): Promise<Response> {
     return fetchThrough(null, input, init);
   },
 };

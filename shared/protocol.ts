@@ -237,6 +237,8 @@ export const MAX_HTTP_HEADER_BYTES = 60_000;
  * there is something to say.
  */
 export const OUTCOME_HEADER = 'x-skep-outcome';
+/** Response over HTTP: the status text, which Deno's server does not send. Percent-free, the bytes of UTF-8 as they are. */
+export const STATUS_TEXT_HEADER = 'x-skep-status-text';
 export const OUTCOME_FLAGS = {
   /** The handler threw: the body is a `Failure` as JSON. */
   exception: 'x',

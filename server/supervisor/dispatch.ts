@@ -16,6 +16,7 @@ import {
   MAX_HTTP_HEADER_LINES,
   OUTCOME_FLAGS,
   OUTCOME_HEADER,
+  STATUS_TEXT_HEADER,
 } from '../../shared/protocol.ts';
 import type { Cell } from './cell.ts';
 import { CellProtocolError, ConnectionLost, type Exchange, type ResponseHandler } from './cell-http.ts';
@@ -139,7 +140,7 @@ export class Dispatch implements FetchControl, ResponseHandler {
 
   #send(cell: Cell): void {
     this.#attempts++;
-    const { method, url, headers, body, upgrade, parent, target } = this.#call;
+    const { method, url, headers, body, bodyBytes, upgrade, parent, target } = this.#call;
     this.#cell = cell;
     const invocation = cell.begin(parent);
     this.#invocation = invocation;
@@ -151,7 +152,8 @@ export class Dispatch implements FetchControl, ResponseHandler {
     const { clockMs } = invocation.pipeline;
     const whole = this.#smallBody;
     const sent = whole === null ? headers : headers.concat('content-length', String(whole.length));
-    const head = { method, url, headers: sent, clockMs, hasBody: whole !== null, ...(target && { target }) };
+    const hasBody = whole !== null || bodyBytes === 0;
+    const head = { method, url, headers: sent, clockMs, hasBody, ...(target && { target }) };
     this.#exchange = cell.invoke(invocation, head, whole, this);
   }
 
@@ -168,6 +170,7 @@ export class Dispatch implements FetchControl, ResponseHandler {
   // --- the response ---
 
   onHead(status: number, statusText: string, headers: string[]): void {
+    const text = statusTextOf(headers) ?? statusText;
     const flags = this.#takeFlags(headers);
     if (this.#overHttp) (this.#cell as Cell).noteAnswer(isLargeOrStream(headers));
     this.#waiting = flags.includes(OUTCOME_FLAGS.waiting);
@@ -176,7 +179,7 @@ export class Dispatch implements FetchControl, ResponseHandler {
       return;
     }
     this.#headSent = true;
-    this.#sink.head(status, statusText, headers);
+    this.#sink.head(status, text, headers);
   }
 
   onData(chunk: Buffer): boolean {
@@ -320,6 +323,14 @@ export class Dispatch implements FetchControl, ResponseHandler {
     }
     return flags;
   }
+}
+
+/** The status text that the worker gave: Deno's server sends its own. The reader of the head has checked the value. */
+function statusTextOf(headers: readonly string[]): string | undefined {
+  for (let index = headers.length - 2; index >= 0; index -= 2) {
+    if (headers[index] === STATUS_TEXT_HEADER) return headers[index + 1];
+  }
+  return undefined;
 }
 
 /** More than the HTTP server in the cell takes. */

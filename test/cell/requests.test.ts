@@ -89,7 +89,8 @@ test('status, headers and bytes of a response leave as they were made', async ()
   );
   const { status, raw, bytes } = await cells.fetch('shaped');
   assert.deepEqual({ status, bytes: [...bytes] }, { status: 418, bytes: [0, 255, 13, 10] });
-  assert.deepEqual(valuesOf(raw, 'x-a'), ['\u00e9']);
+  // UTF-8, as workerd sends it: two bytes, read as Latin-1 here.
+  assert.deepEqual(valuesOf(raw, 'x-a'), ['\u00c3\u00a9']);
 });
 
 test('set-cookie lines stay apart, also through waitUntil’s marked response', async () => {

@@ -3,19 +3,11 @@
  */
 import {
   defineProperty,
-  headersGet,
   MapConstructor,
   mapGet,
   mapSet,
   mapSize,
-  NativeResponse,
   NativeTypeError,
-  responseBody,
-  responseBodyUsed,
-  responseHeaders,
-  responseStatus,
-  responseStatusText,
-  responseType,
   streamLocked,
   stringIndexOf,
   stringSlice,
@@ -26,6 +18,7 @@ import {
   WeakMapConstructor,
 } from '../../primordials.ts';
 import { compatFlag } from '../../compat.ts';
+import { isResponse, isUsed, listGet, Response, responseList, responseType, streamBehind } from '../../http/index.ts';
 import { illegalInvocation, isObject, parameterError } from '../../webidl.ts';
 import { dictionaryParameter, functionMember, stringParameter } from './arguments.ts';
 import { encodingOf } from './encodings.ts';
@@ -77,17 +70,16 @@ const methods = {
 
   transform(this: unknown, ...args: unknown[]): Response {
     const handlers = handlersOf(this);
-    const response = args[0] as Response;
+    const response = args[0];
     if (!isResponse(response)) throw parameterError('transform', 'HTMLRewriter', 1, 'Response');
     if (responseType(response) === 'error') {
       throw new NativeTypeError('HTMLRewriter cannot transform an error response');
     }
-    const body = responseBody(response);
+    const body = streamBehind(response);
     if (body === null) return response;
-    const headers = responseHeaders(response);
-    const charset = charsetOf(headersGet(headers, 'content-type'));
+    const charset = charsetOf(listGet(responseList(response), 'content-type'));
     const encoding = charset === '' ? undefined : encodingOf(charset);
-    if (streamLocked(body) || responseBodyUsed(response)) throw lockedError();
+    if (streamLocked(body) || isUsed(response)) throw lockedError();
     const copies: Handlers[] = [];
     for (let index = 0; index < handlers.length; index++) copies[index] = handlers[index] as Handlers;
     const stream = rewriteStream(body, {
@@ -95,11 +87,7 @@ const methods = {
       encoding,
       esiTags: compatFlag('html_rewriter_treats_esi_include_as_void_tag'),
     });
-    return new NativeResponse(stream as BodyInit, {
-      status: responseStatus(response),
-      statusText: responseStatusText(response),
-      headers,
-    });
+    return new Response(stream, response);
   },
 };
 
@@ -116,15 +104,6 @@ define('onDocument');
 define('transform');
 defineProperty(HTMLRewriter.prototype, Symbol.toStringTag, { value: 'HTMLRewriter', configurable: true });
 defineProperty(HTMLRewriter, 'prototype', { writable: false });
-
-function isResponse(value: unknown): value is Response {
-  try {
-    responseStatus(value as Response);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 /** Selectors that were found good, in the parser's own words. Workers use few, and use them again for every request. */
 const checked = new MapConstructor<string, string>();

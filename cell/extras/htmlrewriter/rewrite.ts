@@ -15,13 +15,13 @@ import {
   randomUUID,
   readerCancel,
   readerRead,
-  responseBody,
   streamGetReader,
   streamLocked,
   stringReplaceAll,
   subarray,
   utf8Encode,
 } from '../../primordials.ts';
+import { type Response, streamBehind } from '../../http/index.ts';
 import type { DocumentEncoding } from './encodings.ts';
 import { acquireEngine, type Engine, type RawHandler, type TokenKind } from './engine.ts';
 import { closeToken, createToken, type HandlerFunction, type TokenOwner } from './tokens.ts';
@@ -293,7 +293,7 @@ class Rewrite implements TokenOwner {
     const { content, html } = this.#placed[number] as Placed;
     this.#placed[number] = undefined;
     this.#waiting--;
-    const stream = content instanceof NativeReadableStream ? content : responseBody(content as Response);
+    const stream = content instanceof NativeReadableStream ? content : streamBehind(content);
     if (stream === null) return;
     if (streamLocked(stream)) throw lockedError();
     const reader = streamGetReader(stream) as ReadableStreamDefaultReader<unknown>;

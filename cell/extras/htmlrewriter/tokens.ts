@@ -8,10 +8,10 @@ import {
   NativeError,
   NativeReadableStream,
   NativeTypeError,
-  responseStatus,
   stringIndexOf,
   stringStartsWith,
 } from '../../primordials.ts';
+import { isResponse, type Response } from '../../http/index.ts';
 import { illegalConstructor, illegalInvocation, isObject, parameterError } from '../../webidl.ts';
 import { stringParameter } from './arguments.ts';
 import type { Engine, TokenKind } from './engine.ts';
@@ -76,15 +76,6 @@ export function closeToken(token: Token, kind: TokenKind): void {
 }
 
 const engineOf = (token: Token): Engine => ownerOf(token).engine;
-
-function isResponse(value: unknown): value is Response {
-  try {
-    responseStatus(value as Response);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 /** `content` and `options` of `before()` and its like. */
 function contentOf(

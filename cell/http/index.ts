@@ -1,0 +1,122 @@
+/**
+ * The HTTP classes of the Workers runtime, ours from end to end: user code finds them as globals, the harness uses the functions below.
+ * They look nothing up on a prototype, so they work whatever user code has patched.
+ *
+ *   requests     makeIncomingRequest(…)  isRequest  requestMethod  requestUrl  requestList  requestRedirect  requestSignal  requestCf …
+ *   responses    makeReceivedResponse(…)  isResponse  responseStatus  responseStatusText  responseList  responseWebSocket  responseEncodes
+ *   header lists `[name, value, …]`, names in lower case: listGet  listHas  listSet  listAppend  listDelete  listCopy
+ *   bodies       isBodyless  isUsed  streamBehind (makes the stream)  peekWhole (text or bytes, if it is there)  take (the body is used then)
+ *   streams      streamOf(bytes)  readAll(stream)  streamLength / setStreamLength (what is known of one)
+ */
+import { compatFlag } from '../compat.ts';
+import { defineGlobal } from '../globals.ts';
+import { deleteProperty } from '../primordials.ts';
+import { Blob, File } from './blob.ts';
+import { Body } from './body.ts';
+import { FormData } from './form-data.ts';
+import { applyHeadersCompatibility, Headers } from './headers.ts';
+import { Request, setRequestGetters } from './request.ts';
+import { Response, setResponseGetters } from './response.ts';
+import { removeClassStrings, takeGetters } from './shape.ts';
+
+export {
+  bodyArrayBuffer,
+  type BodyInit,
+  bodyJson,
+  bodyText,
+  bytesOf,
+  isBodyless,
+  isUsed,
+  NO_BODY,
+  peekWhole,
+  streamBehind,
+  take,
+  type Whole,
+} from './body.ts';
+export {
+  type HeaderList,
+  Headers,
+  headersOver,
+  listAppend,
+  listCopy,
+  listDelete,
+  listFromWire,
+  listGet,
+  listHas,
+  listOf,
+  listSet,
+  listToWire,
+} from './headers.ts';
+export {
+  type IncomingRequest,
+  isRequest,
+  makeIncomingRequest,
+  Request,
+  requestCache,
+  requestCf,
+  requestEncodesResponse,
+  requestFetcher,
+  requestList,
+  requestMethod,
+  requestRedirect,
+  requestSignal,
+  requestUrl,
+  setFetcherCheck,
+} from './request.ts';
+export {
+  isResponse,
+  makeReceivedResponse,
+  type ReceivedResponse,
+  Response,
+  responseEncodes,
+  responseList,
+  responseStatus,
+  responseStatusText,
+  responseType,
+  responseWebSocket,
+  setWebSocketCheck,
+} from './response.ts';
+export {
+  type ByteStream,
+  isDisturbed,
+  isNative,
+  readAll,
+  setStreamLength,
+  streamLength,
+  streamOf,
+} from './streams.ts';
+export { fromWire, isAscii, toWire } from './text.ts';
+
+/** Puts the classes in place of Deno's. */
+export function installHttp(): void {
+  defineGlobal('Headers', Headers);
+  defineGlobal('Body', Body);
+  defineGlobal('Request', Request);
+  defineGlobal('Response', Response);
+  defineGlobal('FormData', FormData);
+  defineGlobal('Blob', Blob);
+  defineGlobal('File', File);
+}
+
+/** Called when the worker's flags are known, before any of its code runs. */
+export function applyHttpCompatibility(): void {
+  applyHeadersCompatibility();
+  if (!compatFlag('cache_option_enabled')) deleteProperty(Request.prototype, 'cache');
+  if (!compatFlag('set_tostring_tag')) removeClassStrings();
+  if (!compatFlag('workers_api_getters_setters_on_prototype')) moveGettersToInstances();
+}
+
+/** Before `workers_api_getters_setters_on_prototype` the properties of an object were its own. */
+function moveGettersToInstances(): void {
+  const body = takeGetters(Body.prototype);
+  const request = takeGetters(Request.prototype);
+  const response = takeGetters(Response.prototype);
+  setRequestGetters((instance) => {
+    request(instance);
+    body(instance);
+  });
+  setResponseGetters((instance) => {
+    response(instance);
+    body(instance);
+  });
+}

@@ -1,0 +1,388 @@
+/** `Request` as the Workers runtime has it. */
+import { compatFlag } from '../compat.ts';
+import {
+  deepFreeze,
+  NativeAbortController,
+  NativeTypeError,
+  NativeURL,
+  signalAborted,
+  urlHref,
+} from '../primordials.ts';
+import { Body, type BodyInit, copyBody, extractBody, isBodyless, moveBody, NO_BODY } from './body.ts';
+import {
+  type HeaderList,
+  type Headers,
+  headersOver,
+  listAppend,
+  listCopy,
+  listFromField,
+  listFromWire,
+  listHas,
+} from './headers.ts';
+import {
+  badConstructorParameter,
+  badField,
+  cloneData,
+  illegalInvocation,
+  INTERNAL,
+  isObject,
+  notImplementedField,
+  shapeClass,
+} from './shape.ts';
+import { matches, toText, toUpperCase } from './text.ts';
+
+/** Everything a Request is, beside its body. */
+interface RequestState {
+  readonly method: string;
+  readonly url: string;
+  list: HeaderList;
+  /** Incoming requests: the headers as they came, until somebody reads them. */
+  flat: readonly string[] | undefined;
+  headersImmutable: boolean;
+  redirect: 'follow' | 'manual';
+  cache: string | undefined;
+  cf: object | undefined;
+  /** Makes `cf` when it is first read. */
+  readCf: (() => object | undefined) | undefined;
+  fetcher: object | null;
+  signal: AbortSignal | undefined;
+  /** Incoming requests: called when user code first asks for the signal, with what makes it fire. */
+  listen: ((onAbort: () => void) => void) | undefined;
+  encodeResponseBody: 'automatic' | 'manual';
+}
+
+/** What a request is made of that came from outside. */
+export interface IncomingRequest {
+  readonly method: string;
+  /** Absolute; user code sees it as it is. */
+  readonly url: string;
+  /** Its headers as the wire brought them. */
+  readonly flat: readonly string[];
+  readonly body: BodyInit;
+  readonly readCf: (() => object | undefined) | undefined;
+  readonly listen: (onAbort: () => void) => void;
+}
+
+const METHODS =
+  /^(?:GET|HEAD|POST|PUT|DELETE|PATCH|PURGE|OPTIONS|TRACE|COPY|LOCK|MKCOL|MOVE|PROPFIND|PROPPATCH|SEARCH|UNLOCK|ACL|REPORT|MKACTIVITY|CHECKOUT|MERGE|MSEARCH|NOTIFY|SUBSCRIBE|UNSUBSCRIBE|QUERY|BAN)$/;
+const DICTIONARY = 'RequestInitializerDict';
+const REDIRECT_ERROR =
+  'Invalid redirect value, must be one of "follow" or "manual" ("error" won\'t be implemented since it does not make sense at the edge; use "manual" and check the response status code).';
+
+/** Whether a value is a binding that a request can be sent through. Set by who makes them. */
+let isFetcher: (value: object) => boolean = () => false;
+export const setFetcherCheck = (check: (value: object) => boolean): void => {
+  isFetcher = check;
+};
+
+let stateOf: (value: unknown) => RequestState | undefined;
+let ownGetters: ((instance: object) => void) | undefined;
+export const setRequestGetters = (define: (instance: object) => void): void => {
+  ownGetters = define;
+};
+
+export class Request extends Body {
+  readonly #state: RequestState;
+  #headers: Headers | undefined;
+
+  static {
+    stateOf = (value) => (isObject(value) && #state in value ? value.#state : undefined);
+  }
+
+  constructor(input?: unknown, init?: unknown, state?: RequestState) {
+    if (input === INTERNAL) {
+      super(INTERNAL, init as BodyInit);
+      this.#state = state as RequestState;
+    } else {
+      if (arguments.length === 0) throw badConstructorParameter('Request', 1, 'Request or string');
+      const made = readRequest(input, init);
+      super(INTERNAL, made.body);
+      this.#state = made.state;
+    }
+    ownGetters?.(this);
+  }
+
+  clone(): Request {
+    if (!(#state in this)) throw illegalInvocation();
+    const state = this.#state;
+    const copy = { ...state, list: listCopy(readList(state)), cf: cloneData(readCf(state)), readCf: undefined };
+    return new Request(INTERNAL, copyBody(this), copy);
+  }
+
+  get method(): string {
+    if (!(#state in this)) throw illegalInvocation();
+    return this.#state.method;
+  }
+
+  get url(): string {
+    if (!(#state in this)) throw illegalInvocation();
+    return this.#state.url;
+  }
+
+  get headers(): Headers {
+    if (!(#state in this)) throw illegalInvocation();
+    this.#headers ??= headersOver(readList(this.#state), this.#state.headersImmutable);
+    return this.#headers;
+  }
+
+  get redirect(): string {
+    if (!(#state in this)) throw illegalInvocation();
+    return this.#state.redirect;
+  }
+
+  get fetcher(): object | null {
+    if (!(#state in this)) throw illegalInvocation();
+    return this.#state.fetcher;
+  }
+
+  get signal(): AbortSignal {
+    if (!(#state in this)) throw illegalInvocation();
+    return readSignal(this.#state);
+  }
+
+  get cf(): object | undefined {
+    if (!(#state in this)) throw illegalInvocation();
+    return readCf(this.#state);
+  }
+
+  get integrity(): string {
+    if (!(#state in this)) throw illegalInvocation();
+    return '';
+  }
+
+  get keepalive(): boolean {
+    if (!(#state in this)) throw illegalInvocation();
+    return false;
+  }
+
+  get cache(): string | undefined {
+    if (!(#state in this)) throw illegalInvocation();
+    return this.#state.cache;
+  }
+}
+
+function readList(state: RequestState): HeaderList {
+  if (state.flat !== undefined) {
+    state.list = listFromWire(state.flat);
+    state.flat = undefined;
+  }
+  return state.list;
+}
+
+function readSignal(state: RequestState): AbortSignal {
+  if (state.signal === undefined) {
+    const controller = new NativeAbortController();
+    state.signal = controller.signal;
+    state.listen?.(() => controller.abort(new DOMException('The client has disconnected', 'AbortError')));
+  }
+  return state.signal;
+}
+
+function readCf(state: RequestState): object | undefined {
+  if (state.cf === undefined && state.readCf !== undefined) {
+    state.cf = deepFreeze(state.readCf());
+    state.readCf = undefined;
+  }
+  return state.cf;
+}
+
+/** The Request constructor's work. */
+function readRequest(input: unknown, init: unknown): { state: RequestState; body: BodyInit } {
+  const source = stateOf(input);
+  const state = source === undefined ? newState(toText(input)) : derivedState(source);
+  const given = stateOf(init);
+  let body: BodyInit | undefined;
+  if (given !== undefined) body = applyRequest(state, init as Request, given);
+  else if (init !== undefined && init !== null) {
+    if (!isObject(init)) throw badConstructorParameter('Request', 2, `${DICTIONARY} or Request`);
+    body = applyInit(state, init as Record<string, unknown>);
+  }
+  body ??= source === undefined ? NO_BODY : movedBody(input as Request, state.method);
+  return { state, body };
+}
+
+function newState(url: string): RequestState {
+  let parsed: string;
+  try {
+    parsed = urlHref(new NativeURL(url));
+  } catch {
+    throw new NativeTypeError(`Invalid URL: ${url}`);
+  }
+  return {
+    method: 'GET',
+    url: parsed,
+    list: [],
+    flat: undefined,
+    headersImmutable: false,
+    redirect: 'follow',
+    cache: undefined,
+    cf: undefined,
+    readCf: undefined,
+    fetcher: null,
+    signal: undefined,
+    listen: undefined,
+    encodeResponseBody: 'automatic',
+  };
+}
+
+function derivedState(source: RequestState): RequestState {
+  return {
+    ...source,
+    list: listCopy(readList(source)),
+    headersImmutable: false,
+    cf: cloneData(readCf(source)),
+    readCf: undefined,
+    signal: inheritedSignal(source),
+    listen: undefined,
+  };
+}
+
+/** A request made of another fires with it. */
+const inheritedSignal = (source: RequestState): AbortSignal | undefined =>
+  source.listen === undefined ? source.signal : readSignal(source);
+
+function movedBody(source: Request, method: string): BodyInit {
+  if (!isBodyless(source)) requireBodyMethod(method);
+  return moveBody(source);
+}
+
+function requireBodyMethod(method: string): void {
+  if (method === 'GET' || method === 'HEAD') {
+    throw new NativeTypeError('Request with a GET or HEAD method cannot have a body.');
+  }
+}
+
+type Mutable = { -readonly [Key in keyof RequestState]: RequestState[Key] };
+
+/** `init` is a Request itself: it stands for all of its properties. */
+function applyRequest(state: RequestState, request: Request, given: RequestState): BodyInit | undefined {
+  const target = state as Mutable;
+  target.method = given.method;
+  target.list = listCopy(readList(given));
+  target.redirect = given.redirect;
+  target.cache = given.cache;
+  target.fetcher = given.fetcher;
+  target.cf = cloneData(readCf(given));
+  target.signal = inheritedSignal(given);
+  target.encodeResponseBody = given.encodeResponseBody;
+  if (isBodyless(request)) return NO_BODY;
+  requireBodyMethod(given.method);
+  return { ...extractBody(request.body), type: null };
+}
+
+/** Reads the dictionary, each field once and in the runtime's order. Undefined: it says nothing about a body. */
+function applyInit(state: RequestState, init: Record<string, unknown>): BodyInit | undefined {
+  const target = state as Mutable;
+  const { method, headers, body, redirect, fetcher, cf } = init;
+  const { cache, integrity, signal, encodeResponseBody } = init;
+  if (method !== undefined) target.method = readMethod(toText(method));
+  if (headers !== undefined) target.list = listFromField(headers, DICTIONARY);
+  let content: BodyInit | undefined;
+  if (body !== undefined) {
+    content = extractBody(body);
+    if (content !== NO_BODY) requireBodyMethod(target.method);
+    if (content.type !== null && !listHas(target.list, 'content-type')) {
+      listAppend(target.list, 'content-type', content.type);
+    }
+  }
+  if (redirect !== undefined) target.redirect = readRedirect(toText(redirect));
+  if (fetcher !== undefined) target.fetcher = readFetcher(fetcher);
+  if (cf !== undefined) {
+    if (!isObject(cf)) throw badField('cf', DICTIONARY, 'Object');
+    target.cf = cloneData(cf);
+  }
+  if (cache !== undefined) target.cache = readCache(cache);
+  if (integrity !== undefined && toText(integrity) !== '') {
+    throw new NativeTypeError(
+      'Subrequest integrity checking is not implemented. The integrity option must be either undefined or an empty string.',
+    );
+  }
+  if (signal !== undefined) target.signal = signal === null ? undefined : requireSignal(signal);
+  if (encodeResponseBody !== undefined) {
+    target.encodeResponseBody = readEncoding(toText(encodeResponseBody), 'encodeResponseBody');
+  }
+  return content;
+}
+
+function readMethod(text: string): string {
+  const method = toUpperCase(text);
+  if (!matches(METHODS, method)) throw new NativeTypeError(`Invalid HTTP method string: ${text}`);
+  return method;
+}
+
+function readRedirect(text: string): 'follow' | 'manual' {
+  const mode = toUpperCase(text);
+  if (mode === 'FOLLOW') return 'follow';
+  if (mode === 'MANUAL') return 'manual';
+  throw new NativeTypeError(REDIRECT_ERROR);
+}
+
+function readFetcher(value: unknown): object | null {
+  if (value === null) return null;
+  if (isObject(value) && isFetcher(value)) return value;
+  throw badField('fetcher', DICTIONARY, 'Fetcher');
+}
+
+function readCache(value: unknown): string {
+  if (!compatFlag('cache_option_enabled')) throw notImplementedField('cache', DICTIONARY);
+  const mode = toText(value);
+  const allowed =
+    mode === 'no-store' ||
+    (mode === 'no-cache' && compatFlag('cache_no_cache_enabled')) ||
+    (mode === 'reload' && compatFlag('cache_reload_enabled'));
+  if (!allowed) throw new NativeTypeError(`Unsupported cache mode: ${mode}`);
+  return mode;
+}
+
+function requireSignal(value: unknown): AbortSignal {
+  try {
+    signalAborted(value as AbortSignal);
+    return value as AbortSignal;
+  } catch {
+    throw badField('signal', DICTIONARY, 'AbortSignal');
+  }
+}
+
+/** `encodeBody` and `encodeResponseBody`. */
+export function readEncoding(mode: string, field: string): 'automatic' | 'manual' {
+  if (mode === 'automatic' || mode === 'manual') return mode;
+  throw new NativeTypeError(`${field}: unexpected value: ${mode}`);
+}
+
+const NO_HEADERS: HeaderList = [];
+
+/** A request from outside. */
+export function makeIncomingRequest(incoming: IncomingRequest): Request {
+  return new Request(INTERNAL, incoming.body, {
+    method: incoming.method,
+    url: incoming.url,
+    list: NO_HEADERS,
+    flat: incoming.flat,
+    headersImmutable: true,
+    redirect: 'manual',
+    cache: undefined,
+    cf: undefined,
+    readCf: incoming.readCf,
+    fetcher: null,
+    signal: undefined,
+    listen: incoming.listen,
+    encodeResponseBody: 'automatic',
+  });
+}
+
+const known = (request: Request): RequestState => stateOf(request) as RequestState;
+
+export const isRequest = (value: unknown): value is Request => stateOf(value) !== undefined;
+export const requestMethod = (request: Request): string => known(request).method;
+export const requestUrl = (request: Request): string => known(request).url;
+/** The live list of its headers. */
+export const requestList = (request: Request): HeaderList => readList(known(request));
+export const requestRedirect = (request: Request): 'follow' | 'manual' => known(request).redirect;
+export const requestFetcher = (request: Request): object | null => known(request).fetcher;
+export const requestCf = (request: Request): object | undefined => readCf(known(request));
+export const requestCache = (request: Request): string | undefined => known(request).cache;
+/** Its signal, unless nobody gave it one or asked for it: then it never fires. */
+export const requestSignal = (request: Request): AbortSignal | undefined => known(request).signal;
+export const requestEncodesResponse = (request: Request): boolean => known(request).encodeResponseBody === 'automatic';
+
+shapeClass(Request, 'Request');

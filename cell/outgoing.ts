@@ -1,0 +1,108 @@
+/** Answers on their way out: what a handler's Response comes down to, for a frame of the channel or for Deno's HTTP server. */
+import { STATUS_TEXT_HEADER } from '../shared/protocol.ts';
+import { type Invocation, runInvocation } from './context.ts';
+import { hangError, unlessHung } from './hang.ts';
+import {
+  type ByteStream,
+  bytesOf,
+  type HeaderList,
+  isNative,
+  listCopy,
+  type Response,
+  responseList,
+  responseStatus,
+  responseStatusText,
+  take,
+  toWire,
+  type Whole,
+} from './http/index.ts';
+import { viewOf } from './http/bytes.ts';
+import {
+  controllerClose,
+  controllerEnqueue,
+  NativeReadableStream,
+  NativeResponse,
+  NativeTypeError,
+  NativeUint8Array,
+  promiseThen,
+  readerCancel,
+  readerRead,
+  streamGetReader,
+} from './primordials.ts';
+
+export type Bytes = Uint8Array<ArrayBuffer>;
+
+export interface Outgoing {
+  readonly status: number;
+  readonly statusText: string;
+  /** Its own: whoever sends it may add to it. */
+  readonly list: HeaderList;
+  /** A body that is there as a whole; null: `stream` has it, if anything. */
+  readonly whole: Bytes | null;
+  readonly stream: ByteStream | null;
+  /** Deno's own answer that switches protocols; then nothing else counts. */
+  readonly switching?: globalThis.Response;
+}
+
+export const EMPTY: Bytes = new NativeUint8Array(0);
+
+/**
+ * Takes the response's body: nobody can read it any more. A stream is read within the invocation: whoever sends it reads it from outside
+ * every invocation, and its `pull` would run there, without a clock and with no right to timers or calls.
+ * `onCancel`: nobody takes the rest. Throws when the body was used before.
+ */
+export function outgoingOf(invocation: Invocation, response: Response, onCancel: () => void): Outgoing {
+  const body = take(response);
+  const status = responseStatus(response);
+  const statusText = responseStatusText(response);
+  const list = listCopy(responseList(response));
+  if (body === null) return { status, statusText, list, whole: EMPTY, stream: null };
+  if (isWhole(body)) return { status, statusText, list, whole: bytesOf(body), stream: null };
+  const stream = isNative(body) ? body : inContext(invocation, body, onCancel);
+  return { status, statusText, list, whole: null, stream };
+}
+
+const isWhole = (body: Whole | ByteStream): body is Whole =>
+  typeof body === 'string' || body instanceof NativeUint8Array;
+
+function inContext(invocation: Invocation, body: ByteStream, onCancel: () => void): ByteStream {
+  const reader = streamGetReader(body);
+  const pull = async (controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> => {
+    const { done, value } = await unlessHung(readerRead(reader), hangError);
+    if (done) {
+      controllerClose(controller);
+      return;
+    }
+    const chunk = viewOf(value);
+    if (chunk === undefined) throw new NativeTypeError('This ReadableStream did not return bytes.');
+    controllerEnqueue(controller, chunk);
+  };
+  return new NativeReadableStream<Uint8Array>(
+    {
+      pull: (controller) => runInvocation(invocation, pull, controller),
+      cancel: (reason) => {
+        onCancel();
+        return runInvocation(invocation, readerCancel as (...args: never[]) => Promise<void>, reader, reason);
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}
+
+/** Nobody will read it. */
+export function cancelOutgoing({ stream }: Outgoing): void {
+  if (stream !== null) void promiseThen(readerCancel(streamGetReader(stream)), undefined, () => undefined);
+}
+
+/** The answer for Deno's HTTP server. Deno sends no status text, so it travels as a header of ours. */
+export function toNative(outgoing: Outgoing): globalThis.Response {
+  if (outgoing.switching !== undefined) return outgoing.switching;
+  const { list, status, statusText, whole, stream } = outgoing;
+  const headers: [string, string][] = [];
+  for (let index = 0; index < list.length; index += 2) {
+    headers[index >> 1] = [list[index] as string, toWire(list[index + 1] as string)];
+  }
+  if (statusText !== '') headers[headers.length] = [STATUS_TEXT_HEADER, toWire(statusText)];
+  const body = whole === null || whole.length > 0 ? (whole ?? stream) : null;
+  return new NativeResponse(body, { status, headers });
+}
