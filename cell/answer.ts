@@ -15,7 +15,7 @@ import {
   type Request,
   toWire,
 } from './http/index.ts';
-import { cancelOutgoing, EMPTY, type Outgoing } from './outgoing.ts';
+import { cancelOutgoing, EMPTY, SWITCHED, type Outgoing } from './outgoing.ts';
 import {
   copyBytes,
   jsonParse,
@@ -104,6 +104,10 @@ const wholeBody = (bytes: Uint8Array): BodyInit => ({ whole: copyBytes(bytes), s
 function sendAnswer(id: number, entry: Served, outgoing: Outgoing, isHead: boolean): void {
   // The visitor may have gone while the handler ran.
   if (mapGet(served, id) !== entry) return;
+  if (outgoing === SWITCHED) {
+    mapDelete(served, id);
+    return;
+  }
   const { status, statusText, list, whole } = outgoing;
   if (!isHead && (whole === null || whole.length > CHANNEL_LIMITS.maxInlineBodyBytes)) {
     entry.waiting = outgoing;

@@ -13,7 +13,7 @@ import {
   type InvocationTarget,
   type ResponseHead,
 } from '../shared/protocol.ts';
-import { closeStream, openStream, sendFail, sendFrame, sendFull, sendWindow } from './channel.ts';
+import { closeStream, openStream, sendFail, sendFrame, sendFull, sendWindow, type StreamListener } from './channel.ts';
 import { advanceClock, type Invocation } from './context.ts';
 import { viewOf } from './http/bytes.ts';
 import {
@@ -64,6 +64,7 @@ import {
   signalAborted,
   signalReason,
   streamGetReader,
+  stringToLowerCase,
   subarray,
   uncurry,
   urlHref,
@@ -71,6 +72,7 @@ import {
   utf8Encode,
 } from './primordials.ts';
 import { requireInvocation } from './timers.ts';
+import { clientSocket } from './websocket.ts';
 
 const EMPTY = new NativeUint8Array(0);
 const MAX_REDIRECTS = 20;
@@ -168,6 +170,7 @@ function callOnce(
     headers: callHeaders(request, destination),
     hasBody: body !== null || whole !== null,
     bodyBytes: whole === null ? null : whole.length,
+    upgrade: asksForWebSocket(request) ? 'websocket' : null,
     clockMs: invocation.clockMs,
   };
   const encoded = utf8Encode(jsonStringify(head));
@@ -211,6 +214,63 @@ interface Origin {
   readonly url: string;
   readonly redirected: boolean;
 }
+
+function asksForWebSocket(request: Request): boolean {
+  const upgrade = listGet(requestList(request), 'upgrade');
+  if (upgrade === null || stringToLowerCase(upgrade) !== 'websocket') return false;
+  if (requestMethod(request) !== 'GET') throw new NativeTypeError('WebSocket must be initiated with a GET request.');
+  return true;
+}
+
+/** What `new WebSocket()` hears: the connection's stream, or the status of the answer that is none. */
+export interface WebSocketAnswer {
+  readonly status: number;
+  /** Flat, names in lower case. */
+  readonly headers: readonly string[];
+  readonly stream: number | undefined;
+}
+
+/** Asks for a WebSocket at an http(s) address. Rejects when there is no answer. */
+export function callForWebSocket(
+  invocation: Invocation,
+  url: string,
+  headers: readonly string[],
+): Promise<WebSocketAnswer> {
+  const head: CallHead = {
+    invocation: invocation.id,
+    binding: null,
+    method: 'GET',
+    url,
+    headers,
+    hasBody: false,
+    bodyBytes: null,
+    upgrade: 'websocket',
+    clockMs: invocation.clockMs,
+  };
+  return new NativePromise((resolve, reject) => {
+    const listener: StreamListener = {
+      onResponse: (bytes, body) => {
+        const { status, headers: answered, clockMs } = jsonParse(utf8Decode(bytes)) as ResponseHead;
+        advanceClock(invocation, clockMs);
+        const isOpen = status === 101 && body === null;
+        if (!isOpen && body === null) {
+          sendFail(stream, { name: 'AbortError', message: 'not a WebSocket' });
+          closeStream(stream);
+        }
+        resolve({ status, headers: answered, stream: isOpen ? stream : undefined });
+      },
+      onData: () => undefined,
+      onEnd: () => undefined,
+      onFail: (payload) => reject(toError(jsonParse(utf8Decode(payload)) as Failure)),
+      onWindow: () => undefined,
+    };
+    const stream = openStream(listener);
+    sendFull(CALL_FULL, stream, utf8Encode(jsonStringify(head)), EMPTY);
+  });
+}
+
+const toError = (failure: Failure): Error =>
+  failure.name === 'TypeError' ? new NativeTypeError(failure.message) : new NativeError(failure.message);
 
 class OpenCall {
   readonly #invocation: Invocation;
@@ -258,6 +318,12 @@ class OpenCall {
   onResponse(headBytes: Uint8Array, bodyBytes: Uint8Array | null): void {
     const head = jsonParse(utf8Decode(headBytes)) as ResponseHead;
     advanceClock(this.#invocation, head.clockMs);
+    if (head.status === 101) {
+      this.#done = true;
+      this.#removeAbort?.();
+      this.#resolve(makeResponse(head, null, false, this.#origin, clientSocket(this.#stream)));
+      return;
+    }
     if (bodyBytes !== null) {
       this.#finish();
       const whole = bodyBytes.length === 0 ? null : copyBytes(bodyBytes);
@@ -282,9 +348,7 @@ class OpenCall {
 
   onFail(payload: Uint8Array): void {
     this.#finish();
-    const failure = jsonParse(utf8Decode(payload)) as Failure;
-    const error =
-      failure.name === 'TypeError' ? new NativeTypeError(failure.message) : new NativeError(failure.message);
+    const error = toError(jsonParse(utf8Decode(payload)) as Failure);
     this.#reject(error);
     this.#body?.fail(error);
   }
@@ -443,6 +507,7 @@ function makeResponse(
   body: Uint8Array<ArrayBuffer> | ByteStream | null,
   decodes: boolean,
   { url, redirected }: Origin,
+  webSocket: object | null = null,
 ): Response {
   const list = listFromWire(head.headers);
   const encoding = decodes && body !== null ? listGet(list, 'content-encoding') : null;
@@ -454,6 +519,7 @@ function makeResponse(
     body: bodyOf(content),
     url,
     redirected,
+    webSocket,
   });
 }
 

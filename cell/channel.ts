@@ -22,6 +22,8 @@ import {
 
 /** What a call hears back. Payloads are only valid during the call. */
 export interface StreamListener {
+  /** Both sides end on their own: the other side's END does not end the stream. Whoever listens closes it. */
+  readonly twoWay?: boolean;
   onResponse(head: Uint8Array, body: Uint8Array | null): void;
   onData(bytes: Uint8Array): void;
   onEnd(): void;
@@ -82,7 +84,7 @@ function dispatch(type: number, stream: number, payload: Uint8Array): void {
     listener.onResponse(head, body);
   } else if (type === RESPONSE) listener.onResponse(payload, null);
   else if (type === END) {
-    closeStream(stream);
+    if (listener.twoWay !== true) closeStream(stream);
     listener.onEnd();
   } else if (type === FAIL) {
     closeStream(stream);
@@ -100,6 +102,11 @@ export function openStream(listener: StreamListener): number {
 
 /** How many calls are under way. */
 export const openStreams = (): number => mapSize(listeners);
+
+/** From now on frames about this open stream reach `listener`. */
+export const adoptStream = (stream: number, listener: StreamListener): void => {
+  mapSet(listeners, stream, listener);
+};
 
 export const closeStream = (stream: number): void => {
   mapDelete(listeners, stream);

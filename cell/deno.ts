@@ -37,10 +37,6 @@ export interface DenoNamespace {
     options: Record<string, unknown>,
     handler: (request: Request, info: DenoServeInfo) => Response | Promise<Response>,
   ): DenoHttpServer;
-  upgradeWebSocket(
-    request: Request,
-    options: { idleTimeout: number; protocol?: string },
-  ): { socket: WebSocket; response: Response };
   dlopen(path: string, symbols: Record<string, unknown>): DenoDynamicLibrary;
   /** Of the process, all threads, in µs. */
   cpuUsage(): { user: number; system: number };

@@ -2,6 +2,7 @@
 import { reportException } from './console.ts';
 import type { Invocation } from './context.ts';
 import type { Request } from './http/index.ts';
+import { noteListenerException } from './dispatch.ts';
 import { waitUntil } from './invocation.ts';
 import { defineGlobal } from './globals.ts';
 import { illegalConstructor } from './webidl.ts';
@@ -43,6 +44,7 @@ export function installEvents(): void {
   });
   nativeAdd('error', (event) => {
     event.preventDefault();
+    noteListenerException((event as ErrorEvent).error);
     reportException((event as ErrorEvent).error);
   });
   installEventTarget((type, listener) => {

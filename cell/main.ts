@@ -12,10 +12,15 @@ import * as eventTarget from './event-target.ts';
 import * as startup from './startup.ts';
 import * as streamFacts from './stream-facts.ts';
 import * as streams from './streams.ts';
-import * as webidl from './webidl.ts';
-import * as builtins from './builtins.ts';
+import * as calls from './calls.ts';
+import * as channel from './channel.ts';
 import * as compat from './compat.ts';
 import * as context from './context.ts';
+import * as dispatch from './dispatch.ts';
+import * as timers from './timers.ts';
+import * as tunnel from './tunnel.ts';
+import * as webidl from './webidl.ts';
+import * as builtins from './builtins.ts';
 import * as modules from './modules.ts';
 import * as nodeTimers from './node-timers.ts';
 import * as nodejs from './nodejs.ts';
@@ -78,6 +83,9 @@ const OFFERED_TO_EXTRAS = {
   'cell/builtins': builtins,
   'cell/compat': compat,
   'cell/context': context,
+  'cell/calls': calls,
+  'cell/channel': channel,
+  'cell/dispatch': dispatch,
   'cell/event-target': eventTarget,
   'cell/extras': extras,
   'cell/modules': modules,
@@ -89,6 +97,8 @@ const OFFERED_TO_EXTRAS = {
   'cell/startup': startup,
   'cell/stream-facts': streamFacts,
   'cell/streams': streams,
+  'cell/timers': timers,
+  'cell/tunnel': tunnel,
   'cell/webidl': webidl,
 };
 

@@ -44,3 +44,7 @@ declare module 'node:vm' {
     runInThisContext(): unknown;
   }
 }
+
+declare module 'node:v8' {
+  export function serialize(value: unknown): Uint8Array;
+}

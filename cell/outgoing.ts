@@ -40,11 +40,12 @@ export interface Outgoing {
   /** A body that is there as a whole; null: `stream` has it, if anything. */
   readonly whole: Bytes | null;
   readonly stream: ByteStream | null;
-  /** Deno's own answer that switches protocols; then nothing else counts. */
-  readonly switching?: globalThis.Response;
 }
 
 export const EMPTY: Bytes = new NativeUint8Array(0);
+
+/** Stands for an answer that has left as a connection: nothing more is sent for it. */
+export const SWITCHED: Outgoing = { status: 101, statusText: '', list: [], whole: EMPTY, stream: null };
 
 /**
  * Takes the response's body: nobody can read it any more. A stream is read within the invocation: whoever sends it reads it from outside
@@ -96,7 +97,6 @@ export function cancelOutgoing({ stream }: Outgoing): void {
 
 /** The answer for Deno's HTTP server. Deno sends no status text, so it travels as a header of ours. */
 export function toNative(outgoing: Outgoing): globalThis.Response {
-  if (outgoing.switching !== undefined) return outgoing.switching;
   const { list, status, statusText, whole, stream } = outgoing;
   const headers: [string, string][] = [];
   for (let index = 0; index < list.length; index += 2) {

@@ -49,15 +49,17 @@ export const NativeHeaders = Headers;
 export const NativeURL = URL;
 export const NativeReadableStream = ReadableStream;
 export const NativeDate = Date;
+export const NativeTextDecoder = TextDecoder;
 export const NativeError = Error;
 export const NativeTypeError = TypeError;
 export const NativeRangeError = RangeError;
 export const NativeAbortController = AbortController;
+export const NativeDOMException = DOMException;
+export const NativeArray = Array;
 export const NativePromise = Promise;
 export const NativeUint8Array = Uint8Array;
 export const NativeUint32Array = Uint32Array;
 export const NativeInt32Array = Int32Array;
-export const NativeTextDecoder = TextDecoder;
 export const { Module: WasmModule, Instance: WasmInstance } = WebAssembly;
 export const NativeProxy = Proxy;
 export const nativeSetTimeout = setTimeout;
@@ -103,6 +105,12 @@ export const randomUUID = crypto.randomUUID.bind(crypto);
 export const stringSlice = uncurry(String.prototype.slice);
 export const stringSplit = uncurry(String.prototype.split as (separator: string) => string[]);
 export const stringReplaceAll = uncurry(String.prototype.replaceAll as (from: string, to: string) => string);
+export const stringToWellFormed = uncurry(
+  (String.prototype as unknown as { toWellFormed(): string }).toWellFormed as (this: string) => string,
+);
+export const stringReplace = uncurry(String.prototype.replace as (from: string, to: string) => string);
+export const symbolIterator: typeof Symbol.iterator = Symbol.iterator;
+export const symbolToStringTag: typeof Symbol.toStringTag = Symbol.toStringTag;
 export const symbolDescription = getterOf<symbol, string | undefined>(Symbol.prototype, 'description');
 export const numberParseInt = Number.parseInt;
 
@@ -224,4 +232,22 @@ export const eventTargetDispatch = uncurry(EventTarget.prototype.dispatchEvent a
 export const eventTargetRemove = uncurry(
   EventTarget.prototype.removeEventListener as (type: string, listener: (event: Event) => void) => void,
 );
+export const eventStopImmediatePropagation = uncurry(Event.prototype.stopImmediatePropagation);
+export const urlHash = getterOf<URL, string>(URL.prototype, 'hash');
+export const urlProtocol = getterOf<URL, string>(URL.prototype, 'protocol');
+export const nativeStructuredClone = structuredClone;
+export const arrayBufferIsView = ArrayBuffer.isView;
+const byteLength = getterOf<ArrayBuffer, number>(ArrayBuffer.prototype, 'byteLength');
+export function isArrayBuffer(value: unknown): value is ArrayBuffer {
+  try {
+    byteLength(value as ArrayBuffer);
+    return true;
+  } catch {
+    return false;
+  }
+}
+const nativeCrypto = crypto;
+const fillRandom = uncurry(Crypto.prototype.getRandomValues as (bytes: Uint8Array) => Uint8Array);
+/** Random bytes of the system's, whatever user code made of `crypto`. */
+export const randomFill = <T extends Uint8Array>(bytes: T): T => fillRandom(nativeCrypto, bytes) as T;
 export const urlHref = getterOf<URL, string>(URL.prototype, 'href');

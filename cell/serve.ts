@@ -24,11 +24,13 @@ import {
   type Request,
   type Response,
   responseStatus,
+  requestList,
+  listGet,
   responseWebSocket,
 } from './http/index.ts';
 import { endInvocation } from './invocation.ts';
 import { failedOutgoing, flagged } from './outcome.ts';
-import { EMPTY, type Outgoing, outgoingOf, toNative } from './outgoing.ts';
+import { EMPTY, SWITCHED, type Outgoing, outgoingOf, toNative } from './outgoing.ts';
 import {
   eventTargetAdd,
   MapConstructor,
@@ -55,7 +57,7 @@ import {
   stringSlice,
 } from './primordials.ts';
 import { callFetchHandler } from './worker.ts';
-import { upgrade, type WorkerWebSocket } from './websocket.ts';
+import { switchProtocols } from './websocket.ts';
 
 type NativeRequestObject = globalThis.Request;
 type NativeResponseObject = globalThis.Response;
@@ -144,7 +146,7 @@ function invokeNative(
     readCf: undefined,
     listen: (onAbort) => listenToNative(native, onAbort),
   });
-  const answered = runInvocation(invocation, invoke, invocation, request, { info, native } satisfies HttpEdge);
+  const answered = runInvocation(invocation, invoke, invocation, request, info);
   const isOver = bodyComesIn();
   void promiseThen(info.completed, isOver, isOver);
   if (stream !== null) {
@@ -221,14 +223,7 @@ interface Edge {
   answer?(outgoing: Outgoing): void;
 }
 
-/** Over HTTP: Deno's own request is needed to switch protocols. */
-interface HttpEdge {
-  readonly info: DenoServeInfo;
-  readonly native: NativeRequestObject;
-}
-
-async function invoke(invocation: Invocation, request: Request, edge: Edge | HttpEdge): Promise<Outgoing> {
-  const info: Edge = 'native' in edge ? edge.info : edge;
+async function invoke(invocation: Invocation, request: Request, info: Edge): Promise<Outgoing> {
   const waiting = new WaitingHandler(invocation, info);
   try {
     watch(waiting);
@@ -236,7 +231,7 @@ async function invoke(invocation: Invocation, request: Request, edge: Edge | Htt
     if (!isResponse(response)) {
       throw new NativeTypeError("Incorrect type for Promise: the Promise did not resolve to 'Response'.");
     }
-    return answer(invocation, response, edge, info);
+    return answer(invocation, request, response, info);
   } catch (error) {
     reportException(error);
     return closing(invocation, failedOutgoing(error), info);
@@ -263,14 +258,19 @@ class WaitingHandler implements Waiting {
   }
 }
 
+const UNASKED_WEBSOCKET =
+  'Worker tried to return a WebSocket in a response to a request which did not contain the header "Upgrade: websocket".';
+
 /** Lets what the handler gave go out. */
-function answer(invocation: Invocation, response: Response, edge: Edge | HttpEdge, info: Edge): Outgoing {
+function answer(invocation: Invocation, request: Request, response: Response, info: Edge): Outgoing {
   const socket = responseWebSocket(response);
-  if (socket !== null && 'native' in edge) {
-    return upgrade(edge.native, response, socket as WorkerWebSocket, invocation);
+  if (socket !== null) {
+    if (listGet(requestList(request), 'upgrade') !== 'websocket') throw new NativeTypeError(UNASKED_WEBSOCKET);
+    switchProtocols(response, socket, invocation);
+    return SWITCHED;
   }
   const status = responseStatus(response);
-  if (socket !== null || status < 200) {
+  if (status < 200) {
     throw new NativeTypeError(`A response with status ${status} cannot be the answer to this request.`);
   }
   return closing(

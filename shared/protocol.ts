@@ -82,6 +82,10 @@ export const ANSWER_WAITS = 42;
 
 /** Opens a session. Payload: u32 LE head length | `SessionOpenHead` | first bytes. */
 export const SESSION_OPEN = 43;
+/** The answer to an INVOKE that asked for an upgrade is one: opens the stream that carries the connection's bytes. Payload: `UpgradeHead`. */
+export const UPGRADE = 60;
+/** From here on the bytes of this socket's stream go through TLS. Answered by RESPONSE. Payload: `StartTlsMessage`. */
+export const START_TLS = 61;
 
 /** One entry of `env` as the cell is told. Everything else about a binding stays outside. */
 export type EnvEntry =
@@ -148,6 +152,18 @@ export interface InvocationTarget {
 /** Props from a binding's configuration are JSON; those a worker gave to a loopback are any cloneable value, encoded by the harness. */
 export type WireProps = { readonly json: unknown } | { readonly encoded: string };
 
+/** A request that was answered with a WebSocket. */
+export interface UpgradeHead {
+  readonly invocation: number;
+  /** Flat `[name, value …]`. */
+  readonly headers: readonly string[];
+}
+
+export interface StartTlsMessage {
+  /** The name that the certificate must be for; null: the host that was connected to. */
+  readonly expectedServerHostname: string | null;
+}
+
 /** As the HTTP response would be, `OUTCOME_HEADER` included. */
 export interface AnswerHead {
   readonly status: number;
@@ -193,6 +209,8 @@ export interface CallHead {
   readonly hasBody: boolean;
   /** How long the body will be when that is known before it is sent. The supervisor holds the cell to it. */
   readonly bodyBytes: number | null;
+  /** After an answer with status 101 the stream carries raw bytes both ways, until both sides have sent END. */
+  readonly upgrade: 'websocket' | 'socket' | null;
   /** The caller's clock, milliseconds since the epoch: what the callee's starts from. */
   readonly clockMs: number;
 }

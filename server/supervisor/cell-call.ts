@@ -10,13 +10,14 @@ import {
   type CallHead,
   DATA,
   END,
-  FAIL,
   INTERNAL_HEADER_PREFIX,
   type InvocationTarget,
   RESPONSE,
   RESPONSE_FULL,
   WINDOW,
 } from '../../shared/protocol.ts';
+import { CellDuplex, type CallWire, type CellStream, failFrame } from './cell-duplex.ts';
+import { CellMisbehaved } from './misbehaved.ts';
 import type { BindingCall, Caller } from './types.ts';
 
 /** Framing belongs to whoever sends, and `host` follows from the URL. */
@@ -24,11 +25,6 @@ const NOT_PASSED_ON = new Set([...HOP_BY_HOP, 'content-length', 'host']);
 /** A body that fits goes to the cell in one frame with its head. */
 const INLINE_BODY_BYTES = 64 * 1024;
 const DATA_CHUNK_BYTES = 64 * 1024;
-
-/** The cell broke the protocol: it is ended, whatever it meant. */
-export class CellMisbehaved extends Error {
-  override readonly name = 'CellMisbehaved';
-}
 
 /** Checks a call's head. Throws CellMisbehaved on wrong shapes; wrong *values* of a well-formed head are the binding's to refuse. */
 export function parseCallHead(bytes: Uint8Array): CallHead {
@@ -47,6 +43,7 @@ export function parseCallHead(bytes: Uint8Array): CallHead {
     Array.isArray(head.headers) &&
     typeof head.hasBody === 'boolean' &&
     (head.bodyBytes === null || (Number.isSafeInteger(head.bodyBytes) && head.bodyBytes >= 0)) &&
+    (head.upgrade === null || head.upgrade === 'websocket' || head.upgrade === 'socket') &&
     Number.isFinite(head.clockMs);
   if (!wellFormed) throw new CellMisbehaved('Call head of a wrong shape');
   return head;
@@ -83,13 +80,7 @@ function passableHeaders(headers: readonly string[]): string[] {
   return kept;
 }
 
-export interface CallWire {
-  send(frame: Uint8Array): void;
-  /** The call is over: forget the stream. */
-  closed(stream: number): void;
-}
-
-export class CellCall implements BindingCall {
+export class CellCall implements BindingCall, CellStream {
   readonly caller: Caller;
   readonly binding: string | null;
   readonly loopback: InvocationTarget | undefined;
@@ -97,9 +88,11 @@ export class CellCall implements BindingCall {
   readonly headers: readonly string[];
   readonly body: Readable | null;
   readonly bodyBytes: number | null;
+  readonly upgrade: CallHead['upgrade'];
   url: string;
   onDrain: (() => void) | undefined;
   onAbort: (() => void) | undefined;
+  onStartTls: ((payload: Uint8Array) => void) | undefined;
 
   readonly #wire: CallWire;
   readonly #stream: number;
@@ -115,6 +108,7 @@ export class CellCall implements BindingCall {
   #consumed = 0;
   #received = 0;
   #inputEnded = false;
+  #duplex: CellDuplex | undefined;
 
   constructor(wire: CallWire, stream: number, caller: Caller, head: CallHead, wholeBody: Uint8Array | null) {
     this.#wire = wire;
@@ -124,6 +118,7 @@ export class CellCall implements BindingCall {
     this.loopback = head.loopback;
     this.method = head.method;
     this.url = head.url;
+    this.upgrade = head.upgrade;
     this.headers = passableHeaders(head.headers);
     this.bodyBytes = wholeBody === null ? head.bodyBytes : wholeBody.length;
     this.#inputEnded = wholeBody !== null;
@@ -150,6 +145,10 @@ export class CellCall implements BindingCall {
   // --- from the cell ---
 
   receiveData(payload: Uint8Array): void {
+    if (this.#duplex !== undefined) {
+      this.#duplex.receiveData(payload);
+      return;
+    }
     this.#receivable -= payload.length;
     if (this.#receivable < 0) throw new CellMisbehaved('The cell sent more than its window allows');
     this.#received += payload.length;
@@ -161,6 +160,10 @@ export class CellCall implements BindingCall {
   }
 
   receiveEnd(): void {
+    if (this.#duplex !== undefined) {
+      this.#duplex.receiveEnd();
+      return;
+    }
     if (this.#inputEnded || this.body === null) throw new CellMisbehaved('The cell ended a body that was over');
     if (this.bodyBytes !== null && this.#received < this.bodyBytes) {
       throw new CellMisbehaved('The cell sent less than the body it announced');
@@ -170,14 +173,26 @@ export class CellCall implements BindingCall {
   }
 
   receiveWindow(payload: Uint8Array): void {
+    if (this.#duplex !== undefined) {
+      this.#duplex.receiveWindow(payload);
+      return;
+    }
     if (payload.length !== 4) throw new CellMisbehaved('Window frame of a wrong length');
     this.#credit = Math.min(this.#credit + readU32(payload, 0), CHANNEL_LIMITS.streamWindowBytes);
     this.#flush();
     if (!this.#over && this.#queue.length === 0) this.onDrain?.();
   }
 
+  /** A START_TLS frame. */
+  receiveStartTls(payload: Uint8Array): void {
+    if (this.#duplex === undefined || this.onStartTls === undefined)
+      throw new CellMisbehaved('No socket to start TLS on');
+    this.onStartTls(payload);
+  }
+
   /** The cell gave up, its invocation ended, or the cell is gone. */
   abort(): void {
+    this.#duplex?.abort();
     if (this.#over) return;
     this.#finish();
     this.body?.destroy(new Error('The worker gave up its request'));
@@ -192,6 +207,15 @@ export class CellCall implements BindingCall {
     this.#head = Buffer.from(JSON.stringify({ status, statusText, headers, clockMs }));
     // Most answers are complete within this turn and leave as one frame; a stream's head must not wait for its first byte.
     setImmediate(() => this.#sendHead());
+  }
+
+  switchProtocols(headers: readonly string[]): CellDuplex | undefined {
+    if (this.#over) return undefined;
+    const clockMs = this.caller.pipeline.clockMs;
+    const head = { status: 101, statusText: 'Switching Protocols', headers, clockMs };
+    this.#wire.send(encodeFrame(RESPONSE, this.#stream, Buffer.from(JSON.stringify(head))));
+    this.#duplex = new CellDuplex(this.#wire, this.#stream);
+    return this.#duplex;
   }
 
   write(chunk: Uint8Array): boolean {
@@ -265,6 +289,3 @@ export class CellCall implements BindingCall {
     this.#wire.closed(this.#stream);
   }
 }
-
-export const failFrame = (stream: number, error: { name: string; message: string }): Uint8Array =>
-  encodeFrame(FAIL, stream, Buffer.from(JSON.stringify({ name: error.name, message: error.message })));

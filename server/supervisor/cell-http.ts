@@ -10,14 +10,13 @@ import type { Readable } from 'node:stream';
 import { HEADER_VALUE, HOP_BY_HOP, TOKEN } from '../../shared/http.ts';
 import { GATEWAY_LIMITS } from '../../shared/limits.ts';
 
-/** Hears one response. After `onFailure` or `onEnd` or `onUpgrade` nothing more is called. */
+/** Hears one response. After `onFailure` or `onEnd` nothing more is called. */
 export interface ResponseHandler {
   /** `headers` is flat, names in lower case, framing headers (transfer-encoding, connection …) taken out. */
   onHead(status: number, statusText: string, headers: string[]): void;
   /** False asks for a pause until `resume()`. */
   onData(chunk: Buffer): boolean;
   onEnd(): void;
-  onUpgrade(headers: string[], socket: Socket, head: Buffer): void;
   /** The connection broke or the bytes were no HTTP. */
   onFailure(error: Error): void;
 }
@@ -30,7 +29,6 @@ export interface RequestHead {
   readonly body: Readable | null;
   /** Null with a body: sent chunked. */
   readonly bodyBytes: number | null;
-  readonly upgrade: boolean;
 }
 
 const MAX_HEAD_BYTES = GATEWAY_LIMITS.maxHeaderBytes;
@@ -94,7 +92,7 @@ export interface Exchange {
   abort(): void;
 }
 
-type ReadState = 'idle' | 'head' | 'length' | 'chunk-size' | 'chunk-data' | 'chunk-end' | 'trailer' | 'detached';
+type ReadState = 'idle' | 'head' | 'length' | 'chunk-size' | 'chunk-data' | 'chunk-end' | 'trailer';
 
 class Connection implements Exchange {
   readonly #socket: Socket;
@@ -105,7 +103,6 @@ class Connection implements Exchange {
   #pending: Buffer | undefined;
   #remaining = 0;
   #noBody = false;
-  #upgrading = false;
   #body: Readable | null = null;
   #bodySent = true;
 
@@ -126,7 +123,6 @@ class Connection implements Exchange {
     this.#handler = handler;
     this.#state = 'head';
     this.#noBody = request.method === 'HEAD';
-    this.#upgrading = request.upgrade;
     this.#socket.write(requestHead(request), 'latin1');
     if (request.body !== null) this.#sendBody(request.body, request.bodyBytes === null);
     return this;
@@ -195,7 +191,7 @@ class Connection implements Exchange {
 
   #fail(error: Error): void {
     const handler = this.#handler;
-    if (handler === undefined || this.#state === 'detached') return;
+    if (handler === undefined) return;
     this.#handler = undefined;
     this.#releaseBody();
     this.#socket.destroy();
@@ -218,7 +214,6 @@ class Connection implements Exchange {
           return;
         }
         bytes = rest;
-        if ((this.#state as ReadState) === 'detached') return;
       }
       if (bytes.length > 0) this.destroy();
     } catch (error) {
@@ -255,7 +250,7 @@ class Connection implements Exchange {
     const head = parseHead(bytes.toString('latin1', 0, end));
     const rest = bytes.subarray(end + 4);
     const handler = this.#handler as ResponseHandler;
-    if (head.status === 101) return this.#switchProtocols(head, rest);
+    if (head.status === 101) throw new CellProtocolError('Unasked-for 101');
     if (head.status < 200) return rest;
     // Deno sends a 205 without any framing; it has no content either (RFC 9110 §15.3.6).
     const unframed = !head.chunked && head.contentLength === null;
@@ -270,19 +265,6 @@ class Connection implements Exchange {
       this.#state = 'length';
       this.#remaining = head.contentLength as number;
     }
-    return rest;
-  }
-
-  #switchProtocols(head: ParsedHead, rest: Buffer): Buffer {
-    if (!this.#upgrading) throw new CellProtocolError('Unasked-for 101');
-    const handler = this.#handler as ResponseHandler;
-    this.#handler = undefined;
-    this.#state = 'detached';
-    this.#socket.removeAllListeners('data');
-    this.#socket.removeAllListeners('error');
-    this.#socket.removeAllListeners('drain');
-    this.#socket.pause();
-    handler.onUpgrade(head.headers, this.#socket, rest);
     return rest;
   }
 
@@ -359,7 +341,6 @@ function requestHead(request: RequestHead): string {
   for (let index = 0; index < headers.length; index += 2) {
     head += `${headers[index]}: ${headers[index + 1]}\r\n`;
   }
-  if (request.upgrade) head += 'connection: Upgrade\r\nupgrade: websocket\r\n';
   if (request.body !== null) {
     head += request.bodyBytes === null ? 'transfer-encoding: chunked\r\n' : `content-length: ${request.bodyBytes}\r\n`;
   }

@@ -55,16 +55,21 @@ import {
   SESSION_DATA,
   SESSION_OPEN,
   type SessionAcceptHead,
+  START_TLS,
+  UPGRADE,
+  type UpgradeHead,
   WINDOW,
 } from '../../shared/protocol.ts';
 import { isSourceMap, type ModuleContent, type WorkerVersion } from '../../shared/worker.ts';
 import type { Logger } from '../log/types.ts';
-import { CellCall, CellMisbehaved, failFrame, parseCallHead } from './cell-call.ts';
+import { CellCall, parseCallHead } from './cell-call.ts';
+import { CellDuplex, type CallWire, type CellStream, failFrame } from './cell-duplex.ts';
 import type { CellGroups } from './cgroup.ts';
-import { CellHttp, type Exchange, type RequestHead, type ResponseHandler } from './cell-http.ts';
-import { ChannelExchange, invokeFrame } from './channel-exchange.ts';
+import { CellHttp, type Exchange, type RequestHead } from './cell-http.ts';
+import { type AnswerHandler, ChannelExchange, invokeFrame } from './channel-exchange.ts';
+import { CellMisbehaved } from './misbehaved.ts';
 import { Channel } from './channel.ts';
-import { createPipeline, type Invocation, type OpenCall } from './invocation.ts';
+import { createPipeline, type Invocation } from './invocation.ts';
 import { envEntries } from './load-message.ts';
 import { acceptFrame, parseSessionHead, Session } from './session.ts';
 import { type CellProcess, type CellProgram, spawnCell } from './spawn.ts';
@@ -133,7 +138,8 @@ export class Cell {
   readonly #context: CellContext;
   readonly #process: CellProcess;
   readonly #invocations = new Map<number, Invocation>();
-  readonly #calls = new Map<number, CellCall>();
+  /** Open streams: calls of the worker, and connections it answered with. */
+  readonly #streams = new Map<number, { readonly stream: CellStream; readonly invocationId: number }>();
   readonly #exchanges = new Map<number, ChannelExchange>();
   /** RPC: sessions this cell has opened, by their streams, and those opened with it, by the invocation. */
   readonly #sessions = new Map<number, Session>();
@@ -367,7 +373,7 @@ export class Cell {
   }
 
   /** Sends a request over the channel: for bodies up to `maxInlineBodyBytes`. */
-  invoke(invocation: Invocation, head: InvokeHead, body: Uint8Array | null, handler: ResponseHandler): Exchange {
+  invoke(invocation: Invocation, head: InvokeHead, body: Uint8Array | null, handler: AnswerHandler): Exchange {
     const { id } = invocation;
     const exchange = new ChannelExchange(
       handler,
@@ -440,6 +446,13 @@ export class Cell {
   disconnect(invocation: Invocation, outcome: 'ok' | 'canceled' = 'canceled'): void {
     if (!this.#invocations.has(invocation.id)) return;
     invocation.outcome = outcome;
+    this.keepForWaitUntil(invocation);
+    this.#send(DISCONNECT, { invocation: invocation.id });
+  }
+
+  /** The connection that the worker answered with is over: what `waitUntil` holds may finish, and the cell says when it has. */
+  connectionEnded(invocation: Invocation): void {
+    if (!this.#invocations.has(invocation.id)) return;
     this.keepForWaitUntil(invocation);
     this.#send(DISCONNECT, { invocation: invocation.id });
   }
@@ -607,13 +620,18 @@ export class Cell {
       receiveSession(session, type, payload);
       return;
     }
-    const call = this.#calls.get(stream);
+    if (type === UPGRADE) {
+      this.#openConnection(stream, payload);
+      return;
+    }
+    const call = this.#streams.get(stream)?.stream;
     // Frames that crossed with our own END or FAIL.
     if (call === undefined) return;
     if (type === DATA) call.receiveData(payload);
     else if (type === END) call.receiveEnd();
     else if (type === WINDOW) call.receiveWindow(payload);
     else if (type === FAIL) call.abort();
+    else if (type === START_TLS && call instanceof CellCall) call.receiveStartTls(payload);
     else if (type !== SESSION_DATA) throw new CellMisbehaved(`Unknown stream frame ${type}`);
   }
 
@@ -622,16 +640,32 @@ export class Cell {
     const { head: headBytes, body } = type === CALL_FULL ? splitFull(payload) : { head: payload, body: null };
     const head = parseCallHead(headBytes);
     const invocation = this.#invocations.get(head.invocation);
-    const wire = { send: this.#sendFrame, closed: (id: number) => this.#closeCall(id, this.#calls) };
+    const wire = this.#streamWire();
     if (invocation === undefined) {
       wire.send(failFrame(stream, INVOCATION_IS_OVER));
       return;
     }
     const call = CellCall.open(wire, stream, this.#beginCall(invocation, head.clockMs), head, body);
     if (call === undefined) return;
-    this.#calls.set(stream, call);
-    (invocation.calls ??= new Set()).add(call);
+    this.#keepStream(stream, call, invocation);
     this.#context.broker.call(call);
+  }
+
+  /** The worker answers a request with a WebSocket: its bytes travel on a stream of their own. */
+  #openConnection(stream: number, payload: Uint8Array): void {
+    this.#checkNewStream(stream);
+    const { invocation: id, headers } = readObject<UpgradeHead>(payload);
+    const invocation = this.#invocations.get(id);
+    const exchange = this.#exchanges.get(id);
+    const wire = this.#streamWire();
+    if (invocation === undefined || exchange === undefined) {
+      // Given up meanwhile.
+      wire.send(failFrame(stream, { name: 'Error', message: 'Network connection lost.' }));
+      return;
+    }
+    const duplex = new CellDuplex(wire, stream);
+    this.#keepStream(stream, duplex, invocation);
+    if (!exchange.upgrade(headers, duplex)) duplex.destroy();
   }
 
   #openSession(stream: number, payload: Uint8Array): void {
@@ -639,7 +673,7 @@ export class Cell {
     const { head: headBytes, body } = splitFull(payload);
     const head = parseSessionHead(headBytes);
     const invocation = this.#invocations.get(head.invocation);
-    const wire = { send: this.#sendFrame, closed: (id: number) => this.#closeCall(id, this.#sessions) };
+    const wire = { send: this.#sendFrame, closed: (id: number) => this.#closeSession(id) };
     if (invocation === undefined) {
       wire.send(failFrame(stream, INVOCATION_IS_OVER));
       return;
@@ -651,8 +685,8 @@ export class Cell {
   }
 
   #checkNewStream(stream: number): void {
-    if (this.#calls.has(stream) || this.#sessions.has(stream)) throw new CellMisbehaved('A stream opened twice');
-    if (this.#calls.size + this.#sessions.size >= CHANNEL_LIMITS.maxOpenCalls) {
+    if (this.#streams.has(stream) || this.#sessions.has(stream)) throw new CellMisbehaved('A stream opened twice');
+    if (this.#streams.size + this.#sessions.size >= CHANNEL_LIMITS.maxOpenCalls) {
       throw new CellMisbehaved('Too many open calls');
     }
   }
@@ -679,11 +713,31 @@ export class Cell {
     else session.receiveInboundFail(readFailure(payload));
   }
 
-  #closeCall<T extends OpenCall & { readonly caller: Caller }>(stream: number, open: Map<number, T>): void {
-    const call = open.get(stream);
-    if (call === undefined) return;
-    open.delete(stream);
-    this.#invocations.get(call.caller.invocationId)?.calls?.delete(call);
+  #streamWire(): CallWire {
+    return {
+      send: this.#sendFrame,
+      closed: (id) => this.#closeStream(id),
+    };
+  }
+
+  #keepStream(id: number, stream: CellStream, invocation: Invocation): void {
+    this.#streams.set(id, { stream, invocationId: invocation.id });
+    invocation.calls ??= new Set();
+    invocation.calls.add(stream);
+  }
+
+  #closeStream(id: number): void {
+    const open = this.#streams.get(id);
+    if (open === undefined) return;
+    this.#streams.delete(id);
+    this.#invocations.get(open.invocationId)?.calls?.delete(open.stream);
+  }
+
+  #closeSession(id: number): void {
+    const session = this.#sessions.get(id);
+    if (session === undefined) return;
+    this.#sessions.delete(id);
+    this.#invocations.get(session.caller.invocationId)?.calls?.delete(session);
   }
 
   #send(type: number, message: unknown): void {
@@ -736,7 +790,7 @@ export class Cell {
     this.#channel?.close();
     const outcome = this.deathOutcome;
     this.#awaiting?.reject(new Error(this.#deathReason));
-    for (const call of [...this.#calls.values()]) call.abort();
+    for (const { stream } of [...this.#streams.values()]) stream.abort();
     for (const session of [...this.#sessions.values()]) session.abort();
     for (const exchange of [...this.#exchanges.values()]) exchange.lost();
     for (const session of [...this.#inbound.values()]) session.lost();
@@ -777,7 +831,6 @@ const collectRequest = (invocation: number): RequestHead => ({
   headers: ['host', 'cell', INVOCATION_HEADER, `${invocation}${COLLECT_MARK}`],
   body: null,
   bodyBytes: null,
-  upgrade: false,
 });
 
 const PING_FRAME = encodeFrame(PING, 0, new Uint8Array(0));

@@ -7,23 +7,30 @@ import { encodeFullFrame, splitFull } from '../../shared/frames.ts';
 import { HEADER_VALUE, HOP_BY_HOP, TOKEN } from '../../shared/http.ts';
 import { GATEWAY_LIMITS } from '../../shared/limits.ts';
 import { ANSWER, ANSWER_WAITS, type AnswerHead, INVOKE, type InvokeHead } from '../../shared/protocol.ts';
-import { CellMisbehaved } from './cell-call.ts';
+import type { Duplex } from 'node:stream';
+import { CellMisbehaved } from './misbehaved.ts';
 import { CellProtocolError, ConnectionLost, type Exchange, type ResponseHandler } from './cell-http.ts';
 
 const NO_BODY = new Uint8Array(0);
+const NO_BYTES = Buffer.alloc(0);
 
 export const invokeFrame = (id: number, head: InvokeHead, body: Uint8Array | null): Uint8Array =>
   encodeFullFrame(INVOKE, id, Buffer.from(JSON.stringify(head)), body ?? NO_BODY);
 
+/** Hears the answer to an INVOKE: what HTTP can say, or that the worker switches protocols. */
+export interface AnswerHandler extends ResponseHandler {
+  onUpgrade(headers: string[], socket: Duplex, head: Buffer): void;
+}
+
 export class ChannelExchange implements Exchange {
-  readonly #handler: ResponseHandler;
+  readonly #handler: AnswerHandler;
   /** Asks for the answer over HTTP. */
   readonly #collect: (handler: ResponseHandler) => Exchange;
   readonly #forget: () => void;
   #over = false;
   #collecting: Exchange | undefined;
 
-  constructor(handler: ResponseHandler, collect: (handler: ResponseHandler) => Exchange, forget: () => void) {
+  constructor(handler: AnswerHandler, collect: (handler: ResponseHandler) => Exchange, forget: () => void) {
     this.#handler = handler;
     this.#collect = collect;
     this.#forget = forget;
@@ -68,6 +75,19 @@ export class ChannelExchange implements Exchange {
     this.#handler.onHead(head.status, head.statusText, withoutFraming(head.headers));
     if (body.length > 0) this.#handler.onData(asBuffer(body));
     this.#handler.onEnd();
+  }
+
+  /** The cell answers with a connection. False: nobody wants it. */
+  upgrade(headers: unknown, duplex: Duplex): boolean {
+    if (this.#over) return false;
+    const problem = headProblem({ status: 200, statusText: '', headers: headers as string[] }, 0);
+    this.#end();
+    if (problem !== undefined) {
+      this.#handler.onFailure(new CellProtocolError(problem));
+      return false;
+    }
+    this.#handler.onUpgrade(withoutFraming(headers as string[]), duplex, NO_BYTES);
+    return true;
   }
 
   #end(): void {

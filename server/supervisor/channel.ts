@@ -5,7 +5,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { FrameReader } from '../../shared/frames.ts';
 import { CHANNEL_LIMITS } from '../../shared/limits.ts';
-import { CellMisbehaved } from './cell-call.ts';
+import { CellMisbehaved } from './misbehaved.ts';
 import { DATA } from '../../shared/protocol.ts';
 
 export interface ChannelListener {

@@ -5,8 +5,8 @@
  * When a cell is killed with several requests in flight, one of them is guilty and nobody can see which. Those that are safe to
  * repeat run again, one at a time, each alone in a cell: the guilty one then dies alone and gets the blame.
  */
-import type { Socket } from 'node:net';
-import type { Readable } from 'node:stream';
+import { createHash } from 'node:crypto';
+import type { Duplex, Readable } from 'node:stream';
 import { CHANNEL_LIMITS } from '../../shared/limits.ts';
 import {
   INTERNAL_HEADER_PREFIX,
@@ -19,7 +19,8 @@ import {
   STATUS_TEXT_HEADER,
 } from '../../shared/protocol.ts';
 import type { Cell } from './cell.ts';
-import { CellProtocolError, ConnectionLost, type Exchange, type ResponseHandler } from './cell-http.ts';
+import { CellProtocolError, ConnectionLost, type Exchange } from './cell-http.ts';
+import type { AnswerHandler } from './channel-exchange.ts';
 import type { Invocation } from './invocation.ts';
 import type { FetchCall, FetchControl, FetchSink, InvocationFailure, Outcome } from './types.ts';
 
@@ -57,7 +58,7 @@ const MAX_FAILURE_BYTES = 64 * 1024;
 /** A connection that stays open starts a new CPU budget so often. */
 const RENEW_INTERVAL_MS = 1_000;
 
-export class Dispatch implements FetchControl, ResponseHandler {
+export class Dispatch implements FetchControl, AnswerHandler {
   readonly #call: FetchCall;
   readonly #sink: FetchSink;
   readonly #source: CellSource;
@@ -144,27 +145,28 @@ export class Dispatch implements FetchControl, ResponseHandler {
     this.#cell = cell;
     const invocation = cell.begin(parent);
     this.#invocation = invocation;
-    this.#overHttp = upgrade || (body !== null && this.#smallBody === null) || (body === null && cell.prefersHttp);
+    this.#overHttp = (body !== null && this.#smallBody === null) || (body === null && !upgrade && cell.prefersHttp);
     if (this.#overHttp) {
       this.#exchange = this.#sendOverHttp(cell, invocation);
       return;
     }
     const { clockMs } = invocation.pipeline;
     const whole = this.#smallBody;
-    const sent = whole === null ? headers : headers.concat('content-length', String(whole.length));
+    let sent = whole === null ? headers : headers.concat('content-length', String(whole.length));
+    if (upgrade) sent = sent.concat('upgrade', 'websocket');
     const hasBody = whole !== null || bodyBytes === 0;
     const head = { method, url, headers: sent, clockMs, hasBody, ...(target && { target }) };
     this.#exchange = cell.invoke(invocation, head, whole, this);
   }
 
   #sendOverHttp(cell: Cell, invocation: Invocation): Exchange {
-    const { method, url, headers, body, bodyBytes, upgrade, target } = this.#call;
+    const { method, url, headers, body, bodyBytes, target } = this.#call;
     const token = `${invocation.id};${invocation.pipeline.clockMs}`;
     const large = areLarge(headers);
     const ahead = large || target !== undefined;
     if (ahead) cell.sendAhead(invocation, large ? headers : null, target);
     const sent = (large ? hostOf(headers) : headers).concat(INVOCATION_HEADER, ahead ? token + AHEAD_MARK : token);
-    return cell.http.send({ method, url, headers: sent, body, bodyBytes, upgrade }, this);
+    return cell.http.send({ method, url, headers: sent, body, bodyBytes }, this);
   }
 
   // --- the response ---
@@ -203,20 +205,21 @@ export class Dispatch implements FetchControl, ResponseHandler {
     this.#sink.end();
   }
 
-  onUpgrade(headers: string[], socket: Socket, head: Buffer): void {
+  onUpgrade(headers: string[], socket: Duplex, head: Buffer): void {
     if (this.#over) {
       socket.destroy();
       return;
     }
     this.#over = true;
     this.#takeFlags(headers);
+    addAccept(headers, this.#call.headers);
     const cell = this.#cell as Cell;
     const invocation = this.#invocation as Invocation;
     const renewal = setInterval(() => cell.renewBudget(invocation), RENEW_INTERVAL_MS);
     renewal.unref();
     socket.once('close', () => {
       clearInterval(renewal);
-      cell.end(invocation);
+      cell.connectionEnded(invocation);
       this.#release?.();
     });
     this.#sink.upgrade(headers, socket, head);
@@ -346,6 +349,23 @@ function isLargeOrStream(headers: readonly string[]): boolean {
     if (headers[index] === 'content-length') return Number(headers[index + 1]) > CHANNEL_LIMITS.maxInlineBodyBytes;
   }
   return true;
+}
+
+const WEBSOCKET_GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
+
+/** RFC 6455 §4.2.2: the proof that the key was read. What the worker says of it does not count. */
+function addAccept(headers: string[], asked: readonly string[]): void {
+  for (let index = headers.length - 2; index >= 0; index -= 2) {
+    if (headers[index] === 'sec-websocket-accept') headers.splice(index, 2);
+  }
+  for (let index = 0; index < asked.length; index += 2) {
+    if ((asked[index] as string).toLowerCase() !== 'sec-websocket-key') continue;
+    const accept = createHash('sha1')
+      .update(`${asked[index + 1] as string}${WEBSOCKET_GUID}`)
+      .digest('base64');
+    headers.push('sec-websocket-accept', accept);
+    return;
+  }
 }
 
 function hostOf(headers: readonly string[]): string[] {

@@ -16,7 +16,9 @@ import {
   type SessionOpenHead,
   WINDOW,
 } from '../../shared/protocol.ts';
-import { CellMisbehaved, failFrame, isTarget } from './cell-call.ts';
+import { isTarget } from './cell-call.ts';
+import { failFrame } from './cell-duplex.ts';
+import { CellMisbehaved } from './misbehaved.ts';
 import type { Cell } from './cell.ts';
 import { type CellSource, deathFailure, toFailure } from './dispatch.ts';
 import type { Invocation } from './invocation.ts';

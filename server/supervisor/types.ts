@@ -140,15 +140,29 @@ export interface BindingCall {
   readonly body: Readable | null;
   /** Known when the whole body came with the call. */
   readonly bodyBytes: number | null;
+  /** The worker asks for a connection of its own: a WebSocket, or a TCP socket to the URL's host and port. */
+  readonly upgrade: 'websocket' | 'socket' | null;
   respond(status: number, statusText: string, headers: readonly string[]): void;
   /** False: wait for `onDrain`. */
   write(chunk: Uint8Array): boolean;
   end(): void;
   fail(error: { name: string; message: string }): void;
+  /** Answers with 101: the call is a stream of raw bytes both ways from now on. Undefined when the call is over. */
+  switchProtocols(headers: readonly string[]): CallDuplex | undefined;
+  /** Called with a `StartTlsMessage` when the worker asks for TLS on its socket. */
+  onStartTls: ((payload: Uint8Array) => void) | undefined;
   /** Called when the cell took enough to send it more. */
   onDrain: (() => void) | undefined;
   /** Called once when the cell gave the call up, its invocation ended or the cell died. */
   onAbort: (() => void) | undefined;
+}
+
+/** The worker's connection, as a binding sees it. */
+export interface CallDuplex extends Duplex {
+  /** A frame about this stream that is neither data nor flow control. */
+  notify(type: number, payload: Uint8Array): void;
+  /** Ends it with a reason that the worker hears. */
+  fail(error: { name: string; message: string }): void;
 }
 
 /** A session a cell has opened with a binding, before it is joined to its other end (`Dispatcher.openSession`) or refused. */

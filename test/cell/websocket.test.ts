@@ -297,11 +297,15 @@ test('both ends of a pair inside one worker talk to one another', async () => {
     try { a.close(1005); } catch (error) { errors.push(error.name); }
     a.close(1000, 'done');
     try { a.send('late'); } catch (error) { errors.push(error.name); }
-    return Response.json({ seen, errors, states: [a.readyState, b.readyState] });`,
+    const closing = [a.readyState, b.readyState];
+    b.addEventListener('close', (event) => b.close(event.code));
+    await new Promise((resolve) => a.addEventListener('close', resolve));
+    return Response.json({ seen, errors, closing, closed: [a.readyState, b.readyState] });`,
   );
   assert.deepEqual(await cells.json('pair'), {
     seen: ['a:held until accept', 'b:direct'],
-    errors: ['TypeError', 'TypeError', 'TypeError'],
-    states: [2, 2],
+    errors: ['TypeError', 'InvalidAccessError', 'TypeError'],
+    closing: [2, 1],
+    closed: [3, 3],
   });
 });

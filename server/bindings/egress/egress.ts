@@ -11,6 +11,7 @@ import { INTERNAL_HEADER_PREFIX } from '../../../shared/protocol.ts';
 import type { Logger } from '../../log/types.ts';
 import type { BindingCall } from '../../supervisor/types.ts';
 import type { AddressPolicy } from './address-policy.ts';
+import { upgradeToOrigin } from './upgrade.ts';
 
 export interface EgressOptions {
   readonly policy: AddressPolicy;
@@ -52,7 +53,7 @@ export function createEgress({ policy, log }: EgressOptions): Egress {
   });
   return {
     call: (call) => {
-      forward(call, agent, log).catch((error: unknown) => fail(call, error, log));
+      forward(call, agent, policy, log).catch((error: unknown) => fail(call, error, log));
     },
     close: () => agent.destroy(),
   };
@@ -64,7 +65,10 @@ interface Address {
 }
 
 /** Resolves the name and keeps the addresses that may be reached. Throws EgressRefused when none may. */
-async function judge(policy: AddressPolicy, target: buildConnector.Options): Promise<Address[]> {
+async function judge(
+  policy: AddressPolicy,
+  target: Pick<buildConnector.Options, 'hostname' | 'port' | 'protocol'>,
+): Promise<Address[]> {
   const host = target.hostname.replace(/^\[|\]$/g, '');
   const port = Number(target.port) || (target.protocol === 'https:' ? 443 : 80);
   const family = isIP(host);
@@ -83,8 +87,12 @@ const answerWith =
     else callback(null, first.address, first.family);
   };
 
-async function forward(call: BindingCall, agent: Agent, log: Logger): Promise<void> {
+async function forward(call: BindingCall, agent: Agent, policy: AddressPolicy, log: Logger): Promise<void> {
   const url = parseTarget(call.url);
+  if (call.upgrade === 'websocket') {
+    await forwardUpgrade(call, url, policy, log);
+    return;
+  }
   const abort = new AbortController();
   call.onAbort = () => abort.abort();
   const { statusCode, headers, body } = await agent.request({
@@ -96,9 +104,31 @@ async function forward(call: BindingCall, agent: Agent, log: Logger): Promise<vo
     signal: abort.signal,
     responseHeaders: 'raw',
   });
-  call.caller.pipeline.clockMs = Math.max(call.caller.pipeline.clockMs, Date.now());
+  moveClock(call);
   call.respond(statusCode, '', responseHeaders(headers as unknown as readonly (string | Buffer)[]));
   pipeBody(body, call, log);
+}
+
+async function forwardUpgrade(call: BindingCall, url: URL, policy: AddressPolicy, log: Logger): Promise<void> {
+  const addresses = await judge(policy, { hostname: url.hostname, port: url.port, protocol: url.protocol });
+  upgradeToOrigin(call, {
+    url,
+    headers: call.headers,
+    lookup: answerWith(addresses),
+    timeoutMs: HEADERS_TIMEOUT_MS,
+    maxHeaderBytes: MAX_RESPONSE_HEADER_BYTES,
+    onResponse: (response) => {
+      moveClock(call);
+      call.respond(response.statusCode ?? 502, response.statusMessage ?? '', responseHeaders(response.rawHeaders));
+      pipeBody(response, call, log);
+    },
+    onError: (error) => fail(call, error, log),
+  });
+}
+
+/** I/O from outside has arrived. */
+function moveClock({ caller: { pipeline } }: BindingCall): void {
+  pipeline.clockMs = Math.max(pipeline.clockMs, Date.now());
 }
 
 /** Throws TypeError on what is no http(s) URL: `file:` and `data:` targets arrive here like any other. */

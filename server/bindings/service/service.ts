@@ -9,6 +9,7 @@ import type { ServiceBinding, WorkerVersion } from '../../../shared/worker.ts';
 import type { Catalog } from '../../catalog/types.ts';
 import type { BindingHandler, BrokerOptions } from '../../broker/broker.ts';
 import { pickVersion } from '../../routing/version-choice.ts';
+import { joinDuplexes } from '../join-duplexes.ts';
 import type {
   BindingCall,
   BindingSession,
@@ -87,7 +88,7 @@ function callFetch(dispatcher: Dispatcher, call: BindingCall, callee: Callee): v
       headers: withHost(call.headers, call.url),
       body: call.body,
       bodyBytes: call.bodyBytes,
-      upgrade: false,
+      upgrade: call.upgrade === 'websocket',
       parent: { pipeline: caller.pipeline, depth: caller.depth },
     },
     answerTo(call, () => control.resume()),
@@ -116,12 +117,14 @@ function answerTo(call: BindingCall, resume: () => void): FetchSink {
     data: (chunk) => call.write(chunk),
     end: () => call.end(),
     fail: (failure) => call.fail(calleeError(failure)),
-    upgrade(_headers, socket) {
-      socket.destroy();
-      call.fail({
-        name: 'Error',
-        message: 'WebSockets over service bindings are not supported by this version of Skep.',
-      });
+    upgrade(headers, socket, head) {
+      const duplex = call.switchProtocols(headers);
+      if (duplex === undefined) {
+        socket.destroy();
+        return;
+      }
+      call.onAbort = () => socket.destroy();
+      joinDuplexes(duplex, socket, head);
     },
   };
 }
