@@ -1,0 +1,2 @@
+let flaky = 0;
+export default { async fetch(request) { const u = new URL(request.url); if (u.pathname === '/missing') return new Response('nothing', { status: 404 }); if (u.pathname === '/flaky') return ++flaky % 3 ? new Response('busy', { status: 503 }) : new Response('at last'); return Response.json({ method: request.method, path: u.pathname + u.search, type: request.headers.get('content-type') ?? '', body: request.headers.get('content-type')?.startsWith('multipart') ? '' : await request.text() }); } };
