@@ -5,7 +5,7 @@ import { subarray } from '../../primordials.ts';
 import type { Bytes, KeyImport } from './algorithm.ts';
 import { toBase64Url, trimZeros, fromBase64Url } from './bytes.ts';
 import type { JsonWebKey } from './convert.ts';
-import { dataError, invalidAccess, notSupported, operationError } from './errors.ts';
+import { dataError, invalidAccess, notSupported, operationError, syntaxError } from './errors.ts';
 import type { AsymmetricKeyState, KeyState } from './key.ts';
 import { duplicateIn, includes } from './symmetric.ts';
 import { checkUsages, OF_PRIVATE_KEYS, OF_PUBLIC_KEYS, usageNames } from './usages.ts';
@@ -56,6 +56,19 @@ function derLength(bytes: Bytes): number {
   return 2 + (first - 128) + length;
 }
 
+/** What BoringSSL can read. Deno reads more. */
+function isKnownKind({ asymmetricKeyType: type, asymmetricKeyDetails: details }: KeyObject): boolean {
+  if (type === 'ec') return includes(['prime256v1', 'secp384r1', 'secp521r1', 'secp224r1'], details?.namedCurve ?? '');
+  return includes(['rsa', 'ed25519', 'x25519', 'dsa'], type ?? '');
+}
+
+/** Before the work of making a pair that nobody could use. */
+export function requirePrivateUsages(usages: number): void {
+  if ((usages & OF_PRIVATE_KEYS) === 0) {
+    throw syntaxError('Attempt to generate asymmetric keys with no valid private key usages.');
+  }
+}
+
 /** Reads what the first DER element holds; more behind it is an error of its own. */
 function readDer(bytes: Bytes, what: string, read: (der: Bytes) => KeyObject): KeyObject {
   const length = derLength(bytes);
@@ -65,6 +78,7 @@ function readDer(bytes: Bytes, what: string, read: (der: Bytes) => KeyObject): K
   } catch {
     throw dataError(`Invalid ${what} input.`);
   }
+  if (!isKnownKind(keyObject)) throw dataError(`Invalid ${what} input.`);
   const trailing = bytes.length - length;
   if (trailing > 0) throw dataError(`Invalid ${trailing} trailing bytes after ${what} input.`);
   return keyObject;
@@ -174,7 +188,12 @@ export function exportAsymmetric(
   exportRaw: (format: string) => Bytes,
 ): Bytes | JsonWebKey {
   if (format === 'pkcs8' || format === 'spki') return exportDer(key, format);
-  if (format === 'jwk') return { ...exportJwk(), key_ops: usageNames(key.usages), ext: true };
+  if (format === 'jwk') {
+    // In the order of workerd, which shows when the key is wrapped.
+    const { kty, alg, ...members } = exportJwk();
+    const named = alg === undefined ? {} : { alg };
+    return { kty, key_ops: usageNames(key.usages), ...named, ext: true, ...members };
+  }
   if (format === 'raw' || format === 'raw-public') return exportRaw(format);
   throw invalidAccess(`Cannot export "${key.algorithm.name}" in "${format}" format.`);
 }

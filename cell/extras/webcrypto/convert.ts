@@ -224,3 +224,13 @@ export const toGenerateAlgorithm = (value: unknown): GenerateAlgorithm => toAlgo
 export const toDeriveAlgorithm = (value: unknown): DeriveAlgorithm => toAlgorithm(value, DERIVE);
 export const toImportAlgorithm = (value: unknown): ImportAlgorithm => toAlgorithm(value, IMPORT);
 export const toJsonWebKey = (value: unknown): JsonWebKey => readDictionary(value, JWK) as unknown as JsonWebKey;
+
+/** The members of a JSON Web Key in workerd's order. */
+export function withAllMembers(jwk: JsonWebKey): Record<string, unknown> {
+  const result: Record<string, unknown> = {};
+  for (let index = 0; index < JWK.fields.length; index++) {
+    const [name] = JWK.fields[index] as readonly [string, Kind];
+    result[name] = (jwk as unknown as Record<string, unknown>)[name];
+  }
+  return result;
+}

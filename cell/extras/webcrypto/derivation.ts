@@ -21,10 +21,8 @@ function importSecret(name: string, { format, data, extractable, usages: names }
 
 function checkLength(name: string, length: number | undefined): number {
   if (length === undefined) throw operationError(`${name} cannot derive a key with null length.`);
-  if (length === 0 || length % 8 !== 0) {
-    throw operationError(
-      `${name} requires a derived key length that is a non-zero multiple of eight (requested ${length}).`,
-    );
+  if (length % 8 !== 0) {
+    throw operationError(`${name} requires a derived key length that is a multiple of eight (requested ${length}).`);
   }
   return length / 8;
 }
@@ -35,6 +33,7 @@ function deriveWithHkdf(key: KeyState, algorithm: DeriveAlgorithm, length: numbe
   const info = requireField(algorithm.info, 'info');
   const bytes = checkLength('HKDF', length);
   if (bytes > 255 * hash.bytes) throw operationError('HKDF deriveBits failed.');
+  if (bytes === 0) return new NativeUint8Array(0);
   return new NativeUint8Array(hkdfSync(hash.node, (key as SecretKeyState).secret, salt, info, bytes));
 }
 
@@ -46,6 +45,7 @@ function deriveWithPbkdf2(key: KeyState, algorithm: DeriveAlgorithm, length: num
   if (iterations <= 0) {
     throw operationError(`PBKDF2 requires a positive iteration count (requested ${iterations}).`);
   }
+  if (bytes === 0) return new NativeUint8Array(0);
   return pbkdf2Sync((key as SecretKeyState).secret, salt, iterations, bytes, hash.node);
 }
 

@@ -26,7 +26,15 @@ import {
 import type { DeriveAlgorithm, GenerateAlgorithm, JsonWebKey, SignAlgorithm } from './convert.ts';
 import { type Curve, CURVES, decodePoint, isOnCurve, signDigest, verifyDigest } from './curves.ts';
 import { findHash, type HashInfo } from './digest.ts';
-import { dataError, invalidAccess, notSupported, operationError, requireField, typeError } from './errors.ts';
+import {
+  dataError,
+  internalError,
+  invalidAccess,
+  notSupported,
+  operationError,
+  requireField,
+  typeError,
+} from './errors.ts';
 import type { KeyState } from './key.ts';
 import { sameName } from './text.ts';
 import { checkUsages, DERIVATION, OF_PRIVATE_KEYS, OF_PUBLIC_KEYS, SIGNING, VERIFY } from './usages.ts';
@@ -104,12 +112,14 @@ function importRaw(name: string, curve: Curve, { data, usages: names }: KeyImpor
 
 /** What BoringSSL says of a point that it does not take. */
 function rawPointError(curve: Curve, bytes: Bytes): DOMException {
-  const uncompressed = bytes[0] === 4 && bytes.length === 1 + 2 * curve.bytes;
-  const compressed = (bytes[0] === 2 || bytes[0] === 3) && bytes.length === 1 + curve.bytes;
-  let reason = 'Invalid point encoding.';
-  if (uncompressed) reason = 'Point is not on curve.';
-  if (compressed) reason = 'Invalid compressed point.';
-  return dataError(`Failed to import raw EC key data: ${reason}.`);
+  const failed = 'Failed to import raw EC key data';
+  if (bytes.length === 0) return dataError(`${failed}.`);
+  const coordinates = (bytes.length - 1) / curve.bytes;
+  const isCompressed = (bytes[0] === 2 || bytes[0] === 3) && coordinates === 1;
+  const isWhole = bytes[0] === 4 && coordinates === 2;
+  if (!isCompressed && !isWhole) return dataError(`${failed}: Invalid point encoding..`);
+  if (toBigInt(bytes.subarray(1, 1 + curve.bytes)) >= curve.p) return dataError(`${failed}.`);
+  return dataError(`${failed}: ${isWhole ? 'Point is not on curve.' : 'Invalid compressed point.'}.`);
 }
 
 const coordinate = (curve: Curve, value: bigint): string => toBase64Url(fromBigInt(value, curve.bytes));
@@ -215,7 +225,7 @@ const isShort = (hash: HashInfo, curve: Curve): boolean =>
   curve.name === 'P-521' ? hash.bytes < 64 : hash.bytes * 2 < curve.bytes;
 
 /** Its Web Crypto takes them on P-521. What is left is rare enough for plain arithmetic. */
-const isNative = (hash: HashInfo, curve: Curve): boolean => curve.name === 'P-521' && hash.name !== 'MD5';
+const isNative = (curve: Curve): boolean => curve.name === 'P-521';
 
 type Native = (subtle: SubtleCrypto, algorithm: EcdsaParams, key: CryptoKey) => Promise<unknown>;
 
@@ -234,7 +244,10 @@ function callHash({ hash }: SignAlgorithm): HashInfo {
       'Missing "hash" in AlgorithmIdentifier. (ECDSA requires that the hash algorithm be specified at call time rather than on the key. This differs from other WebCrypto algorithms for historical reasons.)',
     );
   }
-  return findHash(hash);
+  const found = findHash(hash);
+  // BoringSSL has no ECDSA with MD5.
+  if (found.name === 'MD5') throw internalError();
+  return found;
 }
 
 const digestOf = (hash: HashInfo, data: Bytes): Bytes => createHash(hash.node).update(data).digest();
@@ -245,7 +258,7 @@ const jwkNumber = (key: KeyState, member: string): bigint =>
 function signEcdsa(key: KeyState, algorithm: SignAlgorithm, data: Bytes): Bytes | Promise<Bytes> {
   const hash = callHash(algorithm);
   const curve = curveOf(key);
-  if (isShort(hash, curve) && isNative(hash, curve)) {
+  if (isShort(hash, curve) && isNative(curve)) {
     const run: Native = (subtle, algorithm, native) => apply(nativeSubtleSign, subtle, [algorithm, native, data]);
     return promiseThen(runNative<ArrayBuffer>(key, hash, 'sign', run), (signature) => new Uint8Array(signature));
   }
@@ -262,7 +275,7 @@ function verifyEcdsa(
   const hash = callHash(algorithm);
   const curve = curveOf(key);
   if (signature.length !== 2 * curve.bytes) return false;
-  if (isShort(hash, curve) && isNative(hash, curve)) {
+  if (isShort(hash, curve) && isNative(curve)) {
     const run: Native = (subtle, algorithm, native) =>
       apply(nativeSubtleVerify, subtle, [algorithm, native, signature, data]);
     return runNative<boolean>(key, hash, 'verify', run);
@@ -284,7 +297,7 @@ function deriveEcdh(key: KeyState, algorithm: DeriveAlgorithm, length: number | 
   const { namedCurve } = key.algorithm;
   if (peer.algorithm.namedCurve !== namedCurve) {
     throw invalidAccess(
-      `Private key for derivation is using curve "${namedCurve}" while public key is using curve "${peer.algorithm.namedCurve}".`,
+      `Private key for derivation is using curve "${namedCurve}" while public key is using "${peer.algorithm.namedCurve}".`,
     );
   }
   return cutBits(diffieHellman({ privateKey: keyObjectOf(key), publicKey: keyObjectOf(peer) }), length);

@@ -148,7 +148,7 @@ function exportOkp(key: KeyState, format: string): Bytes | JsonWebKey {
 
 function verifyEd25519(key: KeyState, signature: Bytes, data: Bytes): boolean {
   if (signature.length !== SIGNATURE_BYTES) {
-    throw operationError(`Invalid ${key.algorithm.name} signature length ${signature.length}.`);
+    throw operationError(`Invalid ${key.algorithm.name} signature length ${signature.length}`);
   }
   try {
     return nodeVerify(null, data, { key: keyObjectOf(key) }, signature);

@@ -1,6 +1,7 @@
 /**
  * The operations of `SubtleCrypto` on converted arguments. Nearly all are synchronous, as in workerd; `subtle.ts` makes promises of them.
  */
+import { compatFlag } from '../../compat.ts';
 import { copyBytes, jsonParse, jsonStringify, stringStartsWith, utf8Decode, utf8Encode } from '../../primordials.ts';
 import type { Algorithm, Bytes } from './algorithm.ts';
 import {
@@ -14,8 +15,10 @@ import {
 } from './convert.ts';
 import { findHash } from './digest.ts';
 import { dataError, invalidAccess, notSupported, operationError, syntaxError, typeError } from './errors.ts';
+import { requirePrivateUsages } from './asymmetric.ts';
 import { createKey, type CryptoKey, type KeyState } from './key.ts';
 import { findAlgorithm } from './registry.ts';
+import { includes } from './symmetric.ts';
 import { sameName } from './text.ts';
 import { DECRYPT, DERIVE_BITS, DERIVE_KEY, ENCRYPT, SIGN, UNWRAP_KEY, usageNames, VERIFY, WRAP_KEY } from './usages.ts';
 
@@ -84,9 +87,7 @@ export function generateKey(
     requireUsages(generated);
     return createKey(generated);
   }
-  if (generated.privateKey.usages === 0) {
-    throw syntaxError('Attempt to generate asymmetric keys with no valid private key usages.');
-  }
+  requirePrivateUsages(generated.privateKey.usages);
   return { publicKey: createKey(generated.publicKey), privateKey: createKey(generated.privateKey) };
 }
 
@@ -140,11 +141,14 @@ function derivedHmacLength({ length, hash }: ImportAlgorithm): number {
   return findHash(hash).blockBytes * 8;
 }
 
-const BYTE_FORMATS = ['raw', 'pkcs8', 'spki', 'raw-public', 'raw-private', 'raw-seed', 'raw-secret'];
+const BYTE_FORMATS = ['raw', 'pkcs8', 'spki'];
+const MODERN_FORMATS = ['raw-public', 'raw-private', 'raw-seed', 'raw-secret'];
 
 function isByteFormat(format: string): boolean {
-  for (let index = 0; index < BYTE_FORMATS.length; index++) if (BYTE_FORMATS[index] === format) return true;
-  return false;
+  if (includes(BYTE_FORMATS, format)) return true;
+  if (!includes(MODERN_FORMATS, format)) return false;
+  if (compatFlag('webcrypto_modern_algorithms')) return true;
+  throw notSupported(`Key format "${format}" requires the webcrypto_modern_algorithms flag.`);
 }
 
 const isBytes = (data: Bytes | JsonWebKey): data is Bytes => !('kty' in data);
@@ -186,6 +190,8 @@ function checkKeyData(
 }
 
 export function exportKey(format: string, key: KeyState): Bytes | JsonWebKey {
+  // For the exception of a format that is not there yet.
+  isByteFormat(format);
   const { name } = key.algorithm;
   if (!key.extractable) throw invalidAccess(`Attempt to export non-extractable ${name} key.`);
   const implementation = findAlgorithm(name) as Algorithm;
@@ -226,7 +232,7 @@ export function unwrapKey({ format, wrapped, key, ...rest }: Unwrapping): Crypto
 
 function parseJwk(bytes: Bytes): JsonWebKey {
   const parsed = jsonParse(utf8Decode(bytes)) as unknown;
-  if (typeof parsed !== 'object' || parsed === null) {
+  if (typeof parsed !== 'object') {
     throw dataError('Missing "kty" field or corrupt JSON unwrapping key?');
   }
   return toJsonWebKey(parsed);

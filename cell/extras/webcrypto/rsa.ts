@@ -20,6 +20,7 @@ import {
   jwkBytes,
   keyObjectOf,
   normalized,
+  requirePrivateUsages,
 } from './asymmetric.ts';
 import { fromBase64Url, fromBigInt, toArrayBuffer, toBigInt, trimZeros } from './bytes.ts';
 import type { EncryptAlgorithm, GenerateAlgorithm, JsonWebKey, SignAlgorithm } from './convert.ts';
@@ -100,6 +101,7 @@ function generateRsa(
   if (compatFlag('strict_crypto_checks') && modulusLength % 128 !== 0) {
     throw operationError("Can't generate key: RSA key size is required to be a multiple of 128");
   }
+  requirePrivateUsages(usages);
   const pair = generateKeyPairSync('rsa', {
     // As BoringSSL rounds.
     modulusLength: modulusLength - (modulusLength % 128),
@@ -203,6 +205,7 @@ function requireNumber(text: string | undefined, what: string): Bytes {
 function readRsaJwk(jwk: JsonWebKey): KeyObject {
   const n = requireNumber(jwk.n, `${MISSING} Modulus parameter ("n").`);
   const e = requireNumber(jwk.e, `${MISSING} Exponent parameter ("e").`);
+  checkParameters(trimZeros(n).length * 8, trimZeros(e), true);
   if (jwk.d === undefined) return fromJwk(createPublicKey, { kty: 'RSA', n: normalized(n), e: normalized(e) });
   const d = requireNumber(jwk.d, `${MISSING} Private Exponent parameter ("d").`);
   const factors = readFactors(jwk) ?? recoverFactors(n, e, d);
@@ -323,6 +326,9 @@ function tryVerify(verify: () => boolean): boolean {
 
 function oaep(key: KeyState, { label }: EncryptAlgorithm, run: typeof publicEncrypt, data: Bytes): Bytes {
   const options = { key: keyObjectOf(key), padding: PKCS1_OAEP, oaepHash: hashOf(key).node };
+  if (key.type === 'private' && data.length !== sizeOf(key)) {
+    throw operationError('RSA-OAEP failed encrypt/decrypt: Invalid RSA signature..');
+  }
   try {
     return run(label === undefined ? options : { ...options, oaepLabel: label }, data);
   } catch {

@@ -1,5 +1,5 @@
 /** `SubtleCrypto` as user code sees it: arguments converted one after the other, and a promise even for what is wrong with them. */
-import { defineProperty, NativePromise, NativeTypeError, promiseThen } from '../../primordials.ts';
+import { defineProperty, NativePromise, NativeTypeError, promiseThen, slotOf } from '../../primordials.ts';
 import { illegalConstructor, illegalInvocation, parameterError } from '../../webidl.ts';
 import { type Bytes } from './algorithm.ts';
 import { bytesOf, toArrayBuffer } from './bytes.ts';
@@ -20,6 +20,7 @@ import {
   toJsonWebKey,
   toSignAlgorithm,
   toTexts,
+  withAllMembers,
 } from './convert.ts';
 import { digest } from './digest.ts';
 import { typeError } from './errors.ts';
@@ -131,8 +132,9 @@ function addAsync(name: string, parameters: readonly Parameter[], run: Run): voi
   addMethod(name, method as () => unknown);
 }
 
-const exported = (value: Bytes | JsonWebKey): ArrayBuffer | JsonWebKey =>
-  'kty' in value ? value : toArrayBuffer(value);
+/** A JSON Web Key comes with every member that one may have, undefined where it has none. */
+const exported = (value: Bytes | JsonWebKey): ArrayBuffer | Record<string, unknown> =>
+  'kty' in value ? withAllMembers(value) : toArrayBuffer(value);
 
 addAsync('encrypt', [ENCRYPT, KEY, BYTES], (algorithm: EncryptAlgorithm, key: KeyState, data: Bytes) =>
   toArrayBuffer(operations.encrypt(algorithm, key, data)),
@@ -187,6 +189,7 @@ const { timingSafeEqual } = {
 };
 addMethod('timingSafeEqual', timingSafeEqual);
 
+defineProperty(SubtleCrypto.prototype, slotOf(new WritableStream(), 'Deno.core.hostObject'), { value: 'SubtleCrypto' });
 defineProperty(SubtleCrypto.prototype, Symbol.toStringTag, {
   value: 'SubtleCrypto',
   configurable: true,

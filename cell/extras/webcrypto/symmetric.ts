@@ -207,7 +207,7 @@ function runCtr(key: KeyState, algorithm: EncryptAlgorithm, data: Bytes): Bytes 
   if (counter.length !== 16) throw operationError(`Counter must have length of 16 bytes (provided ${counter.length}).`);
   if (length === undefined) throw typeError('Missing "length" member in "algorithm".');
   if (length <= 0 || length > 128) throw operationError(`Invalid counter of ${length} bits length provided.`);
-  if (counterRepeats(data.length, length)) throw operationError('Counter block values will repeat');
+  if (counterRepeats(data.length, length)) throw operationError('Counter block values will repeat.');
   return applyCtr(secretOf(key), counter, length, data);
 }
 
