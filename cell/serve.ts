@@ -17,7 +17,6 @@ import { deno, type DenoServeInfo } from './deno.ts';
 import { bodyComesIn, hangError, unwatch, type Waiting, watch } from './hang.ts';
 import {
   type BodyInit,
-  isDisturbed,
   isResponse,
   makeIncomingRequest,
   NO_BODY,
@@ -56,6 +55,7 @@ import {
   stringIndexOf,
   stringSlice,
 } from './primordials.ts';
+import { isDisturbed } from './stream-facts.ts';
 import { callFetchHandler } from './worker.ts';
 import { switchProtocols } from './websocket.ts';
 

@@ -27,7 +27,7 @@ import {
   WeakSetConstructor,
   weakSetHas,
 } from './primordials.ts';
-import { transformPairs } from './stream-facts.ts';
+import { markDisturbed, transformPairs } from './stream-facts.ts';
 import { constructorParameterError, fieldError, illegalInvocation, isObject, parameterError } from './webidl.ts';
 
 type AnyFunction = (...args: never[]) => unknown;
@@ -352,6 +352,8 @@ const readableMethods = {
   tee(this: ReadableStream): [ReadableStream, ReadableStream] {
     requireUnlocked(this, 'This ReadableStream is currently locked to a reader,');
     const pair = native.tee(this);
+    // At once, not with the first byte: a body that was split is used.
+    markDisturbed(this);
     const tee: Tee = { lastReason: undefined };
     weakMapSet(teed, this, tee);
     weakMapSet(branches, pair[0], tee);

@@ -6,9 +6,10 @@ import {
   badConstructorParameter,
   illegalInvocation,
   INTERNAL,
+  NOTHING,
   isObject,
   notImplementedField,
-  shapeClass,
+  publicConstructor,
 } from './shape.ts';
 import { type ByteStream, streamOf } from './streams.ts';
 import { matches, toInt, toLowerCase, toText } from './text.ts';
@@ -18,6 +19,14 @@ type Bytes = Uint8Array<ArrayBuffer>;
 /** The bytes of a Blob, not copied; undefined for anything else. */
 let blobBytes: (value: unknown) => Bytes | undefined;
 let blobTypeOf: (blob: Blob) => string;
+
+type DefineGetters = (instance: object) => void;
+let ownBlobGetters: DefineGetters | undefined;
+let ownFileGetters: DefineGetters | undefined;
+export const setBlobGetters = (blob: DefineGetters, file: DefineGetters): void => {
+  ownBlobGetters = blob;
+  ownFileGetters = file;
+};
 
 export class Blob {
   readonly #bytes: Bytes;
@@ -32,24 +41,25 @@ export class Blob {
     if (parts === INTERNAL) {
       this.#bytes = bytes as Bytes;
       this.#type = options as string;
-      return;
+    } else {
+      this.#bytes = joinParts(parts, 'Blob');
+      this.#type = readType(options, 'Blob', 2);
     }
-    this.#bytes = joinParts(parts, 'Blob');
-    this.#type = readType(options, 'Blob', 2);
+    ownBlobGetters?.(this);
   }
 
   get size(): number {
-    if (!(#bytes in this)) throw illegalInvocation();
+    if (!(#bytes in (this ?? NOTHING))) throw illegalInvocation();
     return this.#bytes.length;
   }
 
   get type(): string {
-    if (!(#bytes in this)) throw illegalInvocation();
+    if (!(#bytes in (this ?? NOTHING))) throw illegalInvocation();
     return this.#type;
   }
 
   slice(start?: unknown, end?: unknown, type?: unknown): Blob {
-    if (!(#bytes in this)) throw illegalInvocation();
+    if (!(#bytes in (this ?? NOTHING))) throw illegalInvocation();
     const size = this.#bytes.length;
     const from = place(start === undefined ? 0 : toInt(start), size);
     const to = place(end === undefined ? size : toInt(end), size);
@@ -58,22 +68,22 @@ export class Blob {
   }
 
   arrayBuffer(): Promise<ArrayBuffer> {
-    if (!(#bytes in this)) throw illegalInvocation();
+    if (!(#bytes in (this ?? NOTHING))) throw illegalInvocation();
     return settled(copyBytes(this.#bytes).buffer);
   }
 
   bytes(): Promise<Bytes> {
-    if (!(#bytes in this)) throw illegalInvocation();
+    if (!(#bytes in (this ?? NOTHING))) throw illegalInvocation();
     return settled(copyBytes(this.#bytes));
   }
 
   text(): Promise<string> {
-    if (!(#bytes in this)) throw illegalInvocation();
+    if (!(#bytes in (this ?? NOTHING))) throw illegalInvocation();
     return settled(utf8Decode(this.#bytes));
   }
 
   stream(): ByteStream {
-    if (!(#bytes in this)) throw illegalInvocation();
+    if (!(#bytes in (this ?? NOTHING))) throw illegalInvocation();
     return streamOf(this.#bytes);
   }
 }
@@ -102,23 +112,24 @@ export class File extends Blob {
       super(INTERNAL, options, bytes);
       this.#name = name as string;
       this.#lastModified = dateNow();
-      return;
+    } else {
+      if (arguments.length < 2) throw badConstructorParameter('File', 2, 'string');
+      const content = joinParts(parts, 'File');
+      const fileName = toText(name);
+      super(INTERNAL, readType(options, 'File', 3), content);
+      this.#name = fileName;
+      this.#lastModified = readLastModified(options);
     }
-    if (arguments.length < 2) throw badConstructorParameter('File', 2, 'string');
-    const content = joinParts(parts, 'File');
-    const fileName = toText(name);
-    super(INTERNAL, readType(options, 'File', 3), content);
-    this.#name = fileName;
-    this.#lastModified = readLastModified(options);
+    ownFileGetters?.(this);
   }
 
   get name(): string {
-    if (!(#name in this)) throw illegalInvocation();
+    if (!(#name in (this ?? NOTHING))) throw illegalInvocation();
     return this.#name;
   }
 
   get lastModified(): number {
-    if (!(#name in this)) throw illegalInvocation();
+    if (!(#name in (this ?? NOTHING))) throw illegalInvocation();
     return this.#lastModified;
   }
 }
@@ -167,5 +178,5 @@ const NOT_PRINTABLE = /[^\x20-\x7e]/;
 /** A media type as a Blob keeps it: in lower case, and none at all when it has characters outside printable ASCII. */
 const normalType = (type: string): string => (matches(NOT_PRINTABLE, type) ? '' : toLowerCase(type));
 
-shapeClass(Blob, 'Blob');
-shapeClass(File, 'File');
+export const PublicBlob = publicConstructor(Blob, 'Blob');
+export const PublicFile = publicConstructor(File, 'File');

@@ -21,8 +21,9 @@ import { parseForm, serializeForm } from './form-codec.ts';
 import { type FormData, formEntries } from './form-data.ts';
 import { type HeaderList, listGet } from './headers.ts';
 import { normalMime } from './mime.ts';
-import { illegalConstructor, illegalInvocation, INTERNAL, shapeClass } from './shape.ts';
-import { type ByteStream, exhaust, isDisturbed, isStream, readAll, streamOf, wholeOf } from './streams.ts';
+import { illegalConstructor, illegalInvocation, INTERNAL, NOTHING, publicConstructor } from './shape.ts';
+import { type ByteStream, exhaust, isStream, readAll, streamOf, wholeOf } from './streams.ts';
+import { isDisturbed } from '../stream-facts.ts';
 import { toText } from './text.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -210,42 +211,42 @@ export abstract class Body {
   }
 
   get body(): ByteStream | null {
-    if (!(#whole in this)) throw illegalInvocation();
+    if (!(#whole in (this ?? NOTHING))) throw illegalInvocation();
     return streamBehind(this);
   }
 
   get bodyUsed(): boolean {
-    if (!(#whole in this)) throw illegalInvocation();
+    if (!(#whole in (this ?? NOTHING))) throw illegalInvocation();
     return isUsed(this);
   }
 
   arrayBuffer(): Promise<ArrayBuffer> {
-    if (!(#whole in this)) throw illegalInvocation();
+    if (!(#whole in (this ?? NOTHING))) throw illegalInvocation();
     return readBuffer(this);
   }
 
   bytes(): Promise<Bytes> {
-    if (!(#whole in this)) throw illegalInvocation();
+    if (!(#whole in (this ?? NOTHING))) throw illegalInvocation();
     return readBytes(this);
   }
 
   text(): Promise<string> {
-    if (!(#whole in this)) throw illegalInvocation();
+    if (!(#whole in (this ?? NOTHING))) throw illegalInvocation();
     return readText(this);
   }
 
   json(): Promise<unknown> {
-    if (!(#whole in this)) throw illegalInvocation();
+    if (!(#whole in (this ?? NOTHING))) throw illegalInvocation();
     return readJson(this);
   }
 
   formData(): Promise<FormData> {
-    if (!(#whole in this)) throw illegalInvocation();
+    if (!(#whole in (this ?? NOTHING))) throw illegalInvocation();
     return readForm(this);
   }
 
   blob(): Promise<Blob> {
-    if (!(#whole in this)) throw illegalInvocation();
+    if (!(#whole in (this ?? NOTHING))) throw illegalInvocation();
     return readBlob(this);
   }
 }
@@ -305,4 +306,4 @@ async function readBlob(body: Body): Promise<Blob> {
 
 export { readBuffer as bodyArrayBuffer, readJson as bodyJson, readText as bodyText };
 
-shapeClass(Body, 'Body');
+export const PublicBody = publicConstructor(Body, 'Body');

@@ -2,7 +2,7 @@
 import { apply } from '../primordials.ts';
 import { type Blob, blobBytes, blobTypeOf, type File, isFile, makeFile } from './blob.ts';
 import { iteratorsOf, makeIterable } from './iterators.ts';
-import { badParameter, illegalInvocation, isObject, shapeClass } from './shape.ts';
+import { badParameter, illegalInvocation, isObject, NOTHING, publicConstructor } from './shape.ts';
 import { toText } from './text.ts';
 
 export type FormEntry = readonly [name: string, value: string | File];
@@ -20,19 +20,19 @@ export class FormData {
   }
 
   append(name?: unknown, value?: unknown, fileName?: unknown): void {
-    if (!(#entries in this)) throw illegalInvocation();
+    if (!(#entries in (this ?? NOTHING))) throw illegalInvocation();
     const entry = readEntry('append', arguments.length, name, value, fileName);
     this.#entries[this.#entries.length] = entry;
   }
 
   delete(name?: unknown): void {
-    if (!(#entries in this)) throw illegalInvocation();
+    if (!(#entries in (this ?? NOTHING))) throw illegalInvocation();
     if (arguments.length < 1) throw badParameter('delete', 'FormData', 1, 'string');
     this.#keepOthers(toText(name), 0);
   }
 
   get(name?: unknown): string | File | null {
-    if (!(#entries in this)) throw illegalInvocation();
+    if (!(#entries in (this ?? NOTHING))) throw illegalInvocation();
     if (arguments.length < 1) throw badParameter('get', 'FormData', 1, 'string');
     const wanted = toText(name);
     for (let index = 0; index < this.#entries.length; index++) {
@@ -43,7 +43,7 @@ export class FormData {
   }
 
   getAll(name?: unknown): (string | File)[] {
-    if (!(#entries in this)) throw illegalInvocation();
+    if (!(#entries in (this ?? NOTHING))) throw illegalInvocation();
     if (arguments.length < 1) throw badParameter('getAll', 'FormData', 1, 'string');
     const wanted = toText(name);
     const found: (string | File)[] = [];
@@ -55,13 +55,13 @@ export class FormData {
   }
 
   has(name?: unknown): boolean {
-    if (!(#entries in this)) throw illegalInvocation();
+    if (!(#entries in (this ?? NOTHING))) throw illegalInvocation();
     if (arguments.length < 1) throw badParameter('has', 'FormData', 1, 'string');
     return this.#find(toText(name)) >= 0;
   }
 
   set(name?: unknown, value?: unknown, fileName?: unknown): void {
-    if (!(#entries in this)) throw illegalInvocation();
+    if (!(#entries in (this ?? NOTHING))) throw illegalInvocation();
     const entry = readEntry('set', arguments.length, name, value, fileName);
     const index = this.#find(entry[0]);
     if (index < 0) this.#entries[this.#entries.length] = entry;
@@ -72,22 +72,22 @@ export class FormData {
   }
 
   entries(): IterableIterator<unknown> {
-    if (!(#entries in this)) throw illegalInvocation();
+    if (!(#entries in (this ?? NOTHING))) throw illegalInvocation();
     return entries(over(this.#entries));
   }
 
   keys(): IterableIterator<unknown> {
-    if (!(#entries in this)) throw illegalInvocation();
+    if (!(#entries in (this ?? NOTHING))) throw illegalInvocation();
     return keys(over(this.#entries));
   }
 
   values(): IterableIterator<unknown> {
-    if (!(#entries in this)) throw illegalInvocation();
+    if (!(#entries in (this ?? NOTHING))) throw illegalInvocation();
     return values(over(this.#entries));
   }
 
   forEach(callback?: unknown, thisArgument?: unknown): void {
-    if (!(#entries in this)) throw illegalInvocation();
+    if (!(#entries in (this ?? NOTHING))) throw illegalInvocation();
     if (typeof callback !== 'function') throw badParameter('forEach', 'FormData', 1, 'function');
     for (let index = 0; index < this.#entries.length; index++) {
       const entry = this.#entries[index] as FormEntry;
@@ -139,7 +139,7 @@ export function makeFormData(list: readonly FormEntry[]): FormData {
   return form;
 }
 
-shapeClass(FormData, 'FormData');
+export const PublicFormData = publicConstructor(FormData, 'FormData');
 makeIterable(FormData.prototype, (self) => {
   const list = formEntries(self);
   if (list === undefined) throw illegalInvocation();

@@ -19,8 +19,9 @@ import {
   badParameter,
   illegalInvocation,
   INTERNAL,
+  NOTHING,
   isObject,
-  shapeClass,
+  publicConstructor,
 } from './shape.ts';
 import { fromWire, headerName, headerValue, toLowerCase, toText, toWire } from './text.ts';
 
@@ -169,13 +170,13 @@ export class Headers {
   }
 
   get(name?: unknown): string | null {
-    if (!(#list in this)) throw illegalInvocation();
+    if (!(#list in (this ?? NOTHING))) throw illegalInvocation();
     if (arguments.length < 1) throw badParameter('get', 'Headers', 1, 'string');
     return listGet(this.#list, headerName(name));
   }
 
   getAll(name?: unknown): string[] {
-    if (!(#list in this)) throw illegalInvocation();
+    if (!(#list in (this ?? NOTHING))) throw illegalInvocation();
     if (arguments.length < 1) throw badParameter('getAll', 'Headers', 1, 'string');
     if (headerName(name) !== SET_COOKIE) {
       throw new NativeTypeError('getAll() can only be used with the header name "Set-Cookie".');
@@ -184,18 +185,18 @@ export class Headers {
   }
 
   getSetCookie(): string[] {
-    if (!(#list in this)) throw illegalInvocation();
+    if (!(#list in (this ?? NOTHING))) throw illegalInvocation();
     return cookieLines(this.#list);
   }
 
   has(name?: unknown): boolean {
-    if (!(#list in this)) throw illegalInvocation();
+    if (!(#list in (this ?? NOTHING))) throw illegalInvocation();
     if (arguments.length < 1) throw badParameter('has', 'Headers', 1, 'string');
     return listHas(this.#list, headerName(name));
   }
 
   set(name?: unknown, value?: unknown): void {
-    if (!(#list in this)) throw illegalInvocation();
+    if (!(#list in (this ?? NOTHING))) throw illegalInvocation();
     checkTwo('set', arguments.length);
     const nameText = toText(name);
     const valueText = toText(value);
@@ -204,7 +205,7 @@ export class Headers {
   }
 
   append(name?: unknown, value?: unknown): void {
-    if (!(#list in this)) throw illegalInvocation();
+    if (!(#list in (this ?? NOTHING))) throw illegalInvocation();
     checkTwo('append', arguments.length);
     const nameText = toText(name);
     const valueText = toText(value);
@@ -213,7 +214,7 @@ export class Headers {
   }
 
   delete(name?: unknown): void {
-    if (!(#list in this)) throw illegalInvocation();
+    if (!(#list in (this ?? NOTHING))) throw illegalInvocation();
     if (arguments.length < 1) throw badParameter('delete', 'Headers', 1, 'string');
     const text = toText(name);
     this.#requireMutable();
@@ -221,7 +222,7 @@ export class Headers {
   }
 
   forEach(callback?: unknown, thisArgument?: unknown): void {
-    if (!(#list in this)) throw illegalInvocation();
+    if (!(#list in (this ?? NOTHING))) throw illegalInvocation();
     if (typeof callback !== 'function') throw badParameter('forEach', 'Headers', 1, 'function');
     const pairs = sortedPairs(this.#list);
     for (let index = 0; index < pairs.length; index++) {
@@ -231,17 +232,17 @@ export class Headers {
   }
 
   entries(): IterableIterator<unknown> {
-    if (!(#list in this)) throw illegalInvocation();
+    if (!(#list in (this ?? NOTHING))) throw illegalInvocation();
     return entries(snapshot(this.#list));
   }
 
   keys(): IterableIterator<unknown> {
-    if (!(#list in this)) throw illegalInvocation();
+    if (!(#list in (this ?? NOTHING))) throw illegalInvocation();
     return keys(snapshot(this.#list));
   }
 
   values(): IterableIterator<unknown> {
-    if (!(#list in this)) throw illegalInvocation();
+    if (!(#list in (this ?? NOTHING))) throw illegalInvocation();
     return values(snapshot(this.#list));
   }
 
@@ -309,7 +310,7 @@ export function listFromField(value: unknown, dictionary: string): HeaderList {
 /** A Headers object over a list that others hold too. */
 export const headersOver = (list: HeaderList, immutable: boolean): Headers => new Headers(INTERNAL, list, immutable);
 
-shapeClass(Headers, 'Headers');
+export const PublicHeaders = publicConstructor(Headers, 'Headers');
 makeIterable(Headers.prototype, (self) => {
   const list = listOf(self);
   if (list === undefined) throw illegalInvocation();

@@ -6,17 +6,17 @@
  *   responses    makeReceivedResponse(…)  isResponse  responseStatus  responseStatusText  responseList  responseWebSocket  responseEncodes
  *   header lists `[name, value, …]`, names in lower case: listGet  listHas  listSet  listAppend  listDelete  listCopy
  *   bodies       isBodyless  isUsed  streamBehind (makes the stream)  peekWhole (text or bytes, if it is there)  take (the body is used then)
- *   streams      streamOf(bytes)  readAll(stream)  streamLength / setStreamLength (what is known of one)
+ *   streams      streamOf(bytes)  readAll(stream)  isNative (filled by Deno); lengths are in `stream-facts.ts`
  */
 import { compatFlag } from '../compat.ts';
 import { defineGlobal } from '../globals.ts';
 import { deleteProperty } from '../primordials.ts';
-import { Blob, File } from './blob.ts';
-import { Body } from './body.ts';
-import { FormData } from './form-data.ts';
-import { applyHeadersCompatibility, Headers } from './headers.ts';
-import { Request, setRequestGetters } from './request.ts';
-import { Response, setResponseGetters } from './response.ts';
+import { Blob, File, PublicBlob, PublicFile, setBlobGetters } from './blob.ts';
+import { Body, PublicBody } from './body.ts';
+import { PublicFormData } from './form-data.ts';
+import { applyHeadersCompatibility, PublicHeaders } from './headers.ts';
+import { PublicRequest, Request, setRequestGetters } from './request.ts';
+import { PublicResponse, Response, setResponseGetters } from './response.ts';
 import { removeClassStrings, takeGetters } from './shape.ts';
 
 export {
@@ -78,24 +78,21 @@ export {
 } from './response.ts';
 export {
   type ByteStream,
-  isDisturbed,
   isNative,
   readAll,
-  setStreamLength,
-  streamLength,
   streamOf,
 } from './streams.ts';
 export { fromWire, isAscii, toWire } from './text.ts';
 
 /** Puts the classes in place of Deno's. */
 export function installHttp(): void {
-  defineGlobal('Headers', Headers);
-  defineGlobal('Body', Body);
-  defineGlobal('Request', Request);
-  defineGlobal('Response', Response);
-  defineGlobal('FormData', FormData);
-  defineGlobal('Blob', Blob);
-  defineGlobal('File', File);
+  defineGlobal('Headers', PublicHeaders);
+  defineGlobal('Body', PublicBody);
+  defineGlobal('Request', PublicRequest);
+  defineGlobal('Response', PublicResponse);
+  defineGlobal('FormData', PublicFormData);
+  defineGlobal('Blob', PublicBlob);
+  defineGlobal('File', PublicFile);
 }
 
 /** Called when the worker's flags are known, before any of its code runs. */
@@ -111,6 +108,7 @@ function moveGettersToInstances(): void {
   const body = takeGetters(Body.prototype);
   const request = takeGetters(Request.prototype);
   const response = takeGetters(Response.prototype);
+  setBlobGetters(takeGetters(Blob.prototype), takeGetters(File.prototype));
   setRequestGetters((instance) => {
     request(instance);
     body(instance);

@@ -3,6 +3,7 @@ import { compatFlag } from '../compat.ts';
 import {
   deepFreeze,
   NativeAbortController,
+  NativeDOMException,
   NativeTypeError,
   NativeURL,
   signalAborted,
@@ -25,9 +26,10 @@ import {
   cloneData,
   illegalInvocation,
   INTERNAL,
+  NOTHING,
   isObject,
   notImplementedField,
-  shapeClass,
+  publicConstructor,
 } from './shape.ts';
 import { matches, toText, toUpperCase } from './text.ts';
 
@@ -46,6 +48,10 @@ interface RequestState {
   readCf: (() => object | undefined) | undefined;
   fetcher: object | null;
   signal: AbortSignal | undefined;
+  /** The request it was made of: it fires with that one's signal. */
+  signalFrom: RequestState | undefined;
+  /** A signal that never fires, for who asks a request that was given none. */
+  idleSignal: AbortSignal | undefined;
   /** Incoming requests: called when user code first asks for the signal, with what makes it fire. */
   listen: ((onAbort: () => void) => void) | undefined;
   encodeResponseBody: 'automatic' | 'manual';
@@ -103,60 +109,60 @@ export class Request extends Body {
   }
 
   clone(): Request {
-    if (!(#state in this)) throw illegalInvocation();
+    if (!(#state in (this ?? NOTHING))) throw illegalInvocation();
     const state = this.#state;
-    const copy = { ...state, list: listCopy(readList(state)), cf: cloneData(readCf(state)), readCf: undefined };
+    const copy = { ...derivedState(state), headersImmutable: state.headersImmutable };
     return new Request(INTERNAL, copyBody(this), copy);
   }
 
   get method(): string {
-    if (!(#state in this)) throw illegalInvocation();
+    if (!(#state in (this ?? NOTHING))) throw illegalInvocation();
     return this.#state.method;
   }
 
   get url(): string {
-    if (!(#state in this)) throw illegalInvocation();
+    if (!(#state in (this ?? NOTHING))) throw illegalInvocation();
     return this.#state.url;
   }
 
   get headers(): Headers {
-    if (!(#state in this)) throw illegalInvocation();
+    if (!(#state in (this ?? NOTHING))) throw illegalInvocation();
     this.#headers ??= headersOver(readList(this.#state), this.#state.headersImmutable);
     return this.#headers;
   }
 
   get redirect(): string {
-    if (!(#state in this)) throw illegalInvocation();
+    if (!(#state in (this ?? NOTHING))) throw illegalInvocation();
     return this.#state.redirect;
   }
 
   get fetcher(): object | null {
-    if (!(#state in this)) throw illegalInvocation();
+    if (!(#state in (this ?? NOTHING))) throw illegalInvocation();
     return this.#state.fetcher;
   }
 
   get signal(): AbortSignal {
-    if (!(#state in this)) throw illegalInvocation();
+    if (!(#state in (this ?? NOTHING))) throw illegalInvocation();
     return readSignal(this.#state);
   }
 
   get cf(): object | undefined {
-    if (!(#state in this)) throw illegalInvocation();
+    if (!(#state in (this ?? NOTHING))) throw illegalInvocation();
     return readCf(this.#state);
   }
 
   get integrity(): string {
-    if (!(#state in this)) throw illegalInvocation();
+    if (!(#state in (this ?? NOTHING))) throw illegalInvocation();
     return '';
   }
 
   get keepalive(): boolean {
-    if (!(#state in this)) throw illegalInvocation();
+    if (!(#state in (this ?? NOTHING))) throw illegalInvocation();
     return false;
   }
 
   get cache(): string | undefined {
-    if (!(#state in this)) throw illegalInvocation();
+    if (!(#state in (this ?? NOTHING))) throw illegalInvocation();
     return this.#state.cache;
   }
 }
@@ -170,12 +176,24 @@ function readList(state: RequestState): HeaderList {
 }
 
 function readSignal(state: RequestState): AbortSignal {
-  if (state.signal === undefined) {
-    const controller = new NativeAbortController();
-    state.signal = controller.signal;
-    state.listen?.(() => controller.abort(new DOMException('The client has disconnected', 'AbortError')));
+  const source = signalSource(state);
+  if (source.signal !== undefined) return source.signal;
+  const controller = new NativeAbortController();
+  const { signal } = controller;
+  if (source.listen === undefined) {
+    state.idleSignal ??= signal;
+    return state.idleSignal;
   }
-  return state.signal;
+  source.signal = signal;
+  source.listen(() => controller.abort(new NativeDOMException('The client has disconnected', 'AbortError')));
+  return signal;
+}
+
+/** The request in the chain that was given a signal, or that the chain begins with. */
+function signalSource(state: RequestState): RequestState {
+  let source = state;
+  while (source.signal === undefined && source.signalFrom !== undefined) source = source.signalFrom;
+  return source;
 }
 
 function readCf(state: RequestState): object | undefined {
@@ -220,6 +238,8 @@ function newState(url: string): RequestState {
     readCf: undefined,
     fetcher: null,
     signal: undefined,
+    signalFrom: undefined,
+    idleSignal: undefined,
     listen: undefined,
     encodeResponseBody: 'automatic',
   };
@@ -232,14 +252,12 @@ function derivedState(source: RequestState): RequestState {
     headersImmutable: false,
     cf: cloneData(readCf(source)),
     readCf: undefined,
-    signal: inheritedSignal(source),
+    signal: undefined,
+    signalFrom: source,
+    idleSignal: undefined,
     listen: undefined,
   };
 }
-
-/** A request made of another fires with it. */
-const inheritedSignal = (source: RequestState): AbortSignal | undefined =>
-  source.listen === undefined ? source.signal : readSignal(source);
 
 function movedBody(source: Request, method: string): BodyInit {
   if (!isBodyless(source)) requireBodyMethod(method);
@@ -263,7 +281,8 @@ function applyRequest(state: RequestState, request: Request, given: RequestState
   target.cache = given.cache;
   target.fetcher = given.fetcher;
   target.cf = cloneData(readCf(given));
-  target.signal = inheritedSignal(given);
+  target.signal = undefined;
+  target.signalFrom = given;
   target.encodeResponseBody = given.encodeResponseBody;
   if (isBodyless(request)) return NO_BODY;
   requireBodyMethod(given.method);
@@ -297,7 +316,10 @@ function applyInit(state: RequestState, init: Record<string, unknown>): BodyInit
       'Subrequest integrity checking is not implemented. The integrity option must be either undefined or an empty string.',
     );
   }
-  if (signal !== undefined) target.signal = signal === null ? undefined : requireSignal(signal);
+  if (signal !== undefined) {
+    target.signal = signal === null ? undefined : requireSignal(signal);
+    target.signalFrom = undefined;
+  }
   if (encodeResponseBody !== undefined) {
     target.encodeResponseBody = readEncoding(toText(encodeResponseBody), 'encodeResponseBody');
   }
@@ -365,6 +387,8 @@ export function makeIncomingRequest(incoming: IncomingRequest): Request {
     readCf: incoming.readCf,
     fetcher: null,
     signal: undefined,
+    signalFrom: undefined,
+    idleSignal: undefined,
     listen: incoming.listen,
     encodeResponseBody: 'automatic',
   });
@@ -382,7 +406,7 @@ export const requestFetcher = (request: Request): object | null => known(request
 export const requestCf = (request: Request): object | undefined => readCf(known(request));
 export const requestCache = (request: Request): string | undefined => known(request).cache;
 /** Its signal, unless nobody gave it one or asked for it: then it never fires. */
-export const requestSignal = (request: Request): AbortSignal | undefined => known(request).signal;
+export const requestSignal = (request: Request): AbortSignal | undefined => signalSource(known(request)).signal;
 export const requestEncodesResponse = (request: Request): boolean => known(request).encodeResponseBody === 'automatic';
 
-shapeClass(Request, 'Request');
+export const PublicRequest = publicConstructor(Request, 'Request');

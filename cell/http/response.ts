@@ -10,10 +10,11 @@ import {
   badParameter,
   illegalInvocation,
   INTERNAL,
+  NOTHING,
   isObject,
-  shapeClass,
+  publicConstructor,
 } from './shape.ts';
-import { streamLength } from './streams.ts';
+import { declaredLength } from '../stream-facts.ts';
 import { matches, toInt, toText } from './text.ts';
 
 /** Everything a Response is, beside its body. */
@@ -92,7 +93,7 @@ export class Response extends Body {
   }
 
   clone(): Response {
-    if (!(#state in this)) throw illegalInvocation();
+    if (!(#state in (this ?? NOTHING))) throw illegalInvocation();
     const state = this.#state;
     if (state.webSocket !== null) {
       throw new NativeTypeError('Cannot clone a response to a WebSocket handshake.');
@@ -101,48 +102,48 @@ export class Response extends Body {
   }
 
   get status(): number {
-    if (!(#state in this)) throw illegalInvocation();
+    if (!(#state in (this ?? NOTHING))) throw illegalInvocation();
     return this.#state.status;
   }
 
   get statusText(): string {
-    if (!(#state in this)) throw illegalInvocation();
+    if (!(#state in (this ?? NOTHING))) throw illegalInvocation();
     return this.#state.statusText;
   }
 
   get headers(): Headers {
-    if (!(#state in this)) throw illegalInvocation();
+    if (!(#state in (this ?? NOTHING))) throw illegalInvocation();
     this.#headers ??= headersOver(this.#state.list, this.#state.headersImmutable);
     return this.#headers;
   }
 
   get ok(): boolean {
-    if (!(#state in this)) throw illegalInvocation();
+    if (!(#state in (this ?? NOTHING))) throw illegalInvocation();
     return this.#state.status >= 200 && this.#state.status < 300;
   }
 
   get redirected(): boolean {
-    if (!(#state in this)) throw illegalInvocation();
+    if (!(#state in (this ?? NOTHING))) throw illegalInvocation();
     return this.#state.redirected;
   }
 
   get url(): string {
-    if (!(#state in this)) throw illegalInvocation();
+    if (!(#state in (this ?? NOTHING))) throw illegalInvocation();
     return this.#state.url;
   }
 
   get webSocket(): object | null {
-    if (!(#state in this)) throw illegalInvocation();
+    if (!(#state in (this ?? NOTHING))) throw illegalInvocation();
     return this.#state.webSocket;
   }
 
   get cf(): object | undefined {
-    if (!(#state in this)) throw illegalInvocation();
+    if (!(#state in (this ?? NOTHING))) throw illegalInvocation();
     return this.#state.cf;
   }
 
   get type(): string {
-    if (!(#state in this)) throw illegalInvocation();
+    if (!(#state in (this ?? NOTHING))) throw illegalInvocation();
     return this.#state.type;
   }
 }
@@ -233,7 +234,7 @@ function fittingBody(state: ResponseState, content: BodyInit): BodyInit {
 }
 
 const lengthOf = (content: BodyInit): number | undefined =>
-  content.stream === null ? undefined : streamLength(content.stream);
+  content.stream === null ? undefined : declaredLength(content.stream);
 
 function redirectUrl(text: string): string {
   try {
@@ -274,4 +275,4 @@ export const responseWebSocket = (response: Response): object | null => known(re
 export const responseEncodes = (response: Response): boolean => known(response).encodeBody === 'automatic';
 
 setHeadersOf((body) => stateOf(body)?.list ?? requestList(body as Request));
-shapeClass(Response, 'Response');
+export const PublicResponse = publicConstructor(Response, 'Response');

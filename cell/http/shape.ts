@@ -2,7 +2,9 @@
  * Makes a class of ours look like one of the Workers runtime: methods enumerable and of length 0, a class string, no trace of how it
  * is built. And the texts of the errors that every such class throws.
  */
+import { needsNew } from '../jsg.ts';
 import {
+  construct,
   defineProperty,
   jsonParse,
   jsonStringify,
@@ -37,15 +39,43 @@ export const cloneData = (value: object | undefined): object | undefined =>
 
 const tagged: { readonly prototype: object; readonly tag: string }[] = [];
 
-/** Gives the class its public shape. Called once for each, at start. */
-export function shapeClass(type: AnyClass, tag: string): void {
+/** What `in` is asked of when a method is called on nothing at all. */
+export const NOTHING = {};
+
+/**
+ * The constructor that user code sees: a plain function in front of the class, so that a call without `new`, the chain of constructors and
+ * its own properties are as in the runtime. Gives the class's prototype its public shape. Called once for each, at start.
+ */
+export function publicConstructor<Class extends AnyClass>(type: Class, tag: string): Class {
+  const constructor = function (this: unknown) {
+    if (new.target === undefined) throw needsNew(tag);
+    // oxlint-disable-next-line prefer-rest-params -- how many there were matters, and a rest parameter would count as one
+    return construct(type as never, arguments, new.target) as object;
+  };
   shapeMembers(type.prototype, tag);
+  const { prototype } = type;
+  defineProperty(prototype, 'constructor', {
+    value: constructor,
+    writable: true,
+    enumerable: false,
+    configurable: true,
+  });
+  defineProperty(constructor, 'name', { value: tag, writable: false, enumerable: false, configurable: true });
+  defineProperty(constructor, 'prototype', { value: prototype });
   const keys = ownKeys(type);
   for (let index = 0; index < keys.length; index++) {
     const key = keys[index] as string | symbol;
     if (key === 'prototype' || key === 'length' || key === 'name') continue;
     shapeMember(type, key);
+    defineProperty(constructor, key, getOwnPropertyDescriptor(type, key) as PropertyDescriptor);
   }
+  tagged[tagged.length] = { prototype, tag };
+  return constructor as unknown as Class;
+}
+
+/** As `publicConstructor`, for classes that user code meets only by their instances. */
+export function shapeClass(type: AnyClass, tag: string): void {
+  shapeMembers(type.prototype, tag);
   // The bundler renames a class that has the name of a global.
   defineProperty(type, 'name', { value: tag, writable: false, enumerable: false, configurable: true });
   defineProperty(type, 'length', { value: 0, writable: false, enumerable: false, configurable: true });

@@ -16,6 +16,7 @@ import {
   weakMapGet,
   weakMapSet,
 } from '../primordials.ts';
+import { declareLength, isDisturbed } from '../stream-facts.ts';
 import { joinBytes, viewOf } from './bytes.ts';
 
 export type ByteStream = ReadableStream<Uint8Array>;
@@ -39,7 +40,6 @@ const byteClose = uncurry(ReadableByteStreamController.prototype.close) as (
   controller: ReadableByteStreamController,
 ) => void;
 
-const disturbedSlot = slotOf(new NativeReadableStream(), '[[disturbed]]');
 const resourceSlot = slotOf(new NativeReadableStream(), '[[resourceBacking]]');
 
 export function isStream(value: unknown): value is ByteStream {
@@ -52,9 +52,6 @@ export function isStream(value: unknown): value is ByteStream {
   }
 }
 
-export const isDisturbed = (stream: ByteStream): boolean =>
-  (stream as unknown as Record<symbol, boolean>)[disturbedSlot] === true;
-
 /** Whether Deno itself fills the stream: then Deno can also send it without a turn through JavaScript. */
 export function isNative(stream: ByteStream): boolean {
   const resource = (stream as unknown as Record<symbol, unknown>)[resourceSlot];
@@ -63,16 +60,6 @@ export function isNative(stream: ByteStream): boolean {
 
 /** Bytes that a stream will bring, while nobody has read from it. */
 const wholes = new WeakMapConstructor<ByteStream, Uint8Array<ArrayBuffer>>();
-/** How many bytes a stream will bring, where that is known. */
-const lengths = new WeakMapConstructor<ByteStream, number>();
-
-export const setStreamLength = (stream: ByteStream, bytes: number): void => {
-  weakMapSet(lengths, stream, bytes);
-};
-
-export const streamLength = (stream: ByteStream): number | undefined =>
-  weakMapGet(lengths, stream) as number | undefined;
-
 /** A byte stream of bytes that are there; both kinds of readers work on it. */
 export function streamOf(bytes: Uint8Array<ArrayBuffer>): ByteStream {
   let at = 0;
@@ -91,7 +78,7 @@ export function streamOf(bytes: Uint8Array<ArrayBuffer>): ByteStream {
   const source = { __proto__: null, type: 'bytes', autoAllocateChunkSize: CHUNK_BYTES, pull };
   const stream = new NativeReadableStream(source as unknown as UnderlyingByteSource) as ByteStream;
   weakMapSet(wholes, stream, bytes);
-  weakMapSet(lengths, stream, bytes.length);
+  declareLength(stream, bytes.length);
   return stream;
 }
 
