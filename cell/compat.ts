@@ -9,8 +9,14 @@ let enabled: ReadonlySet<string> = enabledFlags('1970-01-01', []);
 /** Whether the flag with this (enabling) name is on for the worker: named by it, or meant by its compatibility date. */
 export const compatFlag = (name: string): boolean => setHas(enabled as Set<string>, name);
 
+let known = false;
+
+/** Whether a worker is loaded, so that flags mean something. */
+export const compatibilityIsKnown = (): boolean => known;
+
 export function setCompatibility(date: string, flags: readonly string[]): void {
   enabled = enabledFlags(date, flags);
+  known = true;
   defineGlobal('Cloudflare', cloudflare(flagsForUser()));
 }
 

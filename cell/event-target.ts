@@ -3,7 +3,7 @@
  * listener goes by `set_event_target_this`, and before `spec_compliant_dispatch_exceptions` what a listener throws comes out of `dispatchEvent()`
  * and `abort()`. Events that the platform itself dispatches reach the listeners the same way.
  */
-import { compatFlag } from './compat.ts';
+import { compatFlag, compatibilityIsKnown } from './compat.ts';
 import { loadExtra } from './extras.ts';
 import { defineGlobal, defineLazyGlobal } from './globals.ts';
 import {
@@ -281,7 +281,9 @@ export function installEventTarget(hook: WorkerListenerHook): void {
 
 const loadMessageChannel = (): Record<string, unknown> => loadExtra('message-channel');
 
+/** Gives the class its `Symbol.toStringTag`, if this worker's platform objects have one. */
 export function defineTag(constructor: { readonly name: string; readonly prototype: object }): void {
+  if (compatibilityIsKnown() && !compatFlag('set_tostring_tag')) return;
   defineProperty(constructor.prototype, Symbol.toStringTag, {
     value: constructor.name,
     writable: true,

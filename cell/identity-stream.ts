@@ -17,7 +17,11 @@ const extra = (): IdentityExtra => loadExtra('identity-stream');
 export const constructIdentity = (newTarget: { prototype: object }, strategy: unknown): object =>
   extra().constructIdentity(newTarget, strategy);
 
+/** Defines these and the compression streams, which are made when a worker first names them. */
 export function installIdentityStreams(): void {
   defineLazyGlobal('IdentityTransformStream', () => extra().IdentityTransformStream);
   defineLazyGlobal('FixedLengthStream', () => extra().FixedLengthStream);
+  for (const name of ['CompressionStream', 'DecompressionStream']) {
+    defineLazyGlobal(name, () => loadExtra<Record<string, unknown>>('compression')[name]);
+  }
 }

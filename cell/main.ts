@@ -49,6 +49,7 @@ import { installClock } from './clock.ts';
 import { installConsole, toFailure } from './console.ts';
 import { installCrypto } from './crypto.ts';
 import { deno } from './deno.ts';
+import { installEncoding } from './encoding.ts';
 import { installEvents } from './events.ts';
 import { installGlobals } from './globals.ts';
 import { cancelInvocation, disconnectInvocation } from './invocation.ts';
@@ -125,6 +126,7 @@ async function start(): Promise<void> {
   streams.installStreams();
   installIdentityStreams();
   http.installHttp();
+  installEncoding();
   installFetch();
   installWebSockets();
   installWebAssembly();

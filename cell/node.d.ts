@@ -48,3 +48,8 @@ declare module 'node:vm' {
 declare module 'node:v8' {
   export function serialize(value: unknown): Uint8Array;
 }
+
+declare module 'node:zlib' {
+  const zlib: unknown;
+  export default zlib;
+}

@@ -48,6 +48,14 @@ export const NativeResponse = Response;
 export const NativeHeaders = Headers;
 export const NativeURL = URL;
 export const NativeReadableStream = ReadableStream;
+export const NativeWritableStream = WritableStream;
+export const NativeTransformStream = TransformStream;
+/** Prototypes by name: user code need not have the classes (they go by a flag), and may have others in their place. */
+export const streamPrototypes = {
+  byteController: ReadableByteStreamController.prototype,
+  byobRequest: ReadableStreamBYOBRequest.prototype,
+  writableController: WritableStreamDefaultController.prototype,
+};
 export const NativeDate = Date;
 export const NativeTextDecoder = TextDecoder;
 export const NativeError = Error;

@@ -15,8 +15,10 @@ import {
   isAbortSignal,
   NativeError,
   NativeReadableStream,
+  NativeTransformStream,
   NativeTypeError,
   NativeUint8Array,
+  NativeWritableStream,
   promiseReject,
   promiseThen,
   uncurry,
@@ -33,8 +35,6 @@ import { constructorParameterError, fieldError, illegalInvocation, isObject, par
 type AnyFunction = (...args: never[]) => unknown;
 type Options = Record<string, unknown>;
 
-const NativeWritableStream = WritableStream;
-const NativeTransformStream = TransformStream;
 const reader = ReadableStreamDefaultReader.prototype;
 const byobReader = ReadableStreamBYOBReader.prototype;
 const writer = WritableStreamDefaultWriter.prototype;
@@ -150,9 +150,9 @@ function takeSource(value: unknown): { source: Options; isBytes: boolean } {
 }
 
 function constructReadable(args: unknown[], newTarget: object): ReadableStream {
-  requireConstructors('ReadableStream');
   const { source, isBytes } = takeSource(args[0]);
   const strategy = takeStrategy('ReadableStream', 2, args[1], isBytes);
+  requireConstructors('ReadableStream');
   const { cancel } = source;
   // A teed stream hears the reason of the branch that gave up last, not of both.
   // oxlint-disable-next-line prefer-const -- the closure below needs it before it has a value
@@ -168,10 +168,10 @@ function constructReadable(args: unknown[], newTarget: object): ReadableStream {
 }
 
 function constructWritable(args: unknown[], newTarget: object): object {
-  requireConstructors('WritableStream');
   const given = takeDictionary('WritableStream', args[0], 'UnderlyingSink');
   const sink = takeMethods(given, ['abort', 'close', 'start', 'write'], 'UnderlyingSink');
   const strategy = takeStrategy('WritableStream', 2, args[1], false);
+  requireConstructors('WritableStream');
   return construct(NativeWritableStream, [sink, strategy], newTarget as never) as object;
 }
 
@@ -187,10 +187,10 @@ function constructTransform(args: unknown[], newTarget: { prototype: object }): 
   return construct(NativeTransformStream, [transformer, writable, readable], newTarget as never) as object;
 }
 
-type Construct = (args: unknown[], newTarget: never) => object;
+export type Construct = (args: unknown[], newTarget: never) => object;
 
 /** Puts a constructor of ours before Deno's class: same prototype, so that what Deno itself makes is an instance. */
-function replaceConstructor(name: string, native: { prototype: object }, make: Construct): void {
+export function replaceConstructor(name: string, native: { prototype: object }, make: Construct): void {
   const holder = {
     [name]: function (this: unknown, ...args: unknown[]): object {
       if (new.target === undefined) throw calledWithoutNew(name);

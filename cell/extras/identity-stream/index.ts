@@ -10,40 +10,36 @@ import {
   NativeError,
   NativePromise,
   NativeReadableStream,
+  NativeTransformStream,
   NativeTypeError,
   NativeUint8Array,
+  NativeWritableStream,
   promiseResolve,
   setPrototypeOf,
   signalReason,
+  streamPrototypes,
   subarray,
   uncurry,
-  utf8Encode,
   weakMapSet,
 } from '../../primordials.ts';
 import { refuseAtStartup } from '../../startup.ts';
-import { declareLength, transformPairs } from '../../stream-facts.ts';
+import { chunkBytes, declareLength, transformPairs } from '../../stream-facts.ts';
 import { toUnsigned } from '../../streams.ts';
 import { constructorParameterError, isObject } from '../../webidl.ts';
 
-const NativeWritableStream = WritableStream;
-const byteController = ReadableByteStreamController.prototype;
+const { byteController, byobRequest: byobRequestPrototype, writableController } = streamPrototypes;
 const byobRequest = getterOf<ReadableByteStreamController, ReadableStreamBYOBRequest | null>(
   byteController,
   'byobRequest',
 );
-const byobView = getterOf<ReadableStreamBYOBRequest, Uint8Array | null>(ReadableStreamBYOBRequest.prototype, 'view');
-const respond = uncurry(ReadableStreamBYOBRequest.prototype.respond);
+const byobView = getterOf<ReadableStreamBYOBRequest, Uint8Array | null>(byobRequestPrototype, 'view');
+const respond = uncurry(byobRequestPrototype.respond);
 const enqueue = uncurry(byteController.enqueue as (chunk: ArrayBufferView) => void);
 const close = uncurry(byteController.close);
 const fail = uncurry(byteController.error as (reason: unknown) => void);
-const failWritable = uncurry(WritableStreamDefaultController.prototype.error as (reason: unknown) => void);
-const abortSignal = getterOf<WritableStreamDefaultController, AbortSignal>(
-  WritableStreamDefaultController.prototype,
-  'signal',
-);
+const failWritable = uncurry(writableController.error as (reason: unknown) => void);
+const abortSignal = getterOf<WritableStreamDefaultController, AbortSignal>(writableController, 'signal');
 
-const NOT_BYTES =
-  'This TransformStream is being used as a byte stream, but received an object of non-ArrayBuffer/ArrayBufferView type on its writable side.';
 const TOO_MANY = 'Attempt to write too many bytes through a FixedLengthStream.';
 const TOO_FEW = 'FixedLengthStream did not see all expected bytes before close().';
 const MAX_LENGTH = 2 ** 53;
@@ -53,16 +49,6 @@ interface PendingWrite {
   offset: number;
   readonly done: () => void;
   readonly failed: (reason: unknown) => void;
-}
-
-function toBytes(chunk: unknown): Uint8Array {
-  if (typeof chunk === 'string') return utf8Encode(chunk);
-  if (chunk === undefined) return new NativeUint8Array(0);
-  if (chunk instanceof ArrayBuffer || chunk instanceof SharedArrayBuffer) {
-    return copyBytes(new NativeUint8Array(chunk as ArrayBuffer));
-  }
-  if (!arrayBufferView(chunk)) throw new NativeTypeError(NOT_BYTES);
-  return copyBytes(new NativeUint8Array(chunk.buffer as ArrayBuffer, chunk.byteOffset, chunk.byteLength));
 }
 
 /** The two ends and what is between them: at most one write that waits for readers, and at most one pull that waits for a write. */
@@ -110,7 +96,7 @@ class IdentityPipe {
   }
 
   #accept(chunk: unknown): Promise<void> {
-    const bytes = toBytes(chunk);
+    const bytes = chunkBytes(chunk);
     if (bytes.length === 0) return promiseResolve(undefined);
     if (this.#left !== undefined) {
       if (bytes.length > this.#left) {
@@ -239,7 +225,7 @@ export function constructIdentity(newTarget: { prototype: object }, strategy: un
   return self;
 }
 
-setPrototypeOf(IdentityTransformStream.prototype, TransformStream.prototype);
+setPrototypeOf(IdentityTransformStream.prototype, NativeTransformStream.prototype);
 setPrototypeOf(FixedLengthStream.prototype, IdentityTransformStream.prototype);
 defineTag(IdentityTransformStream);
 defineTag(FixedLengthStream);
