@@ -1,19 +1,16 @@
-<<<<<<< HEAD
-/** What the harness knows about single streams and cannot ask the streams themselves. */
-import { NativeReadableStream, slotOf, WeakMapConstructor, weakMapGet, weakMapSet } from './primordials.ts';
-=======
 /** What the harness knows about single streams and cannot ask the streams themselves, and the chunks of byte streams. */
 import {
   arrayBufferView,
   copyBytes,
+  NativeReadableStream,
   NativeTypeError,
   NativeUint8Array,
+  slotOf,
   utf8Encode,
   WeakMapConstructor,
   weakMapGet,
   weakMapSet,
 } from './primordials.ts';
->>>>>>> 18eaddc (Compression streams, text decoders and encoders as on Workers, by date and flag; cases)
 
 /** The ends of transform streams that are not Deno's own (`IdentityTransformStream` and its kin). */
 export const transformPairs = new WeakMapConstructor<object, { readable: ReadableStream; writable: WritableStream }>();
@@ -29,7 +26,6 @@ export function declareLength(stream: ReadableStream, bytes: number): void {
 export const declaredLength = (stream: ReadableStream): number | undefined =>
   weakMapGet(lengths, stream) as number | undefined;
 
-<<<<<<< HEAD
 const disturbedSlot = slotOf(new NativeReadableStream(), '[[disturbed]]');
 
 /** Whether somebody has read from the stream, cancelled it or split it: what it brings is no longer whole. */
@@ -40,7 +36,7 @@ export const isDisturbed = (stream: ReadableStream): boolean =>
 export const markDisturbed = (stream: ReadableStream): void => {
   (stream as unknown as Record<symbol, boolean>)[disturbedSlot] = true;
 };
-=======
+
 const NOT_BYTES =
   'This TransformStream is being used as a byte stream, but received an object of non-ArrayBuffer/ArrayBufferView type on its writable side.';
 
@@ -54,4 +50,3 @@ export function chunkBytes(chunk: unknown): Uint8Array<ArrayBuffer> {
   if (!arrayBufferView(chunk)) throw new NativeTypeError(NOT_BYTES);
   return copyBytes(new NativeUint8Array(chunk.buffer as ArrayBuffer, chunk.byteOffset, chunk.byteLength));
 }
->>>>>>> 18eaddc (Compression streams, text decoders and encoders as on Workers, by date and flag; cases)
