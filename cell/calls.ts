@@ -6,6 +6,7 @@ import { CHANNEL_LIMITS } from '../shared/limits.ts';
 import {
   CALL,
   CALL_FULL,
+  type CacheTarget,
   type CallHead,
   DATA,
   END,
@@ -46,7 +47,6 @@ import {
   take,
   type Whole,
 } from './http/index.ts';
-import { notBytes } from './http/streams.ts';
 import {
   copyBytes,
   eventTargetAdd,
@@ -105,8 +105,8 @@ export async function fetchThrough(destination: Destination, input: unknown, ini
   }
 }
 
-const isWhole = (body: Whole | ByteStream): body is Whole =>
-  typeof body === 'string' || body instanceof NativeUint8Array;
+const isBytes = (body: Whole | ByteStream): body is Uint8Array<ArrayBuffer> => body instanceof NativeUint8Array;
+const isWhole = (body: Whole | ByteStream): body is Whole => typeof body === 'string' || isBytes(body);
 
 const REDIRECTS = { __proto__: null, 301: true, 302: true, 303: true, 307: true, 308: true } as unknown as Record<
   number,
@@ -158,7 +158,7 @@ function callOnce(
   invocation: Invocation,
   destination: Destination,
   request: Request,
-  whole: Uint8Array | null,
+  whole: Uint8Array<ArrayBuffer> | null,
   body: ByteStream | null,
   hops: number,
 ): Promise<Response> {
@@ -173,31 +173,76 @@ function callOnce(
     upgrade: asksForWebSocket(request) ? 'websocket' : null,
     clockMs: invocation.clockMs,
   };
+  const origin = { url: head.url, redirected: hops > 0 };
+  return sendCall(invocation, head, body ?? whole, {
+    origin,
+    decodes: destination === null,
+    signal: requestSignal(request),
+  });
+}
+
+interface CallOptions {
+  readonly origin: Origin;
+  readonly decodes: boolean;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Sends one call; the answer's head resolves it. `body`: a stream, or all of it. */
+function sendCall(
+  invocation: Invocation,
+  head: CallHead,
+  body: Uint8Array<ArrayBuffer> | ByteStream | null,
+  { origin, decodes, signal }: CallOptions,
+): Promise<Response> {
   const encoded = utf8Encode(jsonStringify(head));
   if (encoded.length > CHANNEL_LIMITS.maxHeadBytes) {
     throw new NativeTypeError(`URL and headers of a request may have ${CHANNEL_LIMITS.maxHeadBytes} bytes together.`);
   }
   return new NativePromise((resolve, reject) => {
-    const call = new OpenCall(
-      invocation,
-      { url: head.url, redirected: hops > 0 },
-      destination === null,
-      resolve,
-      reject,
-    );
+    const call = new OpenCall(invocation, origin, decodes, resolve, reject);
     const stream = openStream(call);
-    if (!call.start(stream, requestSignal(request))) return;
-    if (body !== null) {
+    if (!call.start(stream, signal)) return;
+    if (body !== null && !isBytes(body)) {
       sendFrame(CALL, stream, encoded);
       void call.pump(body);
-    } else if (whole === null || whole.length <= MAX_WHOLE_BODY_BYTES) {
-      sendFull(CALL_FULL, stream, encoded, whole ?? EMPTY);
+    } else if (body === null || body.length <= MAX_WHOLE_BODY_BYTES) {
+      sendFull(CALL_FULL, stream, encoded, body ?? EMPTY);
     } else {
       sendFrame(CALL, stream, encoded);
-      void call.sendWhole(whole);
+      void call.sendWhole(body);
     }
   });
 }
+
+/** What the Cache API asks of the account's cache. `headers`: flat, of the request, or of the response to be stored. */
+export interface CacheCall {
+  readonly cache: CacheTarget;
+  readonly method: 'GET' | 'PUT' | 'PURGE';
+  readonly url: string;
+  readonly headers: readonly string[];
+  readonly body: ByteStream | Uint8Array<ArrayBuffer> | null;
+}
+
+/** @throws {Error} outside an invocation */
+export function callCache({ cache, method, url, headers, body }: CacheCall): Promise<Response> {
+  const invocation = requireInvocation();
+  const head: CallHead = {
+    invocation: invocation.id,
+    binding: null,
+    cache,
+    method,
+    url,
+    headers,
+    hasBody: body !== null,
+    bodyBytes: body !== null && isBytes(body) ? body.length : null,
+    upgrade: null,
+    clockMs: invocation.clockMs,
+  };
+  return sendCall(invocation, head, body, { origin: NOWHERE, decodes: false, signal: undefined });
+}
+
+/** A cached response does not say where it came from. */
+const NOWHERE: Origin = { url: '', redirected: false };
 
 /** To the internet a body comes back as it is meant to be read: compression is asked for by name only. */
 function callHeaders(request: Request, destination: Destination): string[] {
@@ -271,6 +316,10 @@ export function callForWebSocket(
 
 const toError = (failure: Failure): Error =>
   failure.name === 'TypeError' ? new NativeTypeError(failure.message) : new NativeError(failure.message);
+
+/** workerd's words for a chunk that is no bytes. */
+const notConvertible = (): TypeError =>
+  new NativeTypeError('Draining read encountered a value that cannot be converted to bytes');
 
 class OpenCall {
   readonly #invocation: Invocation;
@@ -382,8 +431,8 @@ class OpenCall {
   }
 
   async #sendChunk(chunk: unknown): Promise<void> {
-    const bytes = viewOf(chunk);
-    if (bytes === undefined) throw notBytes();
+    const bytes = typeof chunk === 'string' ? utf8Encode(chunk) : viewOf(chunk);
+    if (bytes === undefined) throw notConvertible();
     for (let at = 0; at < bytes.length && !this.#done; ) {
       while (this.#sendCredit <= 0 && !this.#done) {
         await new NativePromise<void>((resolve) => {

@@ -264,6 +264,9 @@ export function installGlobals(): void {
   installScope();
   defineGlobal('self', globalThis);
   defineProperty(globalThis, 'origin', { value: 'null', writable: false, enumerable: true, configurable: true });
+  for (const name of ['caches', 'Cache', 'CacheStorage']) {
+    defineLazyGlobal(name, () => loadExtra<Record<string, unknown>>('cache')[name]);
+  }
   defineLazyGlobal('HTMLRewriter', () => loadExtra<{ HTMLRewriter: unknown }>('htmlrewriter').HTMLRewriter);
   // A blocked thread burns no CPU: nothing on Workers may wait.
   defineProperty(Atomics, 'wait', {

@@ -12,6 +12,8 @@ import type { WorkerVersion } from '../shared/worker.ts';
 import { createApi } from './api/api.ts';
 import { renderBanner } from './banner.ts';
 import { createAddressPolicy } from './bindings/egress/address-policy.ts';
+import { createCache } from './bindings/cache/cache.ts';
+import { CacheStore } from './bindings/cache/store.ts';
 import { createEgress } from './bindings/egress/egress.ts';
 import { createServiceBinding } from './bindings/service/service.ts';
 import { createBroker } from './broker/broker.ts';
@@ -124,6 +126,14 @@ async function startCells(
     log: log.child({ component: 'egress' }),
   });
   resources.use('egress', egress, (open) => open.close());
+  const cacheLog = log.child({ component: 'cache' });
+  const cacheStore = await CacheStore.open({
+    dir: join(config.dataDir, 'cache'),
+    maxBytes: config.cacheMiB * 1024 * 1024,
+    maxObjectBytes: config.limitCacheObjectMiB * 1024 * 1024,
+    log: cacheLog,
+  });
+  resources.use('the cache', cacheStore, (open) => open.close());
   const services = createServiceBinding({
     catalog: { findByName: (accountId, name) => catalog.findByName(accountId, name) },
     dispatcher: () => supervisor,
@@ -131,6 +141,7 @@ async function startCells(
   const broker = createBroker({
     bindings: { service: services.call },
     loopback: services.loopback,
+    cache: createCache({ store: cacheStore, log: cacheLog }),
     session: services.session,
     egress: (call) => egress.call(call),
     externalSubrequests: config.limitSubrequests,

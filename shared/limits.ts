@@ -114,6 +114,18 @@ export const CELL_LIMITS = {
   logBytesPerInvocation: 256 * KiB,
 } as const;
 
+/** The Cache API. The first two are settings. */
+export const CACHE_LIMITS = {
+  /** Of all cached responses of a node together, in MiB; what was not used for longest goes. Stops the disk from filling. */
+  totalMiB: 1024,
+  /** One response, in MiB; Cloudflare takes 512. Stops one worker from throwing out everybody else's. */
+  objectMiB: 64,
+  /** Responses of a node; each takes about 150 bytes of memory. */
+  maxEntries: 100_000,
+  /** Cloudflare: bytes of a cache's name, one less. */
+  maxNameBytes: 1024,
+} as const;
+
 /** What the broker takes from a cell. Everything behind these numbers is an attacker's. */
 export const CHANNEL_LIMITS = {
   /** One frame; a longer one ends the cell. Stops a cell from making the server buffer without bound. */

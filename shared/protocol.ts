@@ -202,6 +202,8 @@ export interface CallHead {
   readonly binding: string | null;
   /** An entrypoint of the worker itself (`ctx.exports`). */
   readonly loopback?: InvocationTarget;
+  /** The Cache API: GET matches, PUT stores (`headers` are those of the response), PURGE deletes. */
+  readonly cache?: CacheTarget;
   readonly method: string;
   readonly url: string;
   /** Flat `[name, value …]`. */
@@ -213,6 +215,13 @@ export interface CallHead {
   readonly upgrade: 'websocket' | 'socket' | null;
   /** The caller's clock, milliseconds since the epoch: what the callee's starts from. */
   readonly clockMs: number;
+}
+
+/** Which cache of the account, and what is to be stored in it. */
+export interface CacheTarget {
+  /** Null: `caches.default`. */
+  readonly name: string | null;
+  readonly put?: { readonly status: number; readonly statusText: string };
 }
 
 export interface SessionOpenHead {

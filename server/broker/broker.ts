@@ -14,6 +14,8 @@ export interface BrokerOptions {
   readonly bindings: { readonly [T in Binding['type']]?: BindingHandler<Extract<Binding, { type: T }>> };
   /** Calls of a worker's own entrypoints (`ctx.exports`). */
   readonly loopback: (call: BindingCall) => void;
+  /** The Cache API. */
+  readonly cache: (call: BindingCall) => void;
   /** RPC sessions, with a service or, without one, with the worker itself. */
   readonly session: (session: BindingSession, binding: ServiceBinding | null) => void;
   /** `fetch()` of the global scope. */
@@ -29,8 +31,9 @@ export function createBroker(options: BrokerOptions): Broker {
   return {
     call(call) {
       if (call.binding !== null) callBinding(options, call, call.binding);
-      else if (call.loopback === undefined) callEgress(options, call);
+      else if (call.loopback === undefined && call.cache === undefined) callEgress(options, call);
       else if (!mayCallAgain(call.caller)) call.fail(TOO_MANY);
+      else if (call.cache !== undefined) options.cache(call);
       else options.loopback(call);
     },
     openSession(session) {

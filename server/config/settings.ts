@@ -4,7 +4,7 @@
  */
 import { hostname } from 'node:os';
 import { z } from 'zod';
-import { CELL_LIMITS, GATEWAY_LIMITS } from '../../shared/limits.ts';
+import { CACHE_LIMITS, CELL_LIMITS, GATEWAY_LIMITS } from '../../shared/limits.ts';
 import {
   accountId,
   destinations,
@@ -203,6 +203,18 @@ export const SETTINGS = {
     type: wholeNumber(1, 100_000),
     default: 200,
     doc: 'Cells running at once on this node.',
+  }),
+  cacheMiB: setting({
+    name: 'cache-mib',
+    type: wholeNumber(0, 100_000_000, '0 = nothing is kept'),
+    default: CACHE_LIMITS.totalMiB,
+    doc: 'Disk space for the Cache API of workers on this node, in the data directory, in MiB. What was not used for longest goes first.',
+  }),
+  limitCacheObjectMiB: setting({
+    name: 'limit-cache-object-mib',
+    type: wholeNumber(1, 100_000),
+    default: CACHE_LIMITS.objectMiB,
+    doc: 'The largest response that workers may put into the cache, in MiB.',
   }),
   prestartedCells: setting({
     name: 'prestarted-cells',

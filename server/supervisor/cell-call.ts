@@ -5,8 +5,9 @@
 import { Readable } from 'node:stream';
 import { encodeFrame, encodeFullFrame, readU32, writeU32 } from '../../shared/frames.ts';
 import { HEADER_VALUE, HOP_BY_HOP, TOKEN } from '../../shared/http.ts';
-import { CHANNEL_LIMITS, GATEWAY_LIMITS } from '../../shared/limits.ts';
+import { CACHE_LIMITS, CHANNEL_LIMITS, GATEWAY_LIMITS } from '../../shared/limits.ts';
 import {
+  type CacheTarget,
   type CallHead,
   DATA,
   END,
@@ -38,6 +39,7 @@ export function parseCallHead(bytes: Uint8Array): CallHead {
     Number.isSafeInteger(head.invocation) &&
     (head.binding === null || typeof head.binding === 'string') &&
     (head.loopback === undefined || isTarget(head.loopback)) &&
+    (head.cache === undefined || isCacheTarget(head.cache)) &&
     typeof head.method === 'string' &&
     typeof head.url === 'string' &&
     Array.isArray(head.headers) &&
@@ -55,6 +57,23 @@ export function isTarget(target: InvocationTarget): boolean {
   const { entrypoint, props } = target as { entrypoint: unknown; props: unknown };
   if (entrypoint !== null && typeof entrypoint !== 'string') return false;
   return props === null || typeof (props as { encoded?: unknown }).encoded === 'string';
+}
+
+/** Which cache, and the status line of what is to be stored: it is sent back as it is. */
+function isCacheTarget(target: CacheTarget): boolean {
+  if (typeof target !== 'object' || target === null) return false;
+  const { name, put } = target;
+  if (name !== null && (typeof name !== 'string' || Buffer.byteLength(name) >= CACHE_LIMITS.maxNameBytes)) return false;
+  if (put === undefined) return true;
+  if (typeof put !== 'object' || put === null) return false;
+  const { status, statusText } = put;
+  return (
+    Number.isInteger(status) &&
+    status >= 200 &&
+    status <= 599 &&
+    typeof statusText === 'string' &&
+    HEADER_VALUE.test(statusText)
+  );
 }
 
 /** Why a well-formed head cannot be passed on as HTTP, or undefined. */
@@ -84,6 +103,7 @@ export class CellCall implements BindingCall, CellStream {
   readonly caller: Caller;
   readonly binding: string | null;
   readonly loopback: InvocationTarget | undefined;
+  readonly cache: CacheTarget | undefined;
   readonly method: string;
   readonly headers: readonly string[];
   readonly body: Readable | null;
@@ -116,6 +136,7 @@ export class CellCall implements BindingCall, CellStream {
     this.caller = caller;
     this.binding = head.binding;
     this.loopback = head.loopback;
+    this.cache = head.cache;
     this.method = head.method;
     this.url = head.url;
     this.upgrade = head.upgrade;
@@ -123,7 +144,11 @@ export class CellCall implements BindingCall, CellStream {
     this.bodyBytes = wholeBody === null ? head.bodyBytes : wholeBody.length;
     this.#inputEnded = wholeBody !== null;
     if (wholeBody !== null) this.body = wholeBody.length === 0 ? null : Readable.from([Buffer.from(wholeBody)]);
-    else this.body = new Readable({ read: () => this.#grant(), highWaterMark: DATA_CHUNK_BYTES });
+    else {
+      // Later in the turn: Node asks for more before it takes out what it reads, and does not ask again until more has come.
+      const read = (): void => queueMicrotask(() => this.#grant());
+      this.body = new Readable({ read, highWaterMark: DATA_CHUNK_BYTES });
+    }
     // A binding that does not listen must not bring the server down with the cell's abort.
     this.body?.on('error', () => undefined);
   }

@@ -3,7 +3,7 @@
  * into a sink. Which cell runs it, whether one must be started, retries and limits are not the caller's business.
  */
 import type { Duplex, Readable } from 'node:stream';
-import type { InvocationTarget } from '../../shared/protocol.ts';
+import type { CacheTarget, InvocationTarget } from '../../shared/protocol.ts';
 import type { WorkerVersion } from '../../shared/worker.ts';
 
 /** The tree of invocations one outside request causes. Made by the gateway's call, handed on by service bindings. */
@@ -133,6 +133,8 @@ export interface BindingCall {
   readonly binding: string | null;
   /** The caller's own worker, in place of a binding. */
   readonly loopback: InvocationTarget | undefined;
+  /** The account's cache, in place of a binding. */
+  readonly cache?: CacheTarget | undefined;
   readonly method: string;
   readonly url: string;
   readonly headers: readonly string[];

@@ -29,6 +29,7 @@ async function withCells(
     bindings: { service: answer },
     egress: answer,
     loopback: answer,
+    cache: answer,
     session: (session) => session.fail({ name: 'Error', message: 'no sessions here' }),
     externalSubrequests: limits.external,
     maxExternalSubrequests: limits.max,

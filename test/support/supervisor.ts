@@ -17,6 +17,8 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ModuleContent, WorkerVersion } from '../../shared/worker.ts';
 import { createAddressPolicy } from '../../server/bindings/egress/address-policy.ts';
+import { createCache } from '../../server/bindings/cache/cache.ts';
+import { CacheStore, type CacheStoreOptions } from '../../server/bindings/cache/store.ts';
 import { createEgress } from '../../server/bindings/egress/egress.ts';
 import { createServiceBinding } from '../../server/bindings/service/service.ts';
 import { createBroker } from '../../server/broker/broker.ts';
@@ -31,7 +33,7 @@ import type {
   StartupChecker,
   WorkerEvent,
 } from '../../server/supervisor/types.ts';
-import { CELL_LIMITS } from '../../shared/limits.ts';
+import { CACHE_LIMITS, CELL_LIMITS } from '../../shared/limits.ts';
 import {
   buildVersion,
   type OpenCall,
@@ -57,6 +59,8 @@ export interface TestSupervisorOptions
   /** Calls to the internet per pipeline. */
   readonly externalSubrequests?: number;
   /** Stands where the broker stands: for tests of the wire itself. */
+  /** Other than the defaults. */
+  readonly cacheOptions?: Partial<CacheStoreOptions>;
   readonly broker?: Broker;
 }
 
@@ -96,7 +100,7 @@ export class TestSupervisor implements StartupChecker {
 
   /** Called by `createTestSupervisor`. */
   async start(options: TestSupervisorOptions): Promise<void> {
-    const { egressAllow = [], externalSubrequests = CELL_LIMITS.subrequests, broker, ...rest } = options;
+    const { egressAllow = [], externalSubrequests = CELL_LIMITS.subrequests, broker, cacheOptions, ...rest } = options;
     const dataDir = mkdtempSync(join(tmpdir(), 'skep-s-'));
     this.#closers.push(() => rmSync(dataDir, { recursive: true, force: true }));
     const egress = createEgress({ policy: createAddressPolicy(egressAllow), log: this.#log });
@@ -105,6 +109,15 @@ export class TestSupervisor implements StartupChecker {
       catalog: { findByName: (accountId, name) => (accountId === TEST_ACCOUNT ? this.#workers.get(name) : undefined) },
       dispatcher: () => this.supervisor,
     });
+    const store = await CacheStore.open({
+      dir: join(dataDir, 'cache'),
+      maxBytes: CACHE_LIMITS.totalMiB * 1024 * 1024,
+      maxObjectBytes: CACHE_LIMITS.objectMiB * 1024 * 1024,
+      log: this.#log,
+      ...cacheOptions,
+    });
+    this.#closers.push(() => store.close());
+    const cache = createCache({ store, log: this.#log });
     const runDir = openRunDir(dataDir);
     this.runDir = runDir.path;
     this.#closers.push(() => runDir.remove());
@@ -126,6 +139,7 @@ export class TestSupervisor implements StartupChecker {
         createBroker({
           bindings: { service: services.call },
           loopback: services.loopback,
+          cache,
           session: services.session,
           egress: (call) => egress.call(call),
           externalSubrequests,
