@@ -198,6 +198,7 @@ test('a cell that speaks of a cache in a wrong shape is ended', () => {
     headers: [],
     hasBody: false,
     bodyBytes: null,
+    upgrade: null,
     clockMs: 0,
   };
   const parse = (cache: unknown) => parseCallHead(Buffer.from(JSON.stringify({ ...good, cache })));
