@@ -27,7 +27,6 @@ const REMOVED: readonly string[] = [
   'caches',
   'Cache',
   'CacheStorage',
-  'EventSource',
   'WebSocketStream',
   'WebSocketError',
   'WebTransport',

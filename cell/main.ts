@@ -16,7 +16,9 @@ import * as calls from './calls.ts';
 import * as channel from './channel.ts';
 import * as compat from './compat.ts';
 import * as context from './context.ts';
+import * as consoleModule from './console.ts';
 import * as dispatch from './dispatch.ts';
+import * as service from './service.ts';
 import * as timers from './timers.ts';
 import * as tunnel from './tunnel.ts';
 import * as webidl from './webidl.ts';
@@ -85,6 +87,8 @@ const OFFERED_TO_EXTRAS = {
   'cell/compat': compat,
   'cell/context': context,
   'cell/calls': calls,
+  'cell/console': consoleModule,
+  'cell/service': service,
   'cell/channel': channel,
   'cell/dispatch': dispatch,
   'cell/event-target': eventTarget,

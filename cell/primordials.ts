@@ -241,6 +241,7 @@ export const eventTargetRemove = uncurry(
   EventTarget.prototype.removeEventListener as (type: string, listener: (event: Event) => void) => void,
 );
 export const eventStopImmediatePropagation = uncurry(Event.prototype.stopImmediatePropagation);
+export const urlOrigin = getterOf<URL, string>(URL.prototype, 'origin');
 export const urlHash = getterOf<URL, string>(URL.prototype, 'hash');
 export const urlProtocol = getterOf<URL, string>(URL.prototype, 'protocol');
 export const nativeStructuredClone = structuredClone;

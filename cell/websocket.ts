@@ -22,6 +22,7 @@ export function installWebSockets(): void {
   setWebSocketCheck((value) => extra().isWebSocket(value));
   defineLazyGlobal('WebSocket', () => extra().WebSocket);
   defineLazyGlobal('WebSocketPair', () => extra().WebSocketPair);
+  defineLazyGlobal('EventSource', () => loadExtra<{ EventSource: unknown }>('event-source').EventSource);
 }
 
 /** The call's stream goes on as a WebSocket. */

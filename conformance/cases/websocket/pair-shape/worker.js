@@ -27,7 +27,8 @@ export default {
       }),
       pairProto: own(WebSocketPair.prototype).map(String).sort(),
       wsProto: own(WebSocket.prototype).map((k) => [String(k), ...(desc(WebSocket.prototype, k) ?? [])]).sort(),
-      wsStatic: Reflect.ownKeys(WebSocket).map((k) => [String(k), ...(desc(WebSocket, k) ?? [])]).sort(),
+      wsStatic: Object.getOwnPropertyNames(WebSocket)
+        .filter((k) => k !== "prototype").map((k) => [String(k), ...(desc(WebSocket, k) ?? [])]).sort(),
       own: Object.keys(ws),
       isTarget: ws instanceof EventTarget,
       values: [ws.readyState, ws.url, ws.protocol, ws.extensions, ws.binaryType, ws.bufferedAmount ?? null],
