@@ -65,6 +65,7 @@ import { receiveAhead, serveRequest, startServing } from './serve.ts';
 import { installStackTraces } from './stack.ts';
 import { installTimers } from './timers.ts';
 import { installWebAssembly } from './wasm.ts';
+import { installSockets } from './sockets.ts';
 import { installWebSockets } from './websocket.ts';
 import { installFetch, loadWorker } from './worker.ts';
 
@@ -133,6 +134,7 @@ async function start(): Promise<void> {
   installEncoding();
   installFetch();
   installWebSockets();
+  installSockets();
   installWebAssembly();
   installClock();
   installGlobals();

@@ -242,6 +242,14 @@ export const eventTargetRemove = uncurry(
 );
 export const eventStopImmediatePropagation = uncurry(Event.prototype.stopImmediatePropagation);
 export const urlOrigin = getterOf<URL, string>(URL.prototype, 'origin');
+export const urlHost = getterOf<URL, string>(URL.prototype, 'host');
+export const urlHostname = getterOf<URL, string>(URL.prototype, 'hostname');
+export const urlPort = getterOf<URL, string>(URL.prototype, 'port');
+export const writableLocked = getterOf<WritableStream, boolean>(WritableStream.prototype, 'locked');
+export const writableGetWriter = uncurry(WritableStream.prototype.getWriter);
+export const byteEnqueue = uncurry(
+  ReadableByteStreamController.prototype.enqueue as (chunk: Uint8Array<ArrayBuffer>) => void,
+) as unknown as (controller: ReadableByteStreamController, chunk: Uint8Array<ArrayBuffer>) => void;
 export const urlHash = getterOf<URL, string>(URL.prototype, 'hash');
 export const urlProtocol = getterOf<URL, string>(URL.prototype, 'protocol');
 export const nativeStructuredClone = structuredClone;

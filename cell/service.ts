@@ -11,11 +11,11 @@ import { type Destination, fetchThrough } from './calls.ts';
 import { compatFlag } from './compat.ts';
 import { loadExtra } from './extras.ts';
 import { bodyArrayBuffer, bodyJson, bodyText, type Response, setFetcherCheck, streamBehind } from './http/index.ts';
+import { connectThrough } from './sockets.ts';
 import { dressClass, illegalConstructor, illegalInvocation, wrongParameter } from './jsg.ts';
 import {
   defineProperty,
   deleteProperty,
-  NativeError,
   NativeProxy,
   NativeTypeError,
   objectPrototype,
@@ -51,9 +51,8 @@ export class Fetcher {
     return fetchThrough(requireDestination(this), input, init);
   }
 
-  connect(): never {
-    requireDestination(this);
-    throw new NativeError('Service bindings do not support connect() in this version of Skep.');
+  connect(...args: unknown[]): object {
+    return connectThrough(requireDestination(this), args[0], args[1]);
   }
 }
 dressClass(Fetcher, 'Fetcher');

@@ -3,7 +3,7 @@ import { type Destination, fetchThrough } from '../../calls.ts';
 import { reportException } from '../../console.ts';
 import { currentInvocation, type Invocation, runInvocation } from '../../context.ts';
 import { dispatchCatching } from '../../dispatch.ts';
-import { isDisturbed, listGet, type Response, responseList, responseStatus, streamBehind } from '../../http/index.ts';
+import { listGet, type Response, responseList, responseStatus, streamBehind } from '../../http/index.ts';
 import {
   defineProperty,
   NativeAbortController,
@@ -26,6 +26,7 @@ import {
   urlOrigin,
 } from '../../primordials.ts';
 import { destinationOf } from '../../service.ts';
+import { isDisturbed } from '../../stream-facts.ts';
 import { startTimer } from '../../timers.ts';
 import { constructorParameterError, fieldError, illegalInvocation, isObject, parameterError } from '../../webidl.ts';
 import { addAttributeListeners, bytesOf, exposeInterface } from '../websocket/interface.ts';

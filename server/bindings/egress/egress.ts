@@ -11,6 +11,7 @@ import { INTERNAL_HEADER_PREFIX } from '../../../shared/protocol.ts';
 import type { Logger } from '../../log/types.ts';
 import type { BindingCall } from '../../supervisor/types.ts';
 import type { AddressPolicy } from './address-policy.ts';
+import { connectSocket } from './socket.ts';
 import { upgradeToOrigin } from './upgrade.ts';
 
 export interface EgressOptions {
@@ -70,7 +71,8 @@ async function judge(
   target: Pick<buildConnector.Options, 'hostname' | 'port' | 'protocol'>,
 ): Promise<Address[]> {
   const host = target.hostname.replace(/^\[|\]$/g, '');
-  const port = Number(target.port) || (target.protocol === 'https:' ? 443 : 80);
+  const defaultPort = target.protocol === 'https:' ? 443 : 80;
+  const port = target.protocol === 'tcp:' ? Number(target.port) : Number(target.port) || defaultPort;
   const family = isIP(host);
   const addresses = family === 0 ? await lookup(host, { all: true }) : [{ address: host, family }];
   const allowed = addresses.filter(({ address }) => policy.allows(host, port, address));
@@ -88,6 +90,10 @@ const answerWith =
   };
 
 async function forward(call: BindingCall, agent: Agent, policy: AddressPolicy, log: Logger): Promise<void> {
+  if (call.upgrade === 'socket') {
+    await forwardSocket(call, policy, log);
+    return;
+  }
   const url = parseTarget(call.url);
   if (call.upgrade === 'websocket') {
     await forwardUpgrade(call, url, policy, log);
@@ -107,6 +113,20 @@ async function forward(call: BindingCall, agent: Agent, policy: AddressPolicy, l
   moveClock(call);
   call.respond(statusCode, '', responseHeaders(headers as unknown as readonly (string | Buffer)[]));
   pipeBody(body, call, log);
+}
+
+function forwardSocket(call: BindingCall, policy: AddressPolicy, log: Logger): Promise<void> {
+  return connectSocket(call, {
+    resolve: async (hostname, port) =>
+      answerWith(await judge(policy, { hostname, port: String(port), protocol: 'tcp:' })),
+    connectTimeoutMs: CONNECT_TIMEOUT_MS,
+    onRefused: (error) =>
+      log[error instanceof EgressRefused ? 'warn' : 'debug']('A socket could not be connected', {
+        worker: call.caller.version.workerName,
+        target: call.url,
+        error: error.message,
+      }),
+  });
 }
 
 async function forwardUpgrade(call: BindingCall, url: URL, policy: AddressPolicy, log: Logger): Promise<void> {

@@ -9,6 +9,7 @@ import type { ServiceBinding, WorkerVersion } from '../../../shared/worker.ts';
 import type { Catalog } from '../../catalog/types.ts';
 import type { BindingHandler, BrokerOptions } from '../../broker/broker.ts';
 import { pickVersion } from '../../routing/version-choice.ts';
+import { cannotConnect } from '../connect-errors.ts';
 import { joinDuplexes } from '../join-duplexes.ts';
 import type {
   BindingCall,
@@ -76,6 +77,11 @@ function ownCallee(caller: Caller, target: InvocationTarget | undefined): Callee
 function callFetch(dispatcher: Dispatcher, call: BindingCall, callee: Callee): void {
   if ('error' in callee) {
     call.fail(callee.error);
+    return;
+  }
+  if (call.upgrade === 'socket') {
+    // No worker has a `connect()` handler here.
+    call.fail(cannotConnect(URL.canParse(call.url) ? Number(new URL(call.url).port) : 0));
     return;
   }
   const { caller } = call;
