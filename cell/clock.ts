@@ -4,9 +4,11 @@
  * a module, outside any invocation, it reads 0.
  */
 import { currentInvocation } from './context.ts';
-import { apply, construct, defineProperty, NativeDate, NativeProxy, uncurry } from './primordials.ts';
+import { apply, construct, defineProperty, NativeDate, NativeProxy, setPrototypeOf, uncurry } from './primordials.ts';
 
 const now = (): number => currentInvocation()?.clockMs ?? 0;
+/** What `Date.now()` and `performance.now()` read, in ms. */
+export const workerNow = now;
 
 export function installClock(): void {
   const toStringOf = uncurry(NativeDate.prototype.toString);
@@ -35,10 +37,13 @@ export function installClock(): void {
 
 function installPerformance(): void {
   const prototype = Performance.prototype;
+  // No event target, as long as it has no entries to tell of.
+  setPrototypeOf(prototype, Object.prototype);
   defineProperty(prototype, 'now', { value: named('now', now), writable: true, enumerable: true, configurable: true });
   defineProperty(prototype, 'timeOrigin', { get: () => 0, enumerable: true, configurable: true });
   // They read the real clock and Workers does not have them in this form.
-  for (const name of ['mark', 'measure', 'toJSON', 'timing', 'navigation', 'eventCounts']) {
+  for (const name of Object.getOwnPropertyNames(prototype)) {
+    if (name === 'now' || name === 'timeOrigin' || name === 'constructor') continue;
     Reflect.deleteProperty(prototype, name);
   }
 }

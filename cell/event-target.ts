@@ -271,7 +271,7 @@ export function installEventTarget(hook: WorkerListenerHook): void {
     defineProperty(EventTarget.prototype, name, { value, writable: true, enumerable: true, configurable: true });
   }
   defineProperty(CustomEvent.prototype, 'detail', { enumerable: true });
-  defineTag(CustomEvent);
+  for (const event of [CustomEvent, MessageEvent, ErrorEvent, CloseEvent, PromiseRejectionEvent]) defineTag(event);
   defineGlobal('CustomEvent', CustomEvent);
   shapeEvent();
   hideConstructor('PromiseRejectionEvent', PromiseRejectionEvent);
@@ -317,15 +317,12 @@ function shapeEvent(): void {
 /** Puts a class in the global scope that only the platform makes objects of. */
 function hideConstructor(name: string, native: { prototype: object }): void {
   const holder = {
-    // oxlint-disable-next-line typescript/no-extraneous-class -- an interface that cannot be constructed
-    [name]: class {
-      constructor() {
-        throw illegalConstructor();
-      }
+    [name]: function (): never {
+      throw illegalConstructor();
     },
   };
-  const visible = holder[name] as unknown as { prototype: object };
-  defineProperty(visible, 'prototype', { value: native.prototype });
+  const visible = holder[name] as unknown as object;
+  defineProperty(visible, 'prototype', { value: native.prototype, writable: false });
   defineProperty(native.prototype, 'constructor', { value: visible });
   defineGlobal(name, visible);
 }
@@ -335,6 +332,8 @@ const nativeAbort = uncurry(AbortController.prototype.abort as (reason: unknown)
 const nativeAborted = AbortSignal.abort;
 
 function installAbort(): void {
+  // Deno's own there serve its own `AbortSignal.timeout`.
+  for (const key of ['addEventListener', 'removeEventListener']) deleteProperty(AbortSignal.prototype, key);
   const { abort } = {
     abort(this: AbortController, reason?: unknown): void {
       collectThrown(() => nativeAbort(this, reason === undefined ? abortError() : reason));

@@ -103,6 +103,9 @@ class ScheduledEvent extends ExtendableEvent {
 class TraceEvent extends ExtendableEvent {}
 class TailEvent extends ExtendableEvent {}
 
+/** What the worker did with the event. */
+let answer: (event: FetchEvent) => { responded: boolean; response: unknown };
+
 class FetchEvent extends ExtendableEvent {
   readonly request: Request;
   readonly #invocation: Invocation;
@@ -126,11 +129,10 @@ class FetchEvent extends ExtendableEvent {
     this.#invocation.passThrough = true;
   }
 
-  static answer(event: FetchEvent): { responded: boolean; response: unknown } {
-    return { responded: event.#responded, response: event.#response };
+  static {
+    answer = (event) => ({ responded: event.#responded, response: event.#response });
   }
 }
-const { answer } = FetchEvent;
 
 /** Runs the fetch listeners in turn until one has called `respondWith`. */
 export function dispatchFetch(invocation: Invocation, request: Request): unknown {

@@ -1,8 +1,9 @@
 /** What of the global scope depends on the worker's compatibility date and flags. Applied once, before its first line runs. */
 import { compatFlag } from './compat.ts';
-import { defineGlobal, removeGlobal } from './globals.ts';
+import { loadExtra } from './extras.ts';
+import { defineLazyGlobal, removeGlobal, watchLazyGlobals } from './globals.ts';
 import { applyNavigatorCompatibility } from './navigator.ts';
-import { deleteProperty, getOwnPropertyDescriptor, getPrototypeOf, ownKeys } from './primordials.ts';
+import { defineProperty, deleteProperty, getOwnPropertyDescriptor, getPrototypeOf, ownKeys } from './primordials.ts';
 
 /** Globals that exist only when a flag is on. */
 const BY_FLAG: readonly (readonly [flag: string, names: readonly string[]])[] = [
@@ -26,10 +27,44 @@ export function applyGlobalsCompatibility(): void {
     if (compatFlag(flag)) continue;
     for (const name of names) removeGlobal(name);
   }
-  if (!compatFlag('no_global_importscripts')) defineGlobal('importScripts', importScripts);
+  if (!compatFlag('no_global_importscripts')) offerImportScripts();
   applyNavigatorCompatibility();
+  applyPerformanceCompatibility();
   applyUrlSearchParamsCompatibility();
+  if (!compatFlag('urlpattern_standard')) deleteProperty(URLPattern.prototype, 'hasRegExpGroups');
   if (!compatFlag('set_tostring_tag')) removeToStringTags();
+}
+
+const PERFORMANCE_CLASSES = [
+  'Performance',
+  'PerformanceEntry',
+  'PerformanceMark',
+  'PerformanceMeasure',
+  'PerformanceResourceTiming',
+  'PerformanceObserver',
+  'PerformanceObserverEntryList',
+];
+
+interface PerformanceExtra {
+  readonly classes: Record<string, unknown>;
+  readonly performance: object;
+}
+
+function applyPerformanceCompatibility(): void {
+  if (!compatFlag('enable_global_performance_classes')) return;
+  const extra = (): PerformanceExtra => loadExtra('performance');
+  for (const name of PERFORMANCE_CLASSES) defineLazyGlobal(name, () => extra().classes[name]);
+  defineLazyGlobal('performance', () => extra().performance);
+}
+
+/** On the prototype of all worker scopes, as on Workers. */
+function offerImportScripts(): void {
+  defineProperty(getPrototypeOf(getPrototypeOf(globalThis) as object) as object, 'importScripts', {
+    value: importScripts,
+    writable: true,
+    enumerable: true,
+    configurable: true,
+  });
 }
 
 const { importScripts } = {
@@ -55,18 +90,23 @@ function applyUrlSearchParamsCompatibility(): void {
 
 /** Before the flag, platform objects were plain `[object Object]`s. Only what the engine itself tags stays. */
 function removeToStringTags(): void {
+  watchLazyGlobals(removeToStringTag);
   const scope = getPrototypeOf(globalThis) as object;
-  for (const holder of [scope, getPrototypeOf(scope) as object]) {
+  const workerScope = getPrototypeOf(scope) as object;
+  for (const holder of [scope, workerScope]) {
+    deleteProperty(holder, Symbol.toStringTag);
     for (const name of ownKeys(holder)) {
-      if (name === 'constructor') continue;
-      const value: unknown = getOwnPropertyDescriptor(holder, name)?.value;
-      if (typeof value !== 'function') continue;
-      const { prototype } = value as { prototype?: object };
-      if (prototype !== undefined) deleteProperty(prototype, Symbol.toStringTag);
+      if (name !== 'constructor') removeToStringTag(getOwnPropertyDescriptor(holder, name)?.value);
     }
   }
   for (const name of ['scheduler', 'performance', 'Cloudflare', 'crypto', 'caches']) {
     const value = getOwnPropertyDescriptor(globalThis, name)?.value as object | undefined;
     if (value !== undefined) deleteProperty(getPrototypeOf(value) as object, Symbol.toStringTag);
   }
+}
+
+function removeToStringTag(value: unknown): void {
+  if (typeof value !== 'function') return;
+  const { prototype } = value as { prototype?: object };
+  if (prototype !== undefined) deleteProperty(prototype, Symbol.toStringTag);
 }

@@ -220,6 +220,7 @@ export function defineLazyGlobal(name: string, create: () => unknown, enumerable
   defineProperty(owner, name, {
     get: () => {
       const value = create();
+      onLazyGlobal(value);
       defineProperty(owner, name, { value, writable: true, enumerable, configurable: true });
       return value;
     },
@@ -229,6 +230,13 @@ export function defineLazyGlobal(name: string, create: () => unknown, enumerable
     enumerable,
     configurable: true,
   });
+}
+
+let onLazyGlobal: (value: unknown) => void = () => undefined;
+
+/** What to do with a lazily made global before user code sees it. */
+export function watchLazyGlobals(hook: (value: unknown) => void): void {
+  onLazyGlobal = hook;
 }
 
 /** Takes a global away, wherever it is. */

@@ -47,7 +47,7 @@ import {
 } from '../shared/protocol.ts';
 import { abortAnswer, receiveInvoke } from './answer.ts';
 import { connectChannel, sendFrame, sendJson, startReading, stopProcess } from './channel.ts';
-import { installClock } from './clock.ts';
+import * as clock from './clock.ts';
 import { installConsole, toFailure } from './console.ts';
 import { installCrypto } from './crypto.ts';
 import { deno } from './deno.ts';
@@ -84,6 +84,7 @@ interface IncomingLoad {
 
 /** Modules of the harness that `cell/extras/` may import. An import of anything else fails when the extra is first loaded. */
 const OFFERED_TO_EXTRAS = {
+  'cell/clock': clock,
   'cell/builtins': builtins,
   'cell/compat': compat,
   'cell/context': context,
@@ -136,7 +137,7 @@ async function start(): Promise<void> {
   installWebSockets();
   installSockets();
   installWebAssembly();
-  installClock();
+  clock.installClock();
   installGlobals();
   installStackTraces();
   installCrypto();

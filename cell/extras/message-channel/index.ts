@@ -30,6 +30,8 @@ type Handler = ((event: Event) => unknown) | null;
 /** What is registered in the place of a handler: it is called on the global scope, and what it throws is lost. */
 const listeners = new WeakMapConstructor<object, object>();
 
+let entangle: (a: MessagePort, b: MessagePort) => void;
+
 class MessagePort extends EventTarget {
   #peer: MessagePort | undefined;
   #started = false;
@@ -44,9 +46,11 @@ class MessagePort extends EventTarget {
     super();
   }
 
-  static entangle(a: MessagePort, b: MessagePort): void {
-    a.#peer = b;
-    b.#peer = a;
+  static {
+    entangle = (a, b) => {
+      a.#peer = b;
+      b.#peer = a;
+    };
   }
 
   postMessage(message?: unknown, options?: unknown): void {
@@ -157,7 +161,7 @@ class MessageChannel {
   constructor() {
     const port1 = new MessagePort(CREATE);
     const port2 = new MessagePort(CREATE);
-    MessagePort.entangle(port1, port2);
+    entangle(port1, port2);
     defineProperty(this, 'port2', { value: port2, writable: false, enumerable: true, configurable: true });
     defineProperty(this, 'port1', { value: port1, writable: false, enumerable: true, configurable: true });
   }
