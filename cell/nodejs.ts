@@ -32,6 +32,8 @@ const FLAGGED: Readonly<Record<string, string>> = {
   enable_nodejs_console_module: 'console',
   enable_nodejs_dgram_module: 'dgram',
   enable_nodejs_domain_module: 'domain',
+  enable_nodejs_http_modules: '_http_agent _http_client _http_common _http_incoming _http_outgoing http https',
+  enable_nodejs_http_server_modules: '_http_server',
   enable_nodejs_http2_module: 'http2',
   enable_nodejs_inspector_module: 'inspector inspector/promises',
   enable_nodejs_os_module: 'os',
@@ -52,7 +54,15 @@ const FLAGGED: Readonly<Record<string, string>> = {
 /** Modules that live in an extra of their own because they are large; all others are in `nodejs`. */
 const EXTRA_OF: Readonly<Record<string, string>> = {
   __proto__: null as never,
+  _http_agent: 'nodejs-http',
+  _http_client: 'nodejs-http',
+  _http_common: 'nodejs-http',
+  _http_incoming: 'nodejs-http',
+  _http_outgoing: 'nodejs-http',
+  _http_server: 'nodejs-http',
   crypto: 'nodejs-crypto',
+  http: 'nodejs-http',
+  https: 'nodejs-http',
 };
 
 /** The bindings `process.env` is filled from, or none when the flags say so. */
@@ -65,6 +75,7 @@ export function applyNodejsCompatibility(env: readonly EnvEntry[]): void {
   if (v2 || compatFlag('nodejs_compat')) registerModules(v2);
   else if (compatFlag('nodejs_als')) registerModule('async_hooks', false);
   registerModule('process', v2);
+  registerServerModule();
   if (compatFlag('nodejs_compat_populate_process_env')) environment = env;
   if (v2) installNodeGlobals();
 }
@@ -79,6 +90,19 @@ function registerModules(v2: boolean): void {
     const names = stringSplit(FLAGGED[flag] as string, ' ');
     for (let at = 0; at < names.length; at++) registerModule(names[at] as string, v2);
   }
+}
+
+/** `cloudflare:node`: what makes a worker of a Node server. */
+function registerServerModule(): void {
+  const names = ['handleAsNodeRequest', 'httpServerHandler'];
+  registerBuiltin(
+    'cloudflare:node',
+    () => {
+      const { handleAsNodeRequest, httpServerHandler } = loadExtra<Record<string, unknown>>('nodejs-http');
+      return { handleAsNodeRequest, httpServerHandler };
+    },
+    () => names,
+  );
 }
 
 /** Since v2 a module answers to its bare name too, except `test`, as in Node. */
