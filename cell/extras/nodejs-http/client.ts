@@ -129,7 +129,8 @@ export class ClientRequest extends OutgoingMessage {
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(input: unknown, options?: unknown, callback?: unknown) {
-    super();
+    // It lives on after its body is sent, until the answer is read.
+    super(undefined, { autoDestroy: false });
     if (typeof options === 'function') [options, callback] = [undefined, options];
     const settings = optionsOf(input, options);
     const agent = chooseAgent(settings);

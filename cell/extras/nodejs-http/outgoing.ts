@@ -31,8 +31,12 @@ export class OutgoingMessage extends Writable {
   _removedTE = false;
   readonly #fields = new Map<string, HeaderField>();
 
-  constructor(req?: unknown, options?: { highWaterMark?: number }) {
-    super({ highWaterMark: options?.highWaterMark ?? 65536, decodeStrings: true });
+  constructor(req?: unknown, options?: { highWaterMark?: number; autoDestroy?: boolean }) {
+    super({
+      highWaterMark: options?.highWaterMark ?? 65536,
+      decodeStrings: true,
+      autoDestroy: options?.autoDestroy ?? true,
+    });
     this.req = req;
   }
 
@@ -67,8 +71,8 @@ export class OutgoingMessage extends Writable {
       this.#fields.set(name.toLowerCase(), { name, value });
       return this;
     }
-    const values: unknown[] = Array.isArray(field.value) ? field.value : [field.value];
-    field.value = values.concat(value);
+    if (!Array.isArray(field.value)) field.value = [field.value];
+    (field.value as unknown[]).push(...(Array.isArray(value) ? (value as unknown[]) : [value]));
     return this;
   }
 

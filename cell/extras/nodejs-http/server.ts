@@ -122,7 +122,7 @@ export class ServerResponse extends OutgoingMessage {
   /** A chunk is taken when the client's side has room for the next one. */
   _write(chunk: Uint8Array, _encoding: string, done: Done): void {
     const body = this.#body;
-    if (body === undefined) {
+    if (body === undefined || chunk.length === 0) {
       done();
       return;
     }
