@@ -3,7 +3,20 @@
  * Frames queue up while a write is under way and leave together, so a burst of calls costs one system call.
  */
 import { encodeFrame, encodeFullFrame, FrameReader, readU32, splitFull, writeU32 } from '../shared/frames.ts';
-import { DATA, END, FAIL, type Failure, INVOKE, RESPONSE, RESPONSE_FULL, WINDOW } from '../shared/protocol.ts';
+import {
+  DATA,
+  END,
+  FAIL,
+  type Failure,
+  INBOUND_DATA,
+  INBOUND_FAIL,
+  INVOKE,
+  RESPONSE,
+  RESPONSE_FULL,
+  SESSION_ACCEPT,
+  SESSION_DATA,
+  WINDOW,
+} from '../shared/protocol.ts';
 import { deno, type DenoConn } from './deno.ts';
 import {
   copyInto,
@@ -63,7 +76,7 @@ export async function connectChannel(path: string): Promise<void> {
 /** Reads frames for ever. When the supervisor is gone there is nothing left to live for. */
 export async function startReading(onControl: ControlHandler): Promise<void> {
   const reader = new FrameReader(MAX_INCOMING_FRAME_BYTES, (type, stream, payload) => {
-    if (stream === 0 || type === INVOKE) onControl(type, stream, payload);
+    if (stream === 0 || type === INVOKE || isInbound(type)) onControl(type, stream, payload);
     else dispatch(type, stream, payload);
   });
   const buffer = new NativeUint8Array(READ_BUFFER_BYTES);
@@ -74,10 +87,13 @@ export async function startReading(onControl: ControlHandler): Promise<void> {
   }
 }
 
+/** About a request or session to this worker: the stream is the invocation. */
+const isInbound = (type: number): boolean => type === SESSION_ACCEPT || (type >= INBOUND_DATA && type <= INBOUND_FAIL);
+
 function dispatch(type: number, stream: number, payload: Uint8Array): void {
   const listener = mapGet(listeners, stream);
   if (listener === undefined) return;
-  if (type === DATA) listener.onData(payload);
+  if (type === DATA || type === SESSION_DATA) listener.onData(payload);
   else if (type === RESPONSE_FULL) {
     const { head, body } = splitFull(payload);
     closeStream(stream);

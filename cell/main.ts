@@ -46,6 +46,14 @@ import {
   type RequestAheadMessage,
 } from '../shared/protocol.ts';
 import { abortAnswer, receiveInvoke } from './answer.ts';
+import * as consoleModule from './console.ts';
+import * as entrypoints from './entrypoints.ts';
+import * as invocation from './invocation.ts';
+import * as rpcClasses from './rpc-classes.ts';
+import * as service from './service.ts';
+import * as sessions from './sessions.ts';
+import * as valuePrimordials from './value-primordials.ts';
+import * as worker from './worker.ts';
 import { connectChannel, sendFrame, sendJson, startReading, stopProcess } from './channel.ts';
 import * as clock from './clock.ts';
 import { installConsole, toFailure } from './console.ts';
@@ -93,6 +101,15 @@ const OFFERED_TO_EXTRAS = {
   'cell/service': service,
   'cell/channel': channel,
   'cell/dispatch': dispatch,
+  'cell/console': consoleModule,
+  'cell/entrypoints': entrypoints,
+  'cell/invocation': invocation,
+  'cell/rpc-classes': rpcClasses,
+  'cell/service': service,
+  'cell/sessions': sessions,
+  'cell/timers': timers,
+  'cell/value-primordials': valuePrimordials,
+  'cell/worker': worker,
   'cell/event-target': eventTarget,
   'cell/extras': extras,
   'cell/modules': modules,
@@ -104,7 +121,6 @@ const OFFERED_TO_EXTRAS = {
   'cell/startup': startup,
   'cell/stream-facts': streamFacts,
   'cell/streams': streams,
-  'cell/timers': timers,
   'cell/tunnel': tunnel,
   'cell/webidl': webidl,
 };
@@ -160,7 +176,8 @@ function onControl(type: number, stream: number, payload: Uint8Array): void {
   if (type === INVOKE) {
     const { head, body } = splitFull(payload);
     receiveInvoke(stream, head, body, serveRequest);
-  } else if (type === PING) sendFrame(PONG, 0, EMPTY);
+  } else if (sessions.isSessionFrame(type)) sessions.receiveSessionFrame(type, stream, payload);
+  else if (type === PING) sendFrame(PONG, 0, EMPTY);
   else if (type === CANCEL) cancelInvocation((jsonParse(utf8Decode(payload)) as CancelMessage).invocation);
   else if (type === DISCONNECT) onDisconnect((jsonParse(utf8Decode(payload)) as CancelMessage).invocation);
   else if (type === REQUEST_AHEAD) receiveAhead(jsonParse(utf8Decode(payload)) as RequestAheadMessage);
@@ -170,6 +187,7 @@ function onControl(type: number, stream: number, payload: Uint8Array): void {
 
 function onDisconnect(invocation: number): void {
   abortAnswer(invocation);
+  sessions.leaveInboundSession(invocation);
   disconnectInvocation(invocation);
 }
 

@@ -24,7 +24,8 @@ export {
   setPrototypeOf,
 };
 
-export const { get: reflectGet, has: reflectHas } = Reflect;
+export const { has: reflectHas } = Reflect;
+export const reflectGet: (target: object, key: PropertyKey, receiver?: unknown) => unknown = Reflect.get;
 export const objectPrototype: object = Object.prototype;
 
 type AnyFunction = (...args: never[]) => unknown;

@@ -4,7 +4,8 @@
  */
 import type { Destination } from './calls.ts';
 import { loadExtra } from './extras.ts';
-import { dressClass, illegalConstructor } from './jsg.ts';
+import type { Response } from './http/index.ts';
+import { dressClass, illegalConstructor, needsNew } from './jsg.ts';
 import { defineProperty } from './primordials.ts';
 
 /** What the RPC part offers to the rest of the harness (`cell/extras/rpc/index.ts`). */
@@ -18,6 +19,8 @@ export interface RpcRuntime {
   /** `then`, `catch` and `finally` of promises and properties. */
   settle(promise: unknown, onFulfilled: unknown, onRejected: unknown): Promise<unknown>;
   lastly(promise: unknown, onFinally: unknown): Promise<unknown>;
+  /** `fetch` of a Fetcher that another worker has passed on. */
+  fetchImported(destination: Destination, input: unknown, init?: unknown): Promise<Response>;
   encodeProps(props: object): string;
   decodeProps(encoded: string): unknown;
   /** A session that another cell opens with this worker: the supervisor's SESSION_ACCEPT frame. */
@@ -26,19 +29,22 @@ export interface RpcRuntime {
 
 const runtime = (): RpcRuntime => loadExtra<RpcRuntime>('rpc');
 
-export class RpcStub {
-  constructor(...args: unknown[]) {
-    // biome-ignore lint/correctness/noConstructorReturn: a stub can be called, so it is a function
-    return runtime().createStub(args) as RpcStub;
-  }
+/** A function and no class: without `new` it says what workerd says. What it makes is a function too, since a stub can be called. */
+export function RpcStub(...args: unknown[]): object {
+  if (new.target === undefined) throw needsNew('JsRpcStub');
+  return runtime().createStub(args);
+}
 
+const stubMethods = {
   dup(): unknown {
     return runtime().dup(this);
-  }
-
+  },
   [Symbol.dispose](): void {
     runtime().dispose(this);
-  }
+  },
+};
+for (const key of ['dup', Symbol.dispose] as const) {
+  defineProperty(RpcStub.prototype as object, key, { value: stubMethods[key], writable: true, configurable: true });
 }
 
 export class RpcPromise {
@@ -83,7 +89,7 @@ export class RpcProperty {
   }
 }
 
-dressClass(RpcStub, 'JsRpcStub');
+dressClass(RpcStub as unknown as { prototype: object }, 'JsRpcStub', 'JsRpcStub');
 dressClass(RpcPromise, 'JsRpcPromise');
 dressClass(RpcProperty, 'JsRpcProperty');
 

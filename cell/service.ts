@@ -19,6 +19,7 @@ import {
   NativeProxy,
   NativeTypeError,
   objectPrototype,
+  reflectGet,
   setPrototypeOf,
   WeakMapConstructor,
   weakMapGet,
@@ -42,13 +43,20 @@ function requireDestination(fetcher: unknown): Destination {
   return destination;
 }
 
+/** A Fetcher that came over RPC leads to a stub. */
+const isImported = (destination: Destination): boolean =>
+  typeof destination === 'object' && destination !== null && 'hold' in destination;
+
 export class Fetcher {
   constructor(key?: unknown) {
     if (key !== CREATE) throw illegalConstructor();
   }
 
   fetch(input: unknown, init?: unknown): Promise<Response> {
-    return fetchThrough(requireDestination(this), input, init);
+    const destination = requireDestination(this);
+    return isImported(destination)
+      ? rpc().fetchImported(destination, input, init)
+      : fetchThrough(destination, input, init);
   }
 
   connect(...args: unknown[]): object {
@@ -95,7 +103,7 @@ export function applyServiceCompatibility(): void {
 /** Names that are read from a binding and that nothing before in the prototype chain has. */
 const rpcMethods = new NativeProxy(objectPrototype, {
   get: (target, key, receiver) => {
-    if (typeof key === 'symbol' || key in target) return (target as Record<PropertyKey, unknown>)[key];
+    if (typeof key === 'symbol' || key in target) return reflectGet(target, key, receiver) as unknown;
     // A binding is no promise: `await env.X` gives the binding.
     if (key === 'then') return undefined;
     const destination = destinationOf(receiver);
@@ -109,8 +117,20 @@ const rpcMethods = new NativeProxy(objectPrototype, {
 
 const rpc = (): RpcRuntime => loadExtra<RpcRuntime>('rpc');
 
+let hasFetchers = false;
+
+/**
+ * `ServiceStub` of `cloudflare:workers`. As in workerd the class is named after who comes first: a binding of the worker, or the
+ * module that exports it under the other name.
+ */
+export function serviceStubClass(): typeof Fetcher {
+  if (!hasFetchers) defineProperty(Fetcher, 'name', { value: 'ServiceStub', configurable: true });
+  return Fetcher;
+}
+
 /** The object that user code finds in `env`. */
 export function createFetcher(destination: Destination): Fetcher {
+  hasFetchers = true;
   const fetcher = new Fetcher(CREATE);
   weakMapSet(destinations, fetcher, destination);
   return fetcher;

@@ -18,7 +18,7 @@ import {
   uncurry,
 } from './primordials.ts';
 import { nameRpcClasses, RpcPromise, RpcProperty, RpcStub } from './rpc-classes.ts';
-import { Fetcher } from './service.ts';
+import { serviceStubClass } from './service.ts';
 import { requireInvocation } from './timers.ts';
 import { createTracing } from './tracing.ts';
 
@@ -81,7 +81,7 @@ export function provideWorkersModule(env: object): void {
       RpcProperty,
       RpcStub,
       RpcTarget,
-      ServiceStub: namedFetcher(),
+      ServiceStub: serviceStubClass(),
       WorkerEntrypoint,
       WorkflowEntrypoint,
       abortIsolate,
@@ -106,11 +106,6 @@ export function provideWorkersModule(env: object): void {
       },
     };
   });
-}
-
-function namedFetcher(): typeof Fetcher {
-  defineProperty(Fetcher, 'name', { value: 'ServiceStub', configurable: true });
-  return Fetcher;
 }
 
 /** Ends the isolate, which here is the process; the next request gets a fresh one. */

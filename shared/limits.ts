@@ -126,6 +126,18 @@ export const CACHE_LIMITS = {
   maxNameBytes: 1024,
 } as const;
 
+/** Within one RPC session, kept by each of the two cells against the other. */
+export const RPC_LIMITS = {
+  /** Cloudflare: 32 MiB of serialized arguments or results. */
+  maxMessageBytes: 32 * MiB,
+  /** Stubs, functions and streams that one side holds of the other; stops a peer from growing tables without bound. */
+  maxExports: 10_000,
+  /** Calls that have come in and are not answered. */
+  maxOpenCalls: 10_000,
+  /** Bytes of one stream that may be under way without the reader's consent. */
+  streamWindowBytes: 256 * KiB,
+} as const;
+
 /** What the broker takes from a cell. Everything behind these numbers is an attacker's. */
 export const CHANNEL_LIMITS = {
   /** One frame; a longer one ends the cell. Stops a cell from making the server buffer without bound. */

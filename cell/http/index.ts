@@ -33,6 +33,7 @@ export {
   take,
   type Whole,
 } from './body.ts';
+export { blobBytes, blobTypeOf, isFile, makeBlob } from './blob.ts';
 export {
   type HeaderList,
   Headers,

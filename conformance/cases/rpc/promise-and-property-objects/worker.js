@@ -57,8 +57,6 @@ export default {
       json: () => JSON.stringify({ stub, n: 1 }),
       str: () => String(stub),
       callStub: () => stub(),
-      newOnStub: () => new stub(),
-      structured: () => structuredClone(stub),
       slow: async () => { const order = []; await Promise.all([stub.slow().then(() => order.push("slow")), stub.ping().then(() => order.push("ping"))]); return order; },
     };
     for (const [k, f] of Object.entries(tries)) out[k] = await probe(f);

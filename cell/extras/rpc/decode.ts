@@ -1,0 +1,303 @@
+/** Bytes as values: the counterpart of `encode.ts`. What comes is another worker's word: only shapes and sizes that fit are taken. */
+import { type Headers, headersOver, makeBlob, Request, Response } from '../../http/index.ts';
+import {
+  construct,
+  copyBytes,
+  defineProperty,
+  mapSet,
+  NativeDate,
+  NativeError,
+  NativeTypeError,
+  setAdd,
+  stringSlice,
+} from '../../primordials.ts';
+import {
+  bufferBytes,
+  ERRORS,
+  isAnyArrayBuffer,
+  NativeBigInt,
+  NativeDataView,
+  NativeDOMException,
+  NativeMap,
+  NativeObject,
+  NativeRegExp,
+  NativeSet,
+  VIEWS,
+} from '../../value-primordials.ts';
+import { type ByteReader, malformed } from './bytes.ts';
+import * as tag from './tags.ts';
+
+/** Makes objects of the numbers that stand for what is on the other side. */
+export interface Importer {
+  stub(id: number): object;
+  service(id: number): object;
+  readable(id: number): ReadableStream<Uint8Array>;
+  writable(id: number): WritableStream;
+}
+
+/** Deeper values would overflow the stack of whoever walks them. */
+const MAX_DEPTH = 2_000;
+
+export class Decoder {
+  readonly #reader: ByteReader;
+  readonly #importer: Importer | null;
+  readonly #seen: unknown[] = [];
+  #depth = 0;
+
+  constructor(reader: ByteReader, importer: Importer | null) {
+    this.#reader = reader;
+    this.#importer = importer;
+  }
+
+  value(): unknown {
+    if (++this.#depth > MAX_DEPTH) throw malformed('a value is nested too deeply');
+    const value = this.#read(this.#reader.byte());
+    this.#depth--;
+    return value;
+  }
+
+  #read(kind: number): unknown {
+    const reader = this.#reader;
+    switch (kind) {
+      case tag.UNDEFINED:
+        return undefined;
+      case tag.NULL:
+        return null;
+      case tag.TRUE:
+        return true;
+      case tag.FALSE:
+        return false;
+      case tag.INTEGER:
+        return reader.uint();
+      case tag.NEGATIVE_INTEGER:
+        return -reader.uint();
+      case tag.DOUBLE:
+        return reader.double();
+      case tag.TEXT:
+        return reader.text();
+      case tag.BIGINT:
+        return toBigInt(reader.text());
+      case tag.REFERENCE:
+        return this.#reference(reader.uint());
+      default:
+        return this.#object(kind);
+    }
+  }
+
+  #reference(index: number): unknown {
+    if (index >= this.#seen.length) throw malformed('a reference to nothing');
+    return this.#seen[index];
+  }
+
+  /** Objects are numbered in the order in which they begin. */
+  #object(kind: number): unknown {
+    const place = this.#seen.length;
+    this.#seen[place] = undefined;
+    switch (kind) {
+      case tag.OBJECT:
+        return this.#properties((this.#seen[place] = {}) as Record<string, unknown>);
+      case tag.ARRAY:
+        return this.#array((this.#seen[place] = []) as unknown[]);
+      case tag.SPARSE_ARRAY:
+        return this.#sparse(place);
+      case tag.MAP:
+        return this.#map((this.#seen[place] = new NativeMap()) as Map<unknown, unknown>);
+      case tag.SET:
+        return this.#set((this.#seen[place] = new NativeSet()) as Set<unknown>);
+      case tag.ERROR:
+        return this.#error(place);
+      default: {
+        const value = this.#leaf(kind);
+        this.#seen[place] = value;
+        return value;
+      }
+    }
+  }
+
+  #properties(object: Record<string, unknown>): Record<string, unknown> {
+    const count = this.#reader.count();
+    for (let index = 0; index < count; index++) {
+      const key = this.#reader.text();
+      setOwn(object, key, this.value());
+    }
+    return object;
+  }
+
+  #array(array: unknown[]): unknown[] {
+    const length = this.#reader.count();
+    for (let index = 0; index < length; index++) setOwn(array, index, this.value());
+    return array;
+  }
+
+  #sparse(place: number): unknown[] {
+    const length = this.#reader.uint();
+    if (length > 0xffffffff) throw malformed('an array is too long');
+    const array: unknown[] = [];
+    array.length = length;
+    this.#seen[place] = array;
+    this.#properties(array as unknown as Record<string, unknown>);
+    return array;
+  }
+
+  #map(map: Map<unknown, unknown>): Map<unknown, unknown> {
+    const count = this.#reader.count();
+    for (let index = 0; index < count; index++) {
+      const key = this.value();
+      mapSet(map, key, this.value());
+    }
+    return map;
+  }
+
+  #set(set: Set<unknown>): Set<unknown> {
+    const count = this.#reader.count();
+    for (let index = 0; index < count; index++) setAdd(set, this.value());
+    return set;
+  }
+
+  #error(place: number): Error {
+    const reader = this.#reader;
+    const constructor = ERRORS[reader.byte()] as ErrorConstructor | undefined;
+    if (constructor === undefined) throw malformed('an unknown kind of error');
+    const message = reader.text();
+    const isAggregate = (constructor as unknown) === ERRORS[7];
+    const error = construct(constructor, isAggregate ? [[], message] : [message]) as Error;
+    this.#seen[place] = error;
+    defineProperty(error, 'stack', { value: reader.text(), writable: true, configurable: true, enumerable: false });
+    if (message === '') delete (error as { message?: string }).message;
+    this.#properties(error as unknown as Record<string, unknown>);
+    return error;
+  }
+
+  #leaf(kind: number): unknown {
+    const reader = this.#reader;
+    switch (kind) {
+      case tag.DATE:
+        return new NativeDate(reader.double());
+      case tag.REGEXP:
+        return new NativeRegExp(reader.text(), reader.text());
+      case tag.BUFFER:
+        return copyBytes(reader.bytes()).buffer;
+      case tag.VIEW:
+        return this.#view(VIEWS[reader.byte()]);
+      case tag.DATA_VIEW:
+        return this.#view(NativeDataView);
+      case tag.BOXED:
+        return NativeObject(this.#primitive());
+      case tag.DOM_EXCEPTION:
+        return this.#domException();
+      case tag.HEADERS:
+        return this.#headers();
+      default:
+        return this.#capability(kind);
+    }
+  }
+
+  #view(constructor: unknown): unknown {
+    if (typeof constructor !== 'function') throw malformed('an unknown kind of view');
+    const buffer = this.value();
+    const offset = this.#reader.uint();
+    const length = this.#reader.uint();
+    if (!isAnyArrayBuffer(buffer) || offset > bufferBytes(buffer as ArrayBuffer)) throw malformed('a view of nothing');
+    return construct(constructor, [buffer, offset, length]);
+  }
+
+  #primitive(): unknown {
+    const value = this.value();
+    if (typeof value === 'object' || value === undefined) throw malformed('a boxed value that is no primitive');
+    return value;
+  }
+
+  #domException(): DOMException {
+    const name = this.#reader.text();
+    const exception = new NativeDOMException(this.#reader.text(), name);
+    defineProperty(exception, 'stack', { value: this.#reader.text(), writable: true, configurable: true });
+    return exception;
+  }
+
+  #headers(): Headers {
+    const list: string[] = [];
+    const count = this.#reader.count();
+    for (let index = 0; index < count; index++) list[index] = this.#reader.text();
+    return headersOver(list, false);
+  }
+
+  #capability(kind: number): unknown {
+    const reader = this.#reader;
+    const importer = this.#importer;
+    if (importer === null) throw malformed('a capability where there can be none');
+    switch (kind) {
+      case tag.STUB:
+        return importer.stub(reader.uint());
+      case tag.SERVICE:
+        return importer.service(reader.uint());
+      case tag.READABLE:
+        return importer.readable(reader.uint());
+      case tag.WRITABLE:
+        return importer.writable(reader.uint());
+      case tag.BLOB:
+        return this.#blob();
+      case tag.REQUEST:
+        return this.#request();
+      case tag.RESPONSE:
+        return this.#response();
+      default:
+        throw malformed(`an unknown kind of value (${kind})`);
+    }
+  }
+
+  #blob(): object {
+    const type = this.#reader.text();
+    return makeBlob(copyBytes(this.#reader.bytes()), type);
+  }
+
+  #request(): Request {
+    const method = this.#reader.text();
+    const url = this.#reader.text();
+    const redirect = this.#reader.text() as RequestRedirect;
+    const headers = this.#headers();
+    const body = this.#body();
+    return new Request(url, { method, redirect, headers, body });
+  }
+
+  #response(): Response {
+    const status = this.#reader.uint();
+    const statusText = this.#reader.text();
+    const headers = this.#headers();
+    const body = this.#body();
+    if (status === 101) throw new NativeTypeError('A WebSocket response cannot be sent over RPC.');
+    return new Response(body, { status, statusText, headers });
+  }
+
+  #body(): Uint8Array | ReadableStream | null {
+    const kind = this.#reader.byte();
+    if (kind === tag.NO_BODY) return null;
+    if (kind === tag.WHOLE_BODY) return copyBytes(this.#reader.bytes());
+    return (this.#importer as Importer).readable(this.#reader.uint());
+  }
+}
+
+/** As an object literal does it: no setter on a prototype sees the value. */
+function setOwn(object: object, key: string | number, value: unknown): void {
+  defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true });
+}
+
+function toBigInt(hex: string): bigint {
+  try {
+    return hex[0] === '-' ? -NativeBigInt(`0x${stringSlice(hex, 1)}`) : NativeBigInt(`0x${hex}`);
+  } catch {
+    throw malformed('a bigint that is none');
+  }
+}
+
+/** A thrown value as its caller sees it: an error says that it comes from elsewhere. */
+export function asThrown(value: unknown): unknown {
+  if (value instanceof NativeDOMException) {
+    const names = ['code', 'message', 'name', 'stack'] as const;
+    for (let index = 0; index < names.length; index++) {
+      const name = names[index] as (typeof names)[number];
+      setOwn(value, name, value[name]);
+    }
+    setOwn(value, 'remote', true);
+  } else if (value instanceof NativeError) setOwn(value, 'remote', true);
+  return value;
+}

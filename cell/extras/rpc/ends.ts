@@ -1,0 +1,222 @@
+/** Sessions and what they run over: the channel to the supervisor in either direction, or nothing but this isolate. */
+import {
+  FAIL,
+  type Failure,
+  INBOUND_DATA,
+  INBOUND_END,
+  INBOUND_FAIL,
+  INBOUND_WINDOW,
+  SESSION_DATA,
+  SESSION_OPEN,
+  type SessionAcceptHead,
+  type SessionOpenHead,
+} from '../../../shared/protocol.ts';
+import { writeU32 } from '../../../shared/frames.ts';
+import { type Destination, toWire } from '../../calls.ts';
+import { closeStream, openStream, sendFrame, sendFull, sendJson, sendWindow } from '../../channel.ts';
+import { createInvocation, currentInvocation, type Invocation, runInvocation } from '../../context.ts';
+import { endInvocation, onInvocationEnd } from '../../invocation.ts';
+import {
+  jsonParse,
+  jsonStringify,
+  NativeError,
+  NativeTypeError,
+  NativeUint8Array,
+  promiseResolve,
+  promiseThen,
+  subarray,
+  utf8Decode,
+  utf8Encode,
+} from '../../primordials.ts';
+import { addInboundSession, removeInboundSession } from '../../sessions.ts';
+import { requireInvocation } from '../../timers.ts';
+import { findEntrypoint } from '../../worker.ts';
+import { SESSION_CLOCK_BYTES } from '../../../shared/protocol.ts';
+import { Link } from './link.ts';
+import { type Answer, RpcSession, sessionIsOver } from './session.ts';
+import { type CallTarget, entrypointTarget } from './targets.ts';
+
+/** Opens a session with what a binding leads to, and makes its first call. */
+export function openSession(destination: Destination, call: (session: RpcSession) => Answer): Answer {
+  const end = new OutgoingEnd(destination, requireInvocation());
+  return call(end.session);
+}
+
+/** The end of a session in the cell that opened it. */
+class OutgoingEnd {
+  readonly session: RpcSession;
+  readonly #destination: Destination;
+  readonly #invocation: Invocation;
+  readonly #link: Link;
+  readonly #forget: () => void;
+  #stream = 0;
+
+  constructor(destination: Destination, invocation: Invocation) {
+    this.#destination = destination;
+    this.#invocation = invocation;
+    this.#link = new Link(
+      {
+        emit: (payload) => this.#emit(payload),
+        grant: (bytes) => sendWindow(this.#stream, bytes),
+        onMessage: (message) => this.session.receive(message),
+      },
+      invocation,
+    );
+    // The callee ends the session: it knows when nothing is left on both sides.
+    this.session = new RpcSession(
+      invocation,
+      { send: (message) => this.#link.send(message), onIdle: () => this.#idle() },
+      undefined,
+    );
+    this.#forget = onInvocationEnd(invocation, () => this.#finish(sessionIsOver()));
+  }
+
+  /** The first frame opens the session. */
+  #emit(payload: Uint8Array): void {
+    if (this.#stream !== 0) {
+      sendFrame(SESSION_DATA, this.#stream, payload);
+      return;
+    }
+    this.#stream = openStream({
+      onResponse: () => undefined,
+      onData: (bytes) => this.#receive(bytes),
+      onEnd: () => this.#finish(sessionIsOver()),
+      onFail: (failure) => this.#finish(toError(jsonParse(utf8Decode(failure)) as Failure)),
+      onWindow: (bytes) => this.#link.window(bytes),
+    });
+    const head: SessionOpenHead = {
+      invocation: this.#invocation.id,
+      ...toWire(this.#destination),
+      clockMs: this.#invocation.clockMs,
+    };
+    const bytes = subarray(payload, SESSION_CLOCK_BYTES, payload.length);
+    sendFull(SESSION_OPEN, this.#stream, utf8Encode(jsonStringify(head)), bytes);
+  }
+
+  #receive(payload: Uint8Array): void {
+    try {
+      this.#link.receive(payload);
+    } catch (error) {
+      sendJson(FAIL, this.#stream, { name: 'Error', message: 'aborted' } satisfies Failure);
+      this.#finish(error);
+    }
+  }
+
+  /** Nothing was sent, because the arguments could not be: there is nobody to wait for. */
+  #idle(): void {
+    if (this.#stream === 0) this.#finish(sessionIsOver());
+  }
+
+  #finish(error: unknown): void {
+    if (this.session.isOver) return;
+    this.#link.close();
+    closeStream(this.#stream);
+    this.#forget();
+    this.session.close(error);
+  }
+}
+
+const toError = ({ name, message }: Failure): Error =>
+  name === 'TypeError' ? new NativeTypeError(message) : new NativeError(message);
+
+/** The end of a session in the cell that was called. */
+class InboundEnd {
+  readonly session: RpcSession;
+  readonly #invocation: Invocation;
+  readonly #link: Link;
+
+  constructor(invocation: Invocation, root: CallTarget) {
+    this.#invocation = invocation;
+    const { id } = invocation;
+    this.#link = new Link(
+      {
+        emit: (payload) => sendFrame(INBOUND_DATA, id, payload),
+        grant: (bytes) => sendFrame(INBOUND_WINDOW, id, u32(bytes)),
+        onMessage: (message) => this.session.receive(message),
+      },
+      invocation,
+    );
+    this.session = new RpcSession(
+      invocation,
+      { send: (message) => this.#link.send(message), onIdle: () => this.#end() },
+      root,
+    );
+    addInboundSession(id, {
+      onData: (payload) => this.#guarded(() => this.#link.receive(payload)),
+      onWindow: (bytes) => this.#link.window(bytes),
+      onGone: () => this.#finish(sessionIsOver()),
+    });
+    onInvocationEnd(invocation, () => this.#finish(sessionIsOver()));
+  }
+
+  /** The bytes that came with the opening. */
+  begin(first: Uint8Array): void {
+    this.#guarded(() => this.#link.receiveBytes(first));
+  }
+
+  #guarded(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      const { message } = error as Error;
+      sendJson(INBOUND_FAIL, this.#invocation.id, { name: 'Error', message } satisfies Failure);
+      this.#finish(error);
+      endInvocation(this.#invocation);
+    }
+  }
+
+  /** Nobody can call anything any more. */
+  #end(): void {
+    const invocation = this.#invocation;
+    invocation.answered = true;
+    const waits = invocation.pendingWaits > 0;
+    const payload = new NativeUint8Array(1);
+    payload[0] = waits ? 1 : 0;
+    sendFrame(INBOUND_END, invocation.id, payload);
+    this.#finish(sessionIsOver());
+    if (!waits) endInvocation(invocation);
+  }
+
+  #finish(error: unknown): void {
+    if (this.session.isOver) return;
+    removeInboundSession(this.#invocation.id);
+    this.#link.close();
+    this.session.close(error);
+  }
+}
+
+function u32(value: number): Uint8Array {
+  const bytes = new NativeUint8Array(4);
+  writeU32(bytes, 0, value);
+  return bytes;
+}
+
+/** SESSION_ACCEPT: another cell calls this worker. */
+export function accept(id: number, headBytes: Uint8Array, first: Uint8Array): void {
+  const head = jsonParse(utf8Decode(headBytes)) as SessionAcceptHead;
+  const invocation = createInvocation(id, head.clockMs, head.target);
+  const root = entrypointTarget(() => findEntrypoint(invocation));
+  const end = new InboundEnd(invocation, root);
+  runInvocation(invocation, () => end.begin(first));
+}
+
+/** A session within the isolate: what `new RpcStub(target)` is called through. Returns the side that calls. */
+export function localSession(connect: (server: RpcSession, client: RpcSession) => void): void {
+  const invocation = currentInvocation() ?? createInvocation(0, 0);
+  const client: RpcSession = new RpcSession(
+    invocation,
+    deliverTo(() => server),
+    undefined,
+  );
+  const server: RpcSession = new RpcSession(
+    invocation,
+    deliverTo(() => client),
+    undefined,
+  );
+  connect(server, client);
+}
+
+const deliverTo = (other: () => RpcSession): { send(message: Uint8Array): void; onIdle(): void } => ({
+  send: (message) => void promiseThen(promiseResolve(undefined), () => other().receive(message)),
+  onIdle: () => undefined,
+});

@@ -1,0 +1,153 @@
+/** Messages of any size over a session's bytes: `u32 length | message`, in frames, under the window that the supervisor enforces. */
+import { readU32, writeU32 } from '../../../shared/frames.ts';
+import { CHANNEL_LIMITS, RPC_LIMITS } from '../../../shared/limits.ts';
+import { SESSION_CLOCK_BYTES } from '../../../shared/protocol.ts';
+import { advanceClock, type Invocation } from '../../context.ts';
+import { copyBytes, copyInto, NativeError, NativeUint8Array, subarray } from '../../primordials.ts';
+import { NativeFloat64Array } from '../../value-primordials.ts';
+import { malformed } from './bytes.ts';
+
+const LENGTH_BYTES = 4;
+const FRAME_BYTES = 64 * 1024;
+const GRANT_BYTES = CHANNEL_LIMITS.streamWindowBytes / 4;
+
+export interface LinkEnd {
+  /** One frame's worth: clock, then bytes. The first of a session opens it. */
+  emit(payload: Uint8Array): void;
+  /** So many bytes were taken. */
+  grant(bytes: number): void;
+  onMessage(message: Uint8Array): void;
+}
+
+const clock = new NativeFloat64Array(1);
+const clockBytes = new NativeUint8Array(clock.buffer);
+
+export class Link {
+  readonly #end: LinkEnd;
+  readonly #invocation: Invocation;
+  #credit: number = CHANNEL_LIMITS.streamWindowBytes;
+  #queue: Uint8Array[] = [];
+  #first = 0;
+  /** Of the first in the queue, so much is sent. */
+  #sent = 0;
+  /** The message that is coming in. */
+  #head = new NativeUint8Array(LENGTH_BYTES);
+  #headLength = 0;
+  #message: Uint8Array | undefined;
+  #received = 0;
+  #taken = 0;
+  #closed = false;
+
+  constructor(end: LinkEnd, invocation: Invocation) {
+    this.#end = end;
+    this.#invocation = invocation;
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#queue = [];
+    this.#first = 0;
+  }
+
+  /** Throws when the message is too large. */
+  send(message: Uint8Array): void {
+    if (message.length > RPC_LIMITS.maxMessageBytes) throw tooLarge(message.length);
+    if (this.#closed) return;
+    const framed = new NativeUint8Array(LENGTH_BYTES + message.length);
+    writeU32(framed, 0, message.length);
+    copyInto(framed, message, LENGTH_BYTES);
+    this.#queue[this.#queue.length] = framed;
+    this.#flush();
+  }
+
+  window(bytes: number): void {
+    this.#credit += bytes;
+    this.#flush();
+  }
+
+  #flush(): void {
+    while (this.#first < this.#queue.length && this.#credit > 0 && !this.#closed) {
+      const bytes = this.#queue[this.#first] as Uint8Array;
+      const left = bytes.length - this.#sent;
+      let size = left < FRAME_BYTES ? left : FRAME_BYTES;
+      if (size > this.#credit) size = this.#credit;
+      this.#credit -= size;
+      const start = this.#sent;
+      this.#sent += size;
+      if (this.#sent === bytes.length) this.#next();
+      this.#end.emit(this.#frame(subarray(bytes, start, start + size)));
+    }
+  }
+
+  #next(): void {
+    this.#sent = 0;
+    this.#first++;
+    if (this.#first < this.#queue.length) return;
+    this.#queue = [];
+    this.#first = 0;
+  }
+
+  #frame(bytes: Uint8Array): Uint8Array {
+    const payload = new NativeUint8Array(SESSION_CLOCK_BYTES + bytes.length);
+    clock[0] = this.#invocation.clockMs;
+    copyInto(payload, clockBytes, 0);
+    copyInto(payload, bytes, SESSION_CLOCK_BYTES);
+    return payload;
+  }
+
+  /** A frame from the other side. Throws when it breaks the protocol. */
+  receive(payload: Uint8Array): void {
+    copyInto(clockBytes, subarray(payload, 0, SESSION_CLOCK_BYTES), 0);
+    advanceClock(this.#invocation, clock[0] as number);
+    this.receiveBytes(subarray(payload, SESSION_CLOCK_BYTES, payload.length));
+  }
+
+  /** The bytes that came with the opening of the session. */
+  receiveBytes(bytes: Uint8Array): void {
+    // Counted before the messages are handled: they may end the session.
+    this.#taken += bytes.length;
+    if (this.#taken >= GRANT_BYTES) {
+      this.#end.grant(this.#taken);
+      this.#taken = 0;
+    }
+    let at = 0;
+    while (at < bytes.length && !this.#closed)
+      at = this.#message === undefined ? this.#takeHead(bytes, at) : this.#takeBody(bytes, at);
+  }
+
+  #takeHead(bytes: Uint8Array, from: number): number {
+    let at = from;
+    while (this.#headLength < LENGTH_BYTES && at < bytes.length) this.#head[this.#headLength++] = bytes[at++] as number;
+    if (this.#headLength < LENGTH_BYTES) return at;
+    const length = readU32(this.#head, 0);
+    if (length === 0 || length > RPC_LIMITS.maxMessageBytes) throw malformed(`a message of ${length} bytes`);
+    this.#headLength = 0;
+    if (bytes.length - at >= length) {
+      // Whole, as most are: no need to put it together.
+      this.#end.onMessage(copyBytes(subarray(bytes, at, at + length)));
+      return at + length;
+    }
+    this.#message = new NativeUint8Array(length);
+    this.#received = 0;
+    return at;
+  }
+
+  #takeBody(bytes: Uint8Array, at: number): number {
+    const message = this.#message as Uint8Array;
+    const missing = message.length - this.#received;
+    const end = at + missing < bytes.length ? at + missing : bytes.length;
+    copyInto(message, subarray(bytes, at, end), this.#received);
+    this.#received += end - at;
+    if (this.#received === message.length) {
+      this.#message = undefined;
+      this.#end.onMessage(message);
+    }
+    return end;
+  }
+}
+
+/** workerd's words. */
+const tooLarge = (bytes: number): Error =>
+  new NativeError(
+    `Serialized RPC arguments or return values are limited to 32MiB, but the size of this value was: ${bytes} bytes.`,
+  );

@@ -1,0 +1,494 @@
+/**
+ * Streams over RPC. A stream that is sent stays where it is; its bytes run through a pipe of the session, under a window, and errors and
+ * cancellations run both ways. Only bytes pass, as on Workers.
+ */
+import { RPC_LIMITS } from '../../../shared/limits.ts';
+import { type Invocation, runInvocation } from '../../context.ts';
+import {
+  copyBytes,
+  MapConstructor,
+  mapDelete,
+  mapForEach,
+  mapGet,
+  mapSet,
+  NativePromise,
+  NativeReadableStream,
+  NativeTypeError,
+  NativeUint8Array,
+  promiseThen,
+  readerCancel,
+  readerRead,
+  streamGetReader,
+  subarray,
+} from '../../primordials.ts';
+import {
+  bufferBytes,
+  dataViewBuffer,
+  dataViewBytes,
+  dataViewOffset,
+  isAnyArrayBuffer,
+  isArrayBufferView,
+  isDataView,
+  NativeWritableStream,
+  viewBuffer,
+  viewBytes,
+  viewOffset,
+  writableGetWriter,
+  writerAbort,
+  writerClose,
+  writerWrite,
+} from '../../value-primordials.ts';
+import { ByteReader, type ByteWriter, malformed } from './bytes.ts';
+import { asThrown, Decoder } from './decode.ts';
+import { encodeThrown } from './encode.ts';
+
+/** From the end that has the data. */
+const DATA = 1;
+const END = 2;
+const ERROR = 3;
+/** From the end that takes it. */
+const TAKEN = 4;
+const CANCEL = 5;
+/** Everything was taken, and the stream behind it is closed. */
+const DONE = 6;
+
+const CHUNK_BYTES = 64 * 1024;
+const WINDOW = RPC_LIMITS.streamWindowBytes;
+
+type Send = (kind: number, fill?: (writer: ByteWriter) => void) => void;
+
+interface Pipe {
+  start?(): void;
+  receive(kind: number, reader: ByteReader): void;
+  fail(error: unknown): void;
+}
+
+/** All pipes of a session. A pipe is known by a number of the side that sent the stream. */
+export class Pipes {
+  readonly #write: (write: (writer: ByteWriter) => void) => void;
+  readonly #invocation: Invocation;
+  readonly #own = new MapConstructor<number, Pipe>();
+  readonly #theirs = new MapConstructor<number, Pipe>();
+  #next = 1;
+  #count = 0;
+
+  constructor(write: (write: (writer: ByteWriter) => void) => void, invocation: Invocation) {
+    this.#write = write;
+    this.#invocation = invocation;
+  }
+
+  get isIdle(): boolean {
+    return this.#count === 0;
+  }
+
+  exportReadable(stream: ReadableStream, made: number[]): number {
+    const id = this.#open(made);
+    mapSet(this.#own, id, new Source(stream, this.#sender(true, id)));
+    return id;
+  }
+
+  exportWritable(stream: WritableStream, made: number[]): number {
+    const id = this.#open(made);
+    mapSet(this.#own, id, new Sink(stream, this.#sender(true, id)));
+    return id;
+  }
+
+  importReadable(id: number): ReadableStream<Uint8Array> {
+    const pipe = new RemoteSource(this.#sender(false, id));
+    this.#take(id, pipe);
+    return pipe.stream;
+  }
+
+  importWritable(id: number): WritableStream {
+    const pipe = new RemoteSink(this.#sender(false, id));
+    this.#take(id, pipe);
+    return pipe.stream;
+  }
+
+  /** The message with these streams is out: they may run. */
+  start(made: readonly number[]): void {
+    for (let index = 0; index < made.length; index++) {
+      const pipe = mapGet(this.#own, made[index] as number);
+      if (pipe?.start !== undefined) runInvocation(this.#invocation, () => pipe.start?.());
+    }
+  }
+
+  /** The message with these streams could not be sent. */
+  takeBack(made: readonly number[], error: unknown): void {
+    for (let index = 0; index < made.length; index++) {
+      const id = made[index] as number;
+      mapGet(this.#own, id)?.fail(error);
+      this.#forget(true, id);
+    }
+  }
+
+  receive(reader: ByteReader): void {
+    const isOwn = reader.byte() === 1;
+    const id = reader.uint();
+    const kind = reader.byte();
+    // What crossed with our own end.
+    const pipe = mapGet(isOwn ? this.#own : this.#theirs, id);
+    if (pipe !== undefined) runInvocation(this.#invocation, () => pipe.receive(kind, reader));
+  }
+
+  close(error: unknown): void {
+    const failing = (pipe: Pipe): void => pipe.fail(error);
+    mapForEach(this.#own, failing);
+    mapForEach(this.#theirs, failing);
+  }
+
+  #open(made: number[]): number {
+    if (this.#count >= RPC_LIMITS.maxExports) throw new NativeTypeError('Too many streams in one RPC session.');
+    const id = this.#next++;
+    made[made.length] = id;
+    this.#count++;
+    return id;
+  }
+
+  #take(id: number, pipe: Pipe): void {
+    if (mapGet(this.#theirs, id) !== undefined) throw malformed('a stream that came twice');
+    if (this.#count >= RPC_LIMITS.maxExports) throw malformed('too many streams');
+    mapSet(this.#theirs, id, pipe);
+    this.#count++;
+  }
+
+  #forget(isOwn: boolean, id: number): void {
+    const pipes = isOwn ? this.#own : this.#theirs;
+    if (mapGet(pipes, id) === undefined) return;
+    mapDelete(pipes, id);
+    this.#count--;
+  }
+
+  /** The other side has it the other way round: its own is not ours. `kind` 0 forgets the pipe. */
+  #sender(isOwn: boolean, id: number): Send {
+    return (kind, fill) => {
+      const isLast = kind === DONE || kind === CANCEL || kind === ERROR;
+      if (isLast) this.#forget(isOwn, id);
+      if (kind === FORGET) {
+        this.#forget(isOwn, id);
+        return;
+      }
+      this.#write((writer) => {
+        writer.byte(isOwn ? 0 : 1);
+        writer.uint(id);
+        writer.byte(kind);
+        fill?.(writer);
+      });
+    };
+  }
+}
+
+/** Nothing is sent: the other side has said the last word. */
+const FORGET = 0;
+
+const sendError = (send: Send, kind: number, error: unknown): void =>
+  send(kind, (writer) => encodeThrown(writer, error));
+const readError = (reader: ByteReader): unknown => asThrown(new Decoder(new ByteReader(reader.bytes()), null).value());
+
+/** Sends bytes as fast as the other side takes them. */
+class Outflow {
+  readonly #send: Send;
+  #credit: number = WINDOW;
+  #wake: (() => void) | undefined;
+  stopped = false;
+
+  constructor(send: Send) {
+    this.#send = send;
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    for (let at = 0; at < bytes.length && !this.stopped; ) {
+      while (this.#credit <= 0 && !this.stopped) {
+        await new NativePromise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+      }
+      let size = bytes.length - at < CHUNK_BYTES ? bytes.length - at : CHUNK_BYTES;
+      if (size > this.#credit) size = this.#credit;
+      const start = at;
+      this.#credit -= size;
+      at += size;
+      if (!this.stopped) this.#send(DATA, (writer) => writer.bytes(subarray(bytes, start, start + size)));
+    }
+  }
+
+  taken(bytes: number): void {
+    this.#credit += bytes;
+    this.#wake?.();
+  }
+
+  stop(): void {
+    this.stopped = true;
+    this.#wake?.();
+  }
+}
+
+/** A ReadableStream of ours, read for the other side. */
+class Source implements Pipe {
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  readonly #send: Send;
+  readonly #out: Outflow;
+
+  constructor(stream: ReadableStream, send: Send) {
+    this.#reader = streamGetReader(stream);
+    this.#send = send;
+    this.#out = new Outflow(send);
+  }
+
+  start(): void {
+    void this.#run();
+  }
+
+  async #run(): Promise<void> {
+    try {
+      for (;;) {
+        const { done, value } = await readerRead(this.#reader);
+        if (this.#out.stopped) return;
+        if (done) break;
+        await this.#out.write(toBytes(value));
+      }
+      this.#send(END);
+    } catch (error) {
+      if (this.#out.stopped) return;
+      this.#out.stop();
+      sendError(this.#send, ERROR, error);
+      ignore(readerCancel(this.#reader, error));
+    }
+  }
+
+  receive(kind: number, reader: ByteReader): void {
+    if (kind === TAKEN) this.#out.taken(reader.uint());
+    else if (kind === DONE) this.#send(FORGET);
+    else if (kind === CANCEL) {
+      this.#send(FORGET);
+      this.fail(readError(reader));
+    } else throw malformed(`an unknown stream message (${kind})`);
+  }
+
+  fail(error: unknown): void {
+    if (this.#out.stopped) return;
+    this.#out.stop();
+    ignore(readerCancel(this.#reader, error));
+  }
+}
+
+/** A stream of the other side, as user code reads it. */
+class RemoteSource implements Pipe {
+  readonly stream: ReadableStream<Uint8Array>;
+  readonly #send: Send;
+  #controller!: ReadableByteStreamController;
+  #waiting: Uint8Array[] = [];
+  #first = 0;
+  #received = 0;
+  #ended = false;
+  #wanted: (() => void) | undefined;
+
+  constructor(send: Send) {
+    this.#send = send;
+    this.stream = new NativeReadableStream({
+      type: 'bytes',
+      start: (controller) => {
+        this.#controller = controller;
+      },
+      pull: () => this.#pull(),
+      cancel: (reason) => {
+        if (!this.#ended) sendError(this.#send, CANCEL, reason ?? new NativeTypeError('The stream was cancelled.'));
+        this.#ended = true;
+      },
+    }) as ReadableStream<Uint8Array>;
+  }
+
+  receive(kind: number, reader: ByteReader): void {
+    if (kind === DATA) this.#push(copyBytes(reader.bytes()));
+    else if (kind === END) {
+      this.#send(DONE);
+      this.#ended = true;
+      if (this.#first >= this.#waiting.length) this.#close();
+      this.#wanted?.();
+    } else if (kind === ERROR) {
+      this.#send(FORGET);
+      this.fail(readError(reader));
+    } else throw malformed(`an unknown stream message (${kind})`);
+  }
+
+  #push(bytes: Uint8Array): void {
+    this.#received += bytes.length;
+    if (this.#received > WINDOW) throw malformed('more of a stream than was asked for');
+    if (this.#ended) return;
+    this.#waiting[this.#waiting.length] = bytes;
+    this.#wanted?.();
+  }
+
+  async #pull(): Promise<void> {
+    if (this.#first >= this.#waiting.length) {
+      if (this.#ended) return;
+      await new NativePromise<void>((resolve) => {
+        this.#wanted = resolve;
+      });
+      this.#wanted = undefined;
+    }
+    const bytes = this.#waiting[this.#first];
+    if (bytes === undefined) return;
+    this.#first++;
+    if (this.#first === this.#waiting.length) {
+      this.#waiting = [];
+      this.#first = 0;
+    }
+    this.#received -= bytes.length;
+    if (!this.#ended) this.#send(TAKEN, (writer) => writer.uint(bytes.length));
+    if (bytes.length > 0) this.#controller.enqueue(bytes as Uint8Array<ArrayBuffer>);
+    if (this.#ended && this.#first >= this.#waiting.length) this.#close();
+  }
+
+  /** A reader that waits with a buffer of its own gets it back empty. */
+  #close(): void {
+    try {
+      this.#controller.close();
+      this.#controller.byobRequest?.respond(0);
+    } catch {
+      // Already closed or cancelled by the reader.
+    }
+  }
+
+  fail(error: unknown): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#waiting = [];
+    this.#first = 0;
+    try {
+      this.#controller.error(error);
+    } catch {
+      // Already cancelled by the reader.
+    }
+    this.#wanted?.();
+  }
+}
+
+/** A WritableStream of ours, written to by the other side. */
+class Sink implements Pipe {
+  readonly #writer: WritableStreamDefaultWriter<unknown>;
+  readonly #send: Send;
+  #pending = 0;
+  #failed = false;
+
+  constructor(stream: WritableStream, send: Send) {
+    this.#writer = writableGetWriter(stream);
+    this.#send = send;
+  }
+
+  receive(kind: number, reader: ByteReader): void {
+    if (kind === DATA) this.#write(copyBytes(reader.bytes()));
+    else if (kind === END) {
+      void promiseThen(
+        writerClose(this.#writer),
+        () => this.#finish(),
+        (error) => this.#refuse(error),
+      );
+    } else if (kind === ERROR) {
+      this.#send(FORGET);
+      this.fail(readError(reader));
+    } else throw malformed(`an unknown stream message (${kind})`);
+  }
+
+  #write(bytes: Uint8Array): void {
+    this.#pending += bytes.length;
+    if (this.#pending > WINDOW) throw malformed('more of a stream than was asked for');
+    void promiseThen(
+      writerWrite(this.#writer, bytes),
+      () => {
+        this.#pending -= bytes.length;
+        if (!this.#failed) this.#send(TAKEN, (writer) => writer.uint(bytes.length));
+      },
+      (error) => this.#refuse(error),
+    );
+  }
+
+  #finish(): void {
+    if (!this.#failed) this.#send(DONE);
+  }
+
+  #refuse(error: unknown): void {
+    if (this.#failed) return;
+    this.#failed = true;
+    sendError(this.#send, CANCEL, error);
+  }
+
+  fail(error: unknown): void {
+    if (this.#failed) return;
+    this.#failed = true;
+    ignore(writerAbort(this.#writer, error));
+  }
+}
+
+/** A WritableStream of the other side, as user code writes to it. */
+class RemoteSink implements Pipe {
+  readonly stream: WritableStream;
+  readonly #send: Send;
+  readonly #out: Outflow;
+  #controller!: WritableStreamDefaultController;
+  #done: (() => void) | undefined;
+  #fail: ((error: unknown) => void) | undefined;
+
+  constructor(send: Send) {
+    this.#send = send;
+    this.#out = new Outflow(send);
+    this.stream = new NativeWritableStream({
+      start: (controller) => {
+        this.#controller = controller;
+      },
+      write: (chunk) => this.#out.write(toBytes(chunk)),
+      close: () => {
+        this.#send(END);
+        return new NativePromise<void>((resolve, reject) => {
+          this.#done = resolve;
+          this.#fail = reject;
+        });
+      },
+      abort: (reason) => {
+        this.#out.stop();
+        sendError(this.#send, ERROR, reason ?? new NativeTypeError('The stream was aborted.'));
+      },
+    });
+  }
+
+  receive(kind: number, reader: ByteReader): void {
+    if (kind === TAKEN) this.#out.taken(reader.uint());
+    else if (kind === DONE) {
+      this.#send(FORGET);
+      this.#done?.();
+    } else if (kind === CANCEL) {
+      this.#send(FORGET);
+      this.fail(readError(reader));
+    } else throw malformed(`an unknown stream message (${kind})`);
+  }
+
+  fail(error: unknown): void {
+    this.#out.stop();
+    this.#fail?.(error);
+    try {
+      this.#controller.error(error);
+    } catch {
+      // Already closed.
+    }
+  }
+}
+
+function toBytes(chunk: unknown): Uint8Array {
+  if (chunk instanceof NativeUint8Array) return chunk;
+  if (isArrayBufferView(chunk)) {
+    return isDataView(chunk)
+      ? new NativeUint8Array(
+          dataViewBuffer(chunk as object),
+          dataViewOffset(chunk as object),
+          dataViewBytes(chunk as object),
+        )
+      : new NativeUint8Array(viewBuffer(chunk as object), viewOffset(chunk as object), viewBytes(chunk as object));
+  }
+  if (isAnyArrayBuffer(chunk) && bufferBytes(chunk as ArrayBuffer) >= 0)
+    return new NativeUint8Array(chunk as ArrayBuffer);
+  throw new NativeTypeError(
+    'This TransformStream is being used as a byte stream, but received an object of non-ArrayBuffer/ArrayBufferView type on its writable side.',
+  );
+}
+
+const ignore = (promise: Promise<unknown>): void => void promiseThen(promise, undefined, () => undefined);

@@ -1,0 +1,499 @@
+/**
+ * One RPC session: two workers that call one another. Both sides are alike: each gives numbers to what it lets the other call (exports),
+ * holds what it may call there (imports), and waits for answers. A call may be made on an answer that has not come yet. The messages are
+ * the other worker's word: numbers that mean nothing end the session.
+ *
+ * The session is over when nobody can call anything any more: no call is open, no export or import is left, no stream runs.
+ */
+import { RPC_LIMITS } from '../../../shared/limits.ts';
+import { type Invocation, runInvocation } from '../../context.ts';
+import {
+  isArray,
+  MapConstructor,
+  mapDelete,
+  mapForEach,
+  mapGet,
+  mapSet,
+  NativeError,
+  NativePromise,
+  promiseThen,
+} from '../../primordials.ts';
+import { ByteReader, ByteWriter, malformed } from './bytes.ts';
+import { asThrown, Decoder } from './decode.ts';
+import { Encoder, encodeThrown } from './encode.ts';
+import { Pipes } from './pipes.ts';
+import {
+  createImportedService,
+  createStubFor,
+  disposeAll,
+  type Disposable,
+  dupForSending,
+  givesArgumentsAway,
+  unsendableName,
+  withDisposer,
+} from './stubs.ts';
+import { type CallTarget, localTarget, runCall, runOnValue } from './targets.ts';
+
+const CALL = 1;
+const RESULT = 2;
+const THROWN = 3;
+const RELEASE = 4;
+const FINISH = 5;
+/** The answer that the call was made on is no longer kept: the caller has it. */
+const ANSWER_IS_YOURS = 6;
+const PIPE = 7;
+
+const ON_ROOT = 0;
+const ON_EXPORT = 1;
+const ON_ANSWER = 2;
+
+export type Path = readonly string[];
+
+export interface SessionEnds {
+  send(message: Uint8Array): void;
+  /** Nothing is left to be said. */
+  onIdle(): void;
+}
+
+interface Export {
+  readonly target: CallTarget;
+  references: number;
+}
+
+/** Something on the other side that can be called from here. */
+export interface Import {
+  readonly session: RpcSession;
+  readonly id: number;
+  references: number;
+}
+
+/** What a call gives. */
+export class Answer {
+  readonly session: RpcSession;
+  readonly id: number;
+  readonly promise: Promise<unknown>;
+  #resolve!: (value: unknown) => void;
+  #reject!: (error: unknown) => void;
+  /** Calls on this answer that the other side may hand back. */
+  settled: 'no' | 'value' | 'error' = 'no';
+  value: unknown;
+  /** Set while the other side keeps the answer for calls on it. */
+  isRemote = true;
+
+  constructor(session: RpcSession, id: number) {
+    this.session = session;
+    this.id = id;
+    this.promise = new NativePromise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+    // Nobody may be waiting: a call can be made for what it does.
+    void promiseThen(this.promise, undefined, () => undefined);
+  }
+
+  resolve(value: unknown): void {
+    this.settled = 'value';
+    this.isRemote = false;
+    this.value = value;
+    this.#resolve(value);
+  }
+
+  reject(error: unknown): void {
+    this.settled = 'error';
+    this.isRemote = false;
+    this.value = error;
+    this.#reject(error);
+  }
+}
+
+interface OpenCall {
+  readonly answer: Answer;
+  /** The answer that this call was made on, and what was asked of it: to be done here when the other side hands it back. */
+  readonly on: Answer | undefined;
+  readonly path: Path;
+  readonly args: readonly unknown[] | null;
+}
+
+export class RpcSession {
+  readonly invocation: Invocation;
+  readonly #ends: SessionEnds;
+  readonly #root: CallTarget | undefined;
+  readonly #exports = new MapConstructor<number, Export>();
+  readonly #imports = new MapConstructor<number, Import>();
+  readonly #calls = new MapConstructor<number, OpenCall>();
+  /** Answers given, and kept while the other side may call on them. */
+  readonly #answers = new MapConstructor<number, Promise<unknown>>();
+  readonly #pipes: Pipes;
+  #exportCount = 0;
+  #importCount = 0;
+  #nextExport = 1;
+  #nextCall = 1;
+  #openCalls = 0;
+  #running = 0;
+  #answerCount = 0;
+  #broken: unknown;
+  #over = false;
+
+  /** @param root what the other side calls first; undefined on the side that opens the session */
+  constructor(invocation: Invocation, ends: SessionEnds, root: CallTarget | undefined) {
+    this.invocation = invocation;
+    this.#ends = ends;
+    this.#root = root;
+    this.#pipes = new Pipes((write) => this.#sendPipe(write), invocation);
+  }
+
+  get isOver(): boolean {
+    return this.#over;
+  }
+
+  // --- calls from here ---
+
+  callRoot(path: Path, args: readonly unknown[] | null): Answer {
+    return this.#call(ON_ROOT, 0, undefined, path, args);
+  }
+
+  callImport(target: Import, path: Path, args: readonly unknown[] | null): Answer {
+    return this.#call(ON_EXPORT, target.id, undefined, path, args);
+  }
+
+  callAnswer(target: Answer, path: Path, args: readonly unknown[] | null): Answer {
+    if (target.isRemote) return this.#call(ON_ANSWER, target.id, target, path, args);
+    const answer = new Answer(this, 0);
+    this.#runHere(answer, target, path, args);
+    return answer;
+  }
+
+  #call(kind: number, target: number, on: Answer | undefined, path: Path, args: readonly unknown[] | null): Answer {
+    const id = this.#nextCall++;
+    const answer = new Answer(this, id);
+    if (this.#over) {
+      answer.reject(this.#broken ?? sessionIsOver());
+      return answer;
+    }
+    mapSet(this.#calls, id, { answer, on, path, args });
+    this.#openCalls++;
+    try {
+      this.#sendCall(id, kind, target, path, args);
+    } catch (error) {
+      this.#takeCall(id).answer.reject(error);
+      this.#checkIdle();
+    }
+    return answer;
+  }
+
+  #sendCall(id: number, kind: number, target: number, path: Path, args: readonly unknown[] | null): void {
+    const writer = new ByteWriter();
+    writer.byte(CALL);
+    writer.uint(id);
+    writer.byte(kind);
+    writer.uint(target);
+    writer.uint(path.length);
+    for (let index = 0; index < path.length; index++) writer.text(path[index] as string);
+    writer.byte(args === null ? 0 : 1);
+    const owned: Disposable[] = [];
+    if (args !== null) this.#encode(writer, args, owned);
+    this.#ends.send(writer.finish());
+    if (givesArgumentsAway()) disposeAll(owned);
+  }
+
+  /** A call on a value that has come: what it leads to is known here. */
+  #runHere(answer: Answer, on: Answer, path: Path, args: readonly unknown[] | null): void {
+    void promiseThen(
+      promiseThen(on.promise, (value) => runOnValue(value, path, args)),
+      (value) => answer.resolve(value),
+      (error) => answer.reject(error),
+    );
+  }
+
+  // --- messages ---
+
+  /** Throws when the message breaks the protocol: then the session has to end. */
+  receive(message: Uint8Array): void {
+    if (this.#over) return;
+    const reader = new ByteReader(message);
+    const kind = reader.byte();
+    if (kind === CALL) this.#receiveCall(reader);
+    else if (kind === RESULT) this.#receiveResult(reader);
+    else if (kind === THROWN) this.#receiveThrown(reader);
+    else if (kind === RELEASE) this.#receiveRelease(reader.uint(), reader.uint());
+    else if (kind === FINISH) this.#forgetAnswer(reader.uint());
+    else if (kind === ANSWER_IS_YOURS) this.#receiveHandedBack(reader.uint());
+    else if (kind === PIPE) this.#pipes.receive(reader);
+    else throw malformed(`an unknown message (${kind})`);
+    this.#checkIdle();
+  }
+
+  #receiveCall(reader: ByteReader): void {
+    const id = reader.uint();
+    const kind = reader.byte();
+    const target = reader.uint();
+    const path: string[] = [];
+    const length = reader.count();
+    for (let index = 0; index < length; index++) path[index] = reader.text();
+    const params: Disposable[] = [];
+    const args = reader.byte() === 0 ? null : this.#decodeArguments(reader, params);
+    if (this.#running >= RPC_LIMITS.maxOpenCalls) throw malformed('too many calls at once');
+    if (kind === ON_ANSWER && mapGet(this.#answers, target) === undefined) {
+      disposeAll(params);
+      this.#sendIds(ANSWER_IS_YOURS, id);
+      return;
+    }
+    this.#running++;
+    const result = runInvocation(this.invocation, () => this.#run(kind, target, path, args));
+    mapSet(this.#answers, id, result);
+    this.#answerCount++;
+    void promiseThen(
+      result,
+      (value) => this.#answer(id, value, params),
+      (error) => this.#throw(id, error, params),
+    );
+  }
+
+  #run(kind: number, target: number, path: Path, args: readonly unknown[] | null): Promise<unknown> {
+    if (kind === ON_ANSWER) {
+      const on = mapGet(this.#answers, target) as Promise<unknown>;
+      return promiseThen(on, (value) => runCall(localTarget(value), path, args));
+    }
+    const called = kind === ON_ROOT ? this.#root : mapGet(this.#exports, target)?.target;
+    if (called === undefined) throw malformed('a call on something that was never given');
+    return runCall(called, path, args);
+  }
+
+  #answer(id: number, value: unknown, params: readonly Disposable[]): void {
+    if (this.#over) return;
+    try {
+      this.#sendResult(id, value, params);
+    } catch (error) {
+      this.#throw(id, error, params);
+    }
+  }
+
+  #sendResult(id: number, value: unknown, params: readonly Disposable[]): void {
+    const before = this.#nextExport;
+    const owned: Disposable[] = [];
+    const writer = new ByteWriter();
+    writer.byte(RESULT);
+    writer.uint(id);
+    runInvocation(this.invocation, () => this.#encode(writer, value, owned));
+    const isKept = this.#nextExport !== before;
+    writer.byte(isKept ? 1 : 0);
+    this.#ends.send(writer.finish());
+    this.#running--;
+    if (!isKept) this.#forgetAnswer(id);
+    // What was returned is the caller's now; what came as an argument was lent for the call.
+    disposeAll(owned);
+    disposeAll(params);
+    this.#checkIdle();
+  }
+
+  #throw(id: number, error: unknown, params: readonly Disposable[]): void {
+    this.#running--;
+    disposeAll(params);
+    if (this.#over) return;
+    this.#sendThrown(id, error);
+    this.#forgetAnswer(id);
+    this.#checkIdle();
+  }
+
+  #sendThrown(id: number, error: unknown): void {
+    const writer = new ByteWriter();
+    writer.byte(THROWN);
+    writer.uint(id);
+    encodeThrown(writer, error);
+    this.#ends.send(writer.finish());
+  }
+
+  #receiveResult(reader: ByteReader): void {
+    const call = this.#takeCall(reader.uint());
+    const stubs: Disposable[] = [];
+    const value = new Decoder(reader, this.#importer(stubs)).value();
+    // From here on calls on the answer are made on what came.
+    if (reader.byte() === 1) this.#sendIds(FINISH, call.answer.id);
+    call.answer.resolve(withDisposer(value, stubs));
+  }
+
+  #receiveThrown(reader: ByteReader): void {
+    const call = this.#takeCall(reader.uint());
+    call.answer.reject(asThrown(new Decoder(new ByteReader(reader.bytes()), null).value()));
+  }
+
+  #receiveHandedBack(id: number): void {
+    const { answer, on, path, args } = this.#takeCall(id);
+    if (on === undefined) throw malformed('a call handed back that was made on no answer');
+    this.#runHere(answer, on, path, args);
+  }
+
+  #takeCall(id: number): OpenCall {
+    const call = mapGet(this.#calls, id);
+    if (call === undefined) throw malformed('an answer to no call');
+    mapDelete(this.#calls, id);
+    this.#openCalls--;
+    return call;
+  }
+
+  #receiveRelease(id: number, count: number): void {
+    const entry = mapGet(this.#exports, id);
+    if (entry === undefined || count > entry.references) throw malformed('a release of something that was never given');
+    entry.references -= count;
+    if (entry.references > 0) return;
+    mapDelete(this.#exports, id);
+    this.#exportCount--;
+    // As on Workers: the last thing that goes takes the execution context with it, and with that the chance to run a disposer.
+    if (!this.#isIdle() || this.invocation.pendingWaits > 0 || this.#root === undefined) this.#dispose(entry);
+  }
+
+  #dispose(entry: Export): void {
+    runInvocation(this.invocation, () => entry.target.dispose());
+  }
+
+  #forgetAnswer(id: number): void {
+    if (mapGet(this.#answers, id) === undefined) return;
+    mapDelete(this.#answers, id);
+    this.#answerCount--;
+  }
+
+  // --- values ---
+
+  #encode(writer: ByteWriter, value: unknown, owned?: Disposable[]): void {
+    const given: number[] = [];
+    const pipes: number[] = [];
+    const encoder = new Encoder(writer, {
+      exportTarget: (target) => this.#export(given, localTarget(target)),
+      exportStub: (candidate) => {
+        const stub = dupForSending(candidate, owned);
+        return stub === undefined ? undefined : this.#export(given, stub);
+      },
+      exportReadable: (stream) => this.#pipes.exportReadable(stream, pipes),
+      exportWritable: (stream) => this.#pipes.exportWritable(stream, pipes),
+      unsendableName,
+    });
+    try {
+      encoder.value(value);
+    } catch (error) {
+      for (let index = 0; index < given.length; index++) this.#takeBack(given[index] as number);
+      this.#pipes.takeBack(pipes, error);
+      throw error;
+    }
+    this.#pipes.start(pipes);
+  }
+
+  #export(given: number[], target: CallTarget): number {
+    if (this.#exportCount >= RPC_LIMITS.maxExports) {
+      throw new NativeError(`An RPC session may have ${RPC_LIMITS.maxExports} stubs at once.`);
+    }
+    const id = this.#nextExport++;
+    mapSet(this.#exports, id, { target, references: 1 });
+    this.#exportCount++;
+    given[given.length] = id;
+    return id;
+  }
+
+  #takeBack(id: number): void {
+    const entry = mapGet(this.#exports, id);
+    if (entry === undefined) return;
+    mapDelete(this.#exports, id);
+    this.#exportCount--;
+    entry.target.dispose();
+  }
+
+  #decodeArguments(reader: ByteReader, params: Disposable[]): readonly unknown[] {
+    const args = new Decoder(reader, this.#importer(params)).value();
+    if (!isArgumentList(args)) throw malformed('arguments that are no list');
+    return args;
+  }
+
+  #importer(stubs: Disposable[]): ConstructorParameters<typeof Decoder>[1] {
+    return {
+      stub: (id) => createStubFor(this.#import(id), stubs),
+      service: (id) => createImportedService(this.#import(id), stubs),
+      readable: (id) => this.#pipes.importReadable(id),
+      writable: (id) => this.#pipes.importWritable(id),
+    };
+  }
+
+  #import(id: number): Import {
+    const known = mapGet(this.#imports, id);
+    if (known !== undefined) {
+      known.references++;
+      return known;
+    }
+    if (this.#importCount >= RPC_LIMITS.maxExports) throw malformed('too many stubs');
+    const created: Import = { session: this, id, references: 1 };
+    mapSet(this.#imports, id, created);
+    this.#importCount++;
+    return created;
+  }
+
+  /** Takes something of another session in the same isolate. */
+  importFrom(other: RpcSession, target: CallTarget): Import {
+    return this.#import(other.#export([], target));
+  }
+
+  /** Nobody here calls it any more. */
+  release(target: Import): void {
+    if (--target.references > 0 || mapGet(this.#imports, target.id) !== target) return;
+    mapDelete(this.#imports, target.id);
+    this.#importCount--;
+    if (this.#over) return;
+    this.#sendIds(RELEASE, target.id, 1);
+    this.#checkIdle();
+  }
+
+  // --- sending ---
+
+  #sendIds(kind: number, first: number, second?: number): void {
+    const writer = new ByteWriter();
+    writer.byte(kind);
+    writer.uint(first);
+    if (second !== undefined) writer.uint(second);
+    this.#ends.send(writer.finish());
+  }
+
+  #sendPipe(write: (writer: ByteWriter) => void): void {
+    if (this.#over) return;
+    const writer = new ByteWriter();
+    writer.byte(PIPE);
+    write(writer);
+    this.#ends.send(writer.finish());
+    this.#checkIdle();
+  }
+
+  // --- the end ---
+
+  #isIdle(): boolean {
+    return (
+      this.#openCalls === 0 &&
+      this.#running === 0 &&
+      this.#answerCount === 0 &&
+      this.#exportCount === 0 &&
+      this.#importCount === 0 &&
+      this.#pipes.isIdle
+    );
+  }
+
+  #checkIdle(): void {
+    if (!this.#over && this.#isIdle()) this.#ends.onIdle();
+  }
+
+  /**
+   * The other side is gone, or nothing is left. Calls on answers that have come are still made here; everything else that is open
+   * fails with the error.
+   */
+  close(error: unknown): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#broken = error;
+    mapForEach(this.#calls, ({ answer, on, path, args }) => {
+      if (on !== undefined && on.settled !== 'no') this.#runHere(answer, on, path, args);
+      else answer.reject(error);
+    });
+    this.#pipes.close(error);
+    mapForEach(this.#exports, (entry) => {
+      if (this.#root === undefined) this.#dispose(entry);
+    });
+  }
+}
+
+const isArgumentList = (value: unknown): value is readonly unknown[] => isArray(value);
+
+export const sessionIsOver = (): Error => new NativeError('The RPC session is over: the other Worker has ended it.');

@@ -1,0 +1,156 @@
+/**
+ * What a call from another worker reaches here. Only what a class offers can be called: methods and getters of its prototype, never what
+ * an instance holds; of plain objects and functions their own properties.
+ */
+import { destinationOf } from '../../service.ts';
+import { isEntrypoint, isRpcTarget } from '../../entrypoints.ts';
+import {
+  apply,
+  getPrototypeOf,
+  hasOwn,
+  NativePromise,
+  NativeTypeError,
+  objectPrototype,
+  reflectGet,
+} from '../../primordials.ts';
+import { isProxy } from '../../value-primordials.ts';
+import { type Entrypoint, instantiate } from '../../worker.ts';
+import { forwardTo, isCallable, type Path } from './stubs.ts';
+
+type AnyFunction = (...args: never[]) => unknown;
+
+/** Something that can be called by path. */
+export interface CallTarget {
+  /** `args` null: the value at the path. May return a promise. May throw. */
+  invoke(path: Path, args: readonly unknown[] | null): unknown;
+  /** Nobody can call it any more. */
+  dispose(): void;
+}
+
+const notImplemented = (name: string): TypeError =>
+  new NativeTypeError(`The RPC receiver does not implement the method "${name}".`);
+
+const notFunction = (path: Path): TypeError =>
+  new NativeTypeError(`"${path.length === 0 ? '(this)' : path[path.length - 1]}" is not a function.`);
+
+/** As a promise, also when it throws at once. */
+export function runCall(target: CallTarget, path: Path, args: readonly unknown[] | null): Promise<unknown> {
+  return new NativePromise((resolve) => resolve(target.invoke(path, args)));
+}
+
+/** A call on a value that came over RPC. */
+export const runOnValue = (value: unknown, path: Path, args: readonly unknown[] | null): Promise<unknown> =>
+  runCall(localTarget(value), path, args);
+
+export const localTarget = (value: unknown): CallTarget => ({
+  invoke: (path, args) => invokeOn(value, path, args, undefined),
+  dispose: () => callDisposer(value),
+});
+
+function callDisposer(value: unknown): void {
+  if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return;
+  const dispose: unknown = (value as { [Symbol.dispose]?: unknown })[Symbol.dispose];
+  if (typeof dispose === 'function') apply(dispose as AnyFunction, value, []);
+}
+
+/** How the function at the end of a path is called when it is not simply a method. */
+type CallWith = (owner: unknown, method: AnyFunction, args: readonly unknown[], depth: number) => unknown;
+
+function invokeOn(root: unknown, path: Path, args: readonly unknown[] | null, callWith: CallWith | undefined): unknown {
+  let owner: unknown;
+  let current = root;
+  for (let index = 0; ; index++) {
+    if (isCallable(current) || destinationOf(current) !== undefined) {
+      return forwardTo(current as object, restOf(path, index), args);
+    }
+    if (index === path.length) break;
+    owner = current;
+    current = property(current, path[index] as string);
+  }
+  if (args === null) return typeof current === 'function' ? boundMethod(owner, current as AnyFunction) : current;
+  if (typeof current !== 'function') throw notFunction(path);
+  if (callWith !== undefined) return callWith(owner, current as AnyFunction, args, path.length);
+  return apply(current as AnyFunction, owner, args as unknown[]);
+}
+
+function restOf(path: Path, start: number): Path {
+  const rest: string[] = [];
+  for (let index = start; index < path.length; index++) rest[index - start] = path[index] as string;
+  return rest;
+}
+
+/** A method that is read without being called stays the method of its object. */
+function boundMethod(owner: unknown, method: AnyFunction): unknown {
+  if (typeof owner !== 'object' || owner === null || hasOwn(owner, method.name)) return method;
+  return (...args: unknown[]) => apply(method, owner, args);
+}
+
+function property(owner: unknown, name: string): unknown {
+  const value = readProperty(owner, name);
+  if (value === undefined) throw notImplemented(name);
+  return value;
+}
+
+function readProperty(owner: unknown, name: string): unknown {
+  if ((typeof owner !== 'object' && typeof owner !== 'function') || owner === null) return undefined;
+  if (isProxy(owner)) return reflectGet(owner, name);
+  if (typeof owner === 'function' || getPrototypeOf(owner) === objectPrototype) {
+    return hasOwn(owner, name) ? reflectGet(owner, name) : undefined;
+  }
+  if (!isRpcTarget(owner) && !isEntrypoint(owner)) return undefined;
+  refuseReserved(name, isEntrypoint(owner));
+  return hasOwn(owner, name) || !isInherited(owner, name) ? undefined : reflectGet(owner, name);
+}
+
+/** A class between the object and `Object` has the name. */
+function isInherited(owner: object, name: string): boolean {
+  for (let step = getPrototypeOf(owner); step !== null && step !== objectPrototype; step = getPrototypeOf(step)) {
+    if (hasOwn(step, name)) return true;
+  }
+  return false;
+}
+
+/** Names that mean something else on a stub, and handlers that only the platform calls. */
+function refuseReserved(name: string, ofEntrypoint: boolean): void {
+  const reserved =
+    name === 'constructor' ||
+    name === 'dup' ||
+    (ofEntrypoint &&
+      (name === 'alarm' || name === 'webSocketMessage' || name === 'webSocketClose' || name === 'webSocketError'));
+  if (reserved) throw new NativeTypeError(`'${name}' is a reserved method and cannot be called over RPC.`);
+}
+
+/** What an RPC session of another worker calls first: the entrypoint it is bound to, made when it is needed. */
+export function entrypointTarget(find: () => { entrypoint: Entrypoint; context: object; env: object }): CallTarget {
+  return {
+    invoke(path, args) {
+      const { entrypoint, context, env } = find();
+      if (entrypoint.kind === 'class') {
+        return invokeOn(instantiate(entrypoint.constructor, context, env), path, args, undefined);
+      }
+      return invokeOn(entrypoint.handlers, path, args, (owner, method, given, depth) =>
+        depth === 1
+          ? callHandler(owner, method, path[0] as string, given, env, context)
+          : apply(method, owner, given as unknown[]),
+      );
+    },
+    dispose: () => undefined,
+  };
+}
+
+/** A function of an object with handlers gets `env` and `ctx` as handlers do: behind its one argument. */
+function callHandler(
+  owner: unknown,
+  method: AnyFunction,
+  name: string,
+  args: readonly unknown[],
+  env: object,
+  context: object,
+): unknown {
+  if (args.length !== 1) {
+    throw new NativeTypeError(
+      `Attempted to call RPC function "${name}" with the wrong number of arguments. When calling a top-level handler function that is not declared as part of a class, you must always send exactly one argument. In order to support variable numbers of arguments, the server must use class-based syntax (extending WorkerEntrypoint) instead.`,
+    );
+  }
+  return apply(method, owner, [args[0], env, context]);
+}

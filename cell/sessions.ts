@@ -1,0 +1,43 @@
+/** Frames of RPC sessions that other cells have opened with this worker, on their way to `cell/extras/rpc`. */
+import { INBOUND_DATA, INBOUND_FAIL, INBOUND_WINDOW, SESSION_ACCEPT } from '../shared/protocol.ts';
+import { splitFull, readU32 } from '../shared/frames.ts';
+import { loadExtra } from './extras.ts';
+import { MapConstructor, mapDelete, mapGet, mapSet } from './primordials.ts';
+import type { RpcRuntime } from './rpc-classes.ts';
+
+/** The callee's end of a session. Payloads are only valid during the call. */
+export interface InboundSession {
+  onData(payload: Uint8Array): void;
+  onWindow(bytes: number): void;
+  /** The caller has left: nothing more can be said to it. */
+  onGone(): void;
+}
+
+const sessions = new MapConstructor<number, InboundSession>();
+
+export const addInboundSession = (invocation: number, session: InboundSession): void => {
+  mapSet(sessions, invocation, session);
+};
+
+export const removeInboundSession = (invocation: number): void => {
+  mapDelete(sessions, invocation);
+};
+
+export const isSessionFrame = (type: number): boolean =>
+  type === SESSION_ACCEPT || (type >= INBOUND_DATA && type <= INBOUND_FAIL);
+
+export function receiveSessionFrame(type: number, invocation: number, payload: Uint8Array): void {
+  if (type === SESSION_ACCEPT) {
+    const { head, body } = splitFull(payload);
+    loadExtra<RpcRuntime>('rpc').accept(invocation, head, body);
+    return;
+  }
+  const session = mapGet(sessions, invocation);
+  if (type === INBOUND_DATA) session?.onData(payload);
+  else if (type === INBOUND_WINDOW) session?.onWindow(readU32(payload, 0));
+}
+
+/** The supervisor has ended the invocation, or its caller is gone. */
+export function leaveInboundSession(invocation: number): void {
+  mapGet(sessions, invocation)?.onGone();
+}
