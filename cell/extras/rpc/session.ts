@@ -339,7 +339,8 @@ export class RpcSession {
     mapDelete(this.#exports, id);
     this.#exportCount--;
     // As on Workers: the last thing that goes takes the execution context with it, and with that the chance to run a disposer.
-    if (!this.#isIdle() || this.invocation.pendingWaits > 0 || this.#root === undefined) this.#dispose(entry);
+    const mayRun = !this.#isIdle() || this.invocation.pendingWaits > 0 || this.#root === undefined;
+    if (mayRun || entry.target.isForwarder === true) this.#dispose(entry);
   }
 
   #dispose(entry: Export): void {
@@ -489,7 +490,7 @@ export class RpcSession {
     });
     this.#pipes.close(error);
     mapForEach(this.#exports, (entry) => {
-      if (this.#root === undefined) this.#dispose(entry);
+      if (this.#root === undefined || entry.target.isForwarder === true) this.#dispose(entry);
     });
   }
 }

@@ -303,6 +303,7 @@ export function dupForSending(value: object, owned: Disposable[] | undefined): C
   return {
     invoke: (path, args) => invoke(own, path, args).promise,
     dispose: () => hold.dispose(),
+    isForwarder: true,
   };
 }
 

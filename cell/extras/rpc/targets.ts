@@ -25,6 +25,8 @@ export interface CallTarget {
   invoke(path: Path, args: readonly unknown[] | null): unknown;
   /** Nobody can call it any more. */
   dispose(): void;
+  /** It leads on to another worker, and only passes the end on. */
+  readonly isForwarder?: boolean;
 }
 
 const notImplemented = (name: string): TypeError =>
