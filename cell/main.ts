@@ -46,11 +46,9 @@ import {
   type RequestAheadMessage,
 } from '../shared/protocol.ts';
 import { abortAnswer, receiveInvoke } from './answer.ts';
-import * as consoleModule from './console.ts';
 import * as entrypoints from './entrypoints.ts';
 import * as invocation from './invocation.ts';
 import * as rpcClasses from './rpc-classes.ts';
-import * as service from './service.ts';
 import * as sessions from './sessions.ts';
 import * as valuePrimordials from './value-primordials.ts';
 import * as worker from './worker.ts';
@@ -101,11 +99,9 @@ const OFFERED_TO_EXTRAS = {
   'cell/service': service,
   'cell/channel': channel,
   'cell/dispatch': dispatch,
-  'cell/console': consoleModule,
   'cell/entrypoints': entrypoints,
   'cell/invocation': invocation,
   'cell/rpc-classes': rpcClasses,
-  'cell/service': service,
   'cell/sessions': sessions,
   'cell/timers': timers,
   'cell/value-primordials': valuePrimordials,
