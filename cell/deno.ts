@@ -31,6 +31,7 @@ export interface DenoNamespace {
   readonly build: { readonly arch: string; readonly os: string };
   readonly version: { readonly deno: string; readonly v8: string };
   readonly errors: unknown;
+  readonly stdout: { writeSync(bytes: Uint8Array): number };
   openSync(path: string, options: { read: boolean }): DenoFile;
   connect(options: { transport: 'unix'; path: string }): Promise<DenoConn>;
   serve(

@@ -5,7 +5,7 @@
  * The file: u32 length of the index (little endian) | index as JSON `{name: [offset, length]}` | bytes. `tools/build.mjs` writes it.
  */
 import { Script } from 'node:vm';
-import { deno, type DenoFile } from './deno.ts';
+import { boot } from './host.ts';
 import {
   apply,
   defineProperty,
@@ -13,7 +13,6 @@ import {
   freeze,
   getOwnPropertyDescriptor,
   hasOwn,
-  jsonParse,
   MapConstructor,
   mapGet,
   mapSet,
@@ -24,32 +23,17 @@ import {
   uncurry,
   utf8Decode,
 } from './primordials.ts';
-import { readU32 } from '../shared/frames.ts';
 
-type Index = Readonly<Record<string, readonly [offset: number, length: number]>>;
-
-let file: DenoFile;
-let readSync: (file: DenoFile, buffer: Uint8Array) => number | null;
-let seekSync: (file: DenoFile, offset: number, whence: number) => number;
-let index: Index;
+const { file, index, base } = boot.extras;
+const readSync = uncurry(file.readSync as (buffer: Uint8Array) => number | null);
+const seekSync = uncurry(file.seekSync as (offset: number, whence: number) => number);
 let harness: Readonly<Record<string, unknown>>;
 const loaded = new MapConstructor<string, unknown>();
 
-/**
- * @param path the file of extras
- * @param modules what extras may use of the harness: by path from the project root without `.ts`, e.g. `cell/primordials`
- */
-export function openExtras(path: string, modules: Readonly<Record<string, unknown>>): void {
+/** @param modules what extras may use of the harness: by path from the project root without `.ts`, e.g. `cell/primordials` */
+export function offerToExtras(modules: Readonly<Record<string, unknown>>): void {
   harness = modules;
-  file = deno.openSync(path, { read: true });
-  readSync = uncurry(file.readSync as (buffer: Uint8Array) => number | null);
-  seekSync = uncurry(file.seekSync as (offset: number, whence: number) => number);
-  const size = readU32(readAt(0, 4), 0);
-  index = jsonParse(utf8Decode(readAt(4, size))) as Index;
-  base = 4 + size;
 }
-
-let base = 0;
 
 function readAt(offset: number, length: number): Uint8Array<ArrayBuffer> {
   const bytes = new NativeUint8Array(length);

@@ -57,6 +57,7 @@ import * as clock from './clock.ts';
 import { installConsole, toFailure } from './console.ts';
 import { installCrypto } from './crypto.ts';
 import { deno } from './deno.ts';
+import { boot } from './host.ts';
 import { installEncoding } from './encoding.ts';
 import { installEvents } from './events.ts';
 import { installGlobals } from './globals.ts';
@@ -135,7 +136,16 @@ async function start(): Promise<void> {
   const { deno: denoVersion, v8 } = deno.version;
   await connectChannel(brokerPath);
   startServing(inPath);
-  extras.openExtras(extrasPath, OFFERED_TO_EXTRAS);
+  install();
+  const sandbox = enterSandbox({ libcPath, dataLimitMiB: Number(dataLimitMiB), uid: Number(uid) });
+  revokeFileRights(brokerPath, inPath, extrasPath);
+  sendJson(HELLO, 0, { protocol: PROTOCOL_VERSION, deno: denoVersion, v8, sandbox } satisfies HelloMessage);
+  await startReading(onControl);
+}
+
+/** Makes the global scope that of Workers. */
+function install(): void {
+  extras.offerToExtras(OFFERED_TO_EXTRAS);
   modules.installModuleHooks();
   installConsole();
   installEvents();
@@ -153,10 +163,6 @@ async function start(): Promise<void> {
   installGlobals();
   installStackTraces();
   installCrypto();
-  const sandbox = enterSandbox({ libcPath, dataLimitMiB: Number(dataLimitMiB), uid: Number(uid) });
-  revokeFileRights(brokerPath, inPath, extrasPath);
-  sendJson(HELLO, 0, { protocol: PROTOCOL_VERSION, deno: denoVersion, v8, sandbox } satisfies HelloMessage);
-  await startReading(onControl);
 }
 
 /** Sockets and extras stay open; opening anything else, or unlinking these, is no longer allowed. */
@@ -219,8 +225,10 @@ function receiveBytes(payload: Uint8Array): void {
   );
 }
 
-start().then(stopProcess, (error: unknown) => {
-  // Standard error is read by the supervisor until HELLO, and shown to the operator as the reason.
-  writeError(error);
-  stopProcess();
-});
+if (boot.onlyInstall) install();
+else
+  start().then(stopProcess, (error: unknown) => {
+    // Standard error is read by the supervisor until HELLO, and shown to the operator as the reason.
+    writeError(error);
+    stopProcess();
+  });

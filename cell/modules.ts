@@ -3,6 +3,7 @@
  * every import (static, dynamic, in `data:` URLs, with attributes); what is not in the list does not exist.
  */
 import mod from 'node:module';
+import { boot } from './host.ts';
 import { Script } from 'node:vm';
 import type { LoadMessage } from '../shared/protocol.ts';
 import { type BuiltinNamespace, builtinNames, findBuiltin, hasBuiltin } from './builtins.ts';
@@ -401,7 +402,7 @@ async function loadRequiredEsm(urls: readonly string[]): Promise<void> {
     const url = urls[index] as string;
     if (mapHas(requiredEsm, url)) continue;
     try {
-      mapSet(requiredEsm, url, { namespace: (await import(url)) as Record<string, unknown> });
+      mapSet(requiredEsm, url, { namespace: await boot.importModule(url) });
     } catch (thrown) {
       mapSet(requiredEsm, url, { thrown });
     }
@@ -418,13 +419,12 @@ export function provideModules(message: LoadMessage, contents: readonly Uint8Arr
   sealed = true;
 }
 
-/** Computed on purpose: a literal specifier would be loaded while the graph is built, outside every check. */
 export async function importMain(name: string): Promise<Record<string, unknown>> {
   mainUrl = urlOf(name);
   try {
     if (mapGet(modules, mainUrl)?.type === 'commonjs') throw new NativeTypeError('Main module must be an ES module.');
     await loadRequiredEsm(requiredEsmUrls());
-    return await unlessHung(import(mainUrl) as Promise<Record<string, unknown>>, unsettled);
+    return await unlessHung(boot.importModule(mainUrl), unsettled);
   } catch (error) {
     // The engine wraps what a hook throws into a TypeError of its own.
     const isRefusal =

@@ -40,7 +40,8 @@ declare module 'node:module' {
 
 declare module 'node:vm' {
   export class Script {
-    constructor(source: string, options?: { filename: string });
+    constructor(source: string, options?: { filename: string; cachedData?: Uint8Array });
+    createCachedData(): Uint8Array;
     runInThisContext(): unknown;
   }
 }

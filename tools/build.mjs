@@ -7,8 +7,21 @@
 // Output: dist/server/main.js, dist/server/doctor.js, dist/server/watchdog-thread.js (+ chunks), dist/server/migrations/*.sql,
 // dist/cell/harness.js, dist/cell/extras.bin. Files are written beside their place and renamed, so a server that starts while a build
 // runs (tests do that) sees the old file or the new one, never half of one.
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -25,7 +38,9 @@ const SERVER_ENTRIES = [
   { in: 'server/doctor.ts', out: 'server/doctor' },
   { in: 'server/supervisor/watchdog-thread.ts', out: 'server/watchdog-thread' },
 ];
-const CELL_ENTRY = { in: 'cell/main.ts', out: 'cell/harness' };
+/** What Deno starts, and the script it runs: see cell/boot.ts. */
+const BOOT_ENTRY = { in: 'cell/boot.ts', out: 'cell/harness' };
+const HARNESS_ENTRY = { in: 'cell/main.ts', out: 'harness' };
 
 /** Bundles that share chunks; npm packages stay imports because node_modules is there at run time. */
 const SERVER_OPTIONS = {
@@ -41,17 +56,19 @@ const SERVER_OPTIONS = {
 };
 
 /** One plain file: the cell's sandbox has no file system to import a second one from. */
-const CELL_OPTIONS = {
+const BOOT_OPTIONS = {
   bundle: true,
   splitting: false,
   format: 'esm',
   platform: 'neutral',
   target: 'esnext',
   external: ['node:*'],
-  loader: { '.wasm': 'binary' },
   sourcemap: false,
   legalComments: 'none',
 };
+
+/** Not minified: the code cache spares the engine the reading, and people read its stack traces. */
+const HARNESS_OPTIONS = { ...BOOT_OPTIONS, format: 'cjs' };
 
 const EXTRAS = 'cell/extras';
 
@@ -93,17 +110,65 @@ const assetsByName = (name, assets) => ({
   },
 });
 
-/** All of `cell/extras/` in one file; the format is described in `cell/extras.ts`. */
-async function extrasFile(esbuild) {
+/** The two files that a cell is started from. */
+async function cellFiles(esbuild) {
+  const [[boot], [harness]] = await Promise.all([
+    bundle(esbuild, [BOOT_ENTRY], BOOT_OPTIONS),
+    bundle(esbuild, [HARNESS_ENTRY], HARNESS_OPTIONS),
+  ]);
+  return [boot, await extrasFile(esbuild, harness.contents, boot.contents)];
+}
+
+/** The harness, its code cache and all of `cell/extras/` in one file; the format is described in `cell/boot.ts`. */
+async function extrasFile(esbuild, harness, boot) {
   const folders = existsSync(join(ROOT, EXTRAS)) ? readdirSync(join(ROOT, EXTRAS)).sort() : [];
-  const contents = new Map();
+  const contents = new Map([['harness.js', harness]]);
   for (const name of folders) {
     const entry = { in: `${EXTRAS}/${name}/index.ts`, out: name };
     for (const file of await bundle(esbuild, [entry], extraOptions(name, contents))) {
       contents.set(`${name}.js`, file.contents);
     }
   }
+  const cache = makeCodeCache(boot, packExtras(contents));
+  if (cache !== null) contents.set('harness.cache', cache);
   return { path: 'cell/extras.bin', contents: packExtras(contents) };
+}
+
+/** Flags that make a difference to the engine's code must be those of cells (`server/supervisor/spawn.ts`), or it takes no notice of the cache. */
+const ENGINE_FLAGS = [
+  '--no-prompt',
+  '--no-remote',
+  '--no-npm',
+  '--no-config',
+  '--no-lock',
+  '--cached-only',
+  '--no-code-cache',
+  '--unsafe-proto',
+  '--unstable-no-legacy-abort',
+  '--v8-flags=--max-heap-size=128,--disallow-code-generation-from-strings',
+];
+
+/** What the engine has compiled of the harness once it is set up. Null where there is no Deno to ask: cells then compile it themselves. */
+function makeCodeCache(boot, extras) {
+  let deno;
+  try {
+    deno = join(dirname(createRequire(import.meta.url).resolve('@deno/linux-x64-glibc/package.json')), 'deno');
+  } catch {
+    return null;
+  }
+  const folder = mkdtempSync(join(tmpdir(), 'skep-build-'));
+  try {
+    writeFileSync(join(folder, 'boot.js'), boot);
+    writeFileSync(join(folder, 'extras.bin'), extras);
+    const args = ['run', ...ENGINE_FLAGS, `--allow-read=${folder}`, join(folder, 'boot.js'), 'make-code-cache'];
+    const env = { DENO_DIR: join(folder, 'deno'), NO_COLOR: '1', DENO_NO_UPDATE_CHECK: '1' };
+    const made = spawnSync(deno, [...args, join(folder, 'extras.bin')], { env, maxBuffer: 64 * 1024 * 1024 });
+    if (made.status === 0 && made.stdout.length > 0) return made.stdout;
+    console.error(`build: no code cache of the harness, cells start slower: ${made.error?.message ?? made.stderr}`);
+    return null;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 function packExtras(contents) {
@@ -199,12 +264,11 @@ function removeStale(written) {
 
 async function build(print, allowMissing) {
   const serverEntries = existingEntries(SERVER_ENTRIES, allowMissing);
-  const cellEntries = existingEntries([CELL_ENTRY], allowMissing);
+  const cellEntries = existingEntries([BOOT_ENTRY, HARNESS_ENTRY], allowMissing);
   const esbuild = await import('esbuild');
   const bundles = await Promise.all([
     bundle(esbuild, serverEntries, SERVER_OPTIONS),
-    bundle(esbuild, cellEntries, CELL_OPTIONS),
-    extrasFile(esbuild),
+    cellEntries.length === 2 ? cellFiles(esbuild) : [],
   ]);
   const outputs = [...bundles.flat(), ...migrationFiles()];
   for (const { path, contents } of outputs) writeAtomically(join(DIST, path), contents);

@@ -31,7 +31,8 @@ beforeEach(() => {
   write('server/supervisor/watchdog-thread.ts', `import { text } from '../shared.ts'; console.log(text);`);
   write('server/shared.ts', `export const text: string = 'first';`);
   write('server/storage/migrations/0001_first.sql', 'CREATE TABLE t ();');
-  write('cell/main.ts', `import { a } from './a.ts'; import m from 'node:module'; console.log(a, typeof m);`);
+  write('cell/boot.ts', `import { a } from './a.ts'; import m from 'node:module'; console.log(a, typeof m);`);
+  write('cell/main.ts', `import { a } from './a.ts'; globalThis.harness = a;`);
   write('cell/a.ts', `export const a: number = 1;`);
 });
 afterEach(() => rmSync(root, { recursive: true, force: true }));
@@ -49,12 +50,13 @@ function node(...args: string[]): { code: number | null; output: string } {
 const build = (...args: string[]) => node('tools/build.mjs', ...args);
 const dist = (path: string): string => readFileSync(join(root, 'dist', path), 'utf8');
 
-test('it makes programs that run, one plain harness file and a copy of the migrations, and says nothing', () => {
+test('it makes programs that run, one plain file that starts a cell and a copy of the migrations, and says nothing', () => {
   assert.deepEqual(build(), { code: 0, output: '' });
   assert.deepEqual(node('dist/server/main.js'), { code: 0, output: 'first function\n' });
   assert.deepEqual(node('dist/server/watchdog-thread.js'), { code: 0, output: 'first\n' });
   assert.deepEqual(node('dist/cell/harness.js'), { code: 0, output: '1 function\n' });
-  assert.deepEqual(readdirSync(join(root, 'dist/cell')), ['harness.js']);
+  assert.deepEqual(readdirSync(join(root, 'dist/cell')), ['extras.bin', 'harness.js']);
+  assert.match(dist('cell/extras.bin'), /globalThis\.harness = a/);
   assert.doesNotMatch(dist('cell/harness.js'), /^export|sourceMappingURL/m);
   assert.equal(dist('server/migrations/0001_first.sql'), 'CREATE TABLE t ();');
 });
