@@ -15,7 +15,13 @@ interface WebCrypto {
   readonly DigestStream: unknown;
 }
 
-const webCrypto = (): WebCrypto => loadExtra<WebCrypto>('webcrypto');
+/** The exports of `cell/extras/webcrypto/`. */
+export const loadWebCrypto = (): WebCrypto => loadExtra<WebCrypto>('webcrypto');
+
+let instance: object;
+
+/** The object behind the global `crypto`, whatever user code has put there since. */
+export const webCryptoOf = (): Readonly<Record<string, unknown>> => instance as Readonly<Record<string, unknown>>;
 
 const MAX_RANDOM_BYTES = 65_536;
 const NativeDOMException = DOMException;
@@ -55,7 +61,7 @@ const checkThis = Crypto.check;
 const members = {
   get subtle(): object {
     checkThis(this);
-    return webCrypto().subtle;
+    return loadWebCrypto().subtle;
   },
   getRandomValues(): unknown {
     checkThis(this);
@@ -87,7 +93,7 @@ const members = {
 
 /** Becomes an ordinary property when it is first read or assigned. */
 const lazyDigestStream: PropertyDescriptor = {
-  get: () => settleDigestStream(webCrypto().DigestStream),
+  get: () => settleDigestStream(loadWebCrypto().DigestStream),
   set: settleDigestStream,
   enumerable: true,
   configurable: true,
@@ -113,8 +119,9 @@ export function installCrypto(): void {
   defineProperty(Crypto.prototype, 'DigestStream', lazyDigestStream);
   const tag = { value: 'Crypto', writable: true, configurable: true };
   defineProperty(Crypto.prototype, Symbol.toStringTag, tag);
-  defineGlobal('crypto', new Crypto(CREATE));
+  instance = new Crypto(CREATE);
+  defineGlobal('crypto', instance);
   defineGlobal('Crypto', Crypto);
-  defineLazyGlobal('SubtleCrypto', () => webCrypto().SubtleCrypto);
-  defineLazyGlobal('CryptoKey', () => webCrypto().CryptoKey);
+  defineLazyGlobal('SubtleCrypto', () => loadWebCrypto().SubtleCrypto);
+  defineLazyGlobal('CryptoKey', () => loadWebCrypto().CryptoKey);
 }

@@ -55,7 +55,7 @@ import * as worker from './worker.ts';
 import { connectChannel, sendFrame, sendJson, startReading, stopProcess } from './channel.ts';
 import * as clock from './clock.ts';
 import { installConsole, toFailure } from './console.ts';
-import { installCrypto } from './crypto.ts';
+import * as cryptoModule from './crypto.ts';
 import { deno } from './deno.ts';
 import { boot } from './host.ts';
 import { installEncoding } from './encoding.ts';
@@ -94,6 +94,7 @@ const OFFERED_TO_EXTRAS = {
   'cell/clock': clock,
   'cell/builtins': builtins,
   'cell/compat': compat,
+  'cell/crypto': cryptoModule,
   'cell/context': context,
   'cell/calls': calls,
   'cell/console': consoleModule,
@@ -162,7 +163,7 @@ function install(): void {
   clock.installClock();
   installGlobals();
   installStackTraces();
-  installCrypto();
+  cryptoModule.installCrypto();
 }
 
 /** Sockets and extras stay open; opening anything else, or unlinking these, is no longer allowed. */

@@ -25,3 +25,8 @@ export function randomUuidInInvocation(): string {
   requireInvocation();
   return apply(nativeRandomUuid, nativeCrypto, []) as string;
 }
+
+/** Throws at the top level of a module, where nothing random may be made. */
+export function startupGuard(): void {
+  requireInvocation();
+}

@@ -16,14 +16,14 @@ const cipherName = (key: Uint8Array, mode: string): string => `aes-${key.length 
 type Decrypted = Bytes | undefined;
 
 export function encryptCbc(key: Uint8Array, iv: Uint8Array, data: Uint8Array): Bytes {
-  if (key.length === 24) return chainBlocks(key, iv, pad(data));
+  if (key.length === 24) return chainBlocks(key, iv, padBlocks(data));
   const cipher = createCipheriv(cipherName(key, 'cbc'), key, iv);
   return concatBytes(cipher.update(data), cipher.final());
 }
 
 export function decryptCbc(key: Uint8Array, iv: Uint8Array, data: Uint8Array): Decrypted {
   if (data.length === 0 || data.length % BLOCK !== 0) return undefined;
-  if (key.length === 24) return unpad(unchainBlocks(key, iv, data));
+  if (key.length === 24) return unpadBlocks(unchainBlocks(key, iv, data));
   try {
     const cipher = createDecipheriv(cipherName(key, 'cbc'), key, iv);
     return concatBytes(cipher.update(data), cipher.final());
@@ -32,7 +32,7 @@ export function decryptCbc(key: Uint8Array, iv: Uint8Array, data: Uint8Array): D
   }
 }
 
-function pad(data: Uint8Array): Bytes {
+export function padBlocks(data: Uint8Array): Bytes {
   const added = BLOCK - (data.length % BLOCK);
   const padded = new NativeUint8Array(data.length + added);
   copyInto(padded, data, 0);
@@ -40,14 +40,14 @@ function pad(data: Uint8Array): Bytes {
   return padded;
 }
 
-function unpad(data: Bytes): Decrypted {
+export function unpadBlocks(data: Bytes): Decrypted {
   const added = data[data.length - 1] as number;
   if (added === 0 || added > BLOCK) return undefined;
   for (let index = data.length - added; index < data.length; index++) if (data[index] !== added) return undefined;
   return copyBytes(subarray(data, 0, data.length - added));
 }
 
-function chainBlocks(key: Uint8Array, iv: Uint8Array, data: Bytes): Bytes {
+export function chainBlocks(key: Uint8Array, iv: Uint8Array, data: Bytes): Bytes {
   const cipher = createCipheriv(cipherName(key, 'ecb'), key, null);
   let previous = iv;
   for (let at = 0; at < data.length; at += BLOCK) {
@@ -59,7 +59,7 @@ function chainBlocks(key: Uint8Array, iv: Uint8Array, data: Bytes): Bytes {
   return data;
 }
 
-function unchainBlocks(key: Uint8Array, iv: Uint8Array, data: Uint8Array): Bytes {
+export function unchainBlocks(key: Uint8Array, iv: Uint8Array, data: Uint8Array): Bytes {
   const cipher = createDecipheriv(cipherName(key, 'ecb'), key, null);
   cipher.setAutoPadding(false);
   const plain = concatBytes(cipher.update(data), cipher.final());

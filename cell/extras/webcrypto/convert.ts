@@ -2,6 +2,7 @@
  * How arguments and dictionaries become values, in the order and with the leniency of workerd: every member that a dictionary may have
  * is read once, whatever the algorithm needs.
  */
+import { compatFlag } from '../../compat.ts';
 import { isArray, NativeTypeError } from '../../primordials.ts';
 import { bytesOf } from './bytes.ts';
 import { type KeyState, keyState } from './key.ts';
@@ -225,12 +226,17 @@ export const toDeriveAlgorithm = (value: unknown): DeriveAlgorithm => toAlgorith
 export const toImportAlgorithm = (value: unknown): ImportAlgorithm => toAlgorithm(value, IMPORT);
 export const toJsonWebKey = (value: unknown): JsonWebKey => readDictionary(value, JWK) as unknown as JsonWebKey;
 
-/** The members of a JSON Web Key in workerd's order. */
-export function withAllMembers(jwk: JsonWebKey): Record<string, unknown> {
+/**
+ * A JSON Web Key for user code, its members in workerd's order. With `enable_fast_jsg_struct` a dictionary that comes from workerd has every
+ * member it may have, undefined where there is nothing.
+ */
+export function jwkForUser(jwk: JsonWebKey): Record<string, unknown> {
+  const all = compatFlag('enable_fast_jsg_struct');
   const result: Record<string, unknown> = {};
   for (let index = 0; index < JWK.fields.length; index++) {
     const [name] = JWK.fields[index] as readonly [string, Kind];
-    result[name] = (jwk as unknown as Record<string, unknown>)[name];
+    const value = (jwk as unknown as Record<string, unknown>)[name];
+    if (value !== undefined || all) result[name] = value;
   }
   return result;
 }

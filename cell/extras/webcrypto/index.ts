@@ -12,4 +12,5 @@ if (!compatFlag('set_tostring_tag')) {
   }
 }
 
+export { importKeyObject, keyObjectOf, jwkForUser } from './bridge.ts';
 export { CryptoKey, DigestStream, subtle, SubtleCrypto };

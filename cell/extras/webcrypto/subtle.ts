@@ -20,7 +20,7 @@ import {
   toJsonWebKey,
   toSignAlgorithm,
   toTexts,
-  withAllMembers,
+  jwkForUser,
 } from './convert.ts';
 import { digest } from './digest.ts';
 import { typeError } from './errors.ts';
@@ -132,9 +132,8 @@ function addAsync(name: string, parameters: readonly Parameter[], run: Run): voi
   addMethod(name, method as () => unknown);
 }
 
-/** A JSON Web Key comes with every member that one may have, undefined where it has none. */
 const exported = (value: Bytes | JsonWebKey): ArrayBuffer | Record<string, unknown> =>
-  'kty' in value ? withAllMembers(value) : toArrayBuffer(value);
+  'kty' in value ? jwkForUser(value) : toArrayBuffer(value);
 
 addAsync('encrypt', [ENCRYPT, KEY, BYTES], (algorithm: EncryptAlgorithm, key: KeyState, data: Bytes) =>
   toArrayBuffer(operations.encrypt(algorithm, key, data)),

@@ -17,6 +17,7 @@ export default {
         ecdhJwk: () => S.importKey("jwk", pj, E, true, ["deriveBits"]),
         ecdhRaw: async () => S.importKey("raw", await S.exportKey("raw", await S.importKey("spki", b64(keys.P256.spki), E, true, [])), E, true, ["deriveBits"]),
         tags: () => [String(crypto), String(S), String(i)],
+        members: async () => Object.keys(await S.exportKey("jwk", i)),
       })),
     });
   },

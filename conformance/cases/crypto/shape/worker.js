@@ -47,7 +47,7 @@ export default {
       newSubtle: () => new SubtleCrypto(),
       newCrypto: () => new Crypto(),
       newKey: () => new CryptoKey(),
-      clone: () => structuredClone(k),
+      clone: async () => (await probe(() => structuredClone(k))).$error,
       setExtractable: () => {
         k.extractable = false;
       },
