@@ -49,8 +49,8 @@ function readAt(offset: number, length: number): Uint8Array<ArrayBuffer> {
 /** The bytes of an asset that an extra imports (`import name from './x.wasm'` gives the name). */
 export function readExtra(name: string): Uint8Array<ArrayBuffer> {
   if (!hasOwn(index, name)) throw new NativeError(`There is no extra "${name}"`);
-  const [offset, length] = index[name] as readonly [number, number];
-  return readAt(base + offset, length);
+  const entry = index[name] as readonly [offset: number, length: number];
+  return readAt(base + entry[0], entry[1]);
 }
 
 /** The exports of `cell/extras/<name>/index.ts`, which runs at the first call. */

@@ -7,6 +7,7 @@
  */
 import * as extras from './extras.ts';
 import * as http from './http/index.ts';
+import * as httpBytes from './http/bytes.ts';
 import * as primordials from './primordials.ts';
 import * as eventTarget from './event-target.ts';
 import * as startup from './startup.ts';
@@ -113,6 +114,7 @@ const OFFERED_TO_EXTRAS = {
   'cell/modules': modules,
   'cell/node-timers': nodeTimers,
   'cell/nodejs': nodejs,
+  'cell/http/bytes': httpBytes,
   'cell/http/index': http,
   'cell/primordials': primordials,
   'cell/random': random,

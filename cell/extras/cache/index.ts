@@ -2,6 +2,7 @@
  * The Cache API, as in https://developers.cloudflare.com/workers/runtime-apis/cache/. What is cached lies with the server; a cell only asks.
  */
 import { callCache } from '../../calls.ts';
+import { compatFlag } from '../../compat.ts';
 import {
   type ByteStream,
   bytesOf,
@@ -29,12 +30,14 @@ import {
   NativeTypeError,
   NativeURL,
   stringIndexOf,
+  symbolToStringTag,
   urlHref,
   utf8Encode,
 } from '../../primordials.ts';
 import { illegalConstructor, illegalInvocation, isObject, parameterError } from '../../webidl.ts';
 
-const CREATE = Symbol('create');
+/** Known here only: nobody else makes caches. */
+const CREATE = {};
 /** workerd takes names shorter than this, in bytes. */
 const MAX_NAME_BYTES = 1024;
 
@@ -83,7 +86,7 @@ function ignoresMethod(method: string, args: Args): boolean {
   const { ignoreMethod, ignoreSearch, ignoreVary } = options as Record<string, unknown>;
   if (ignoreSearch !== undefined) throw unimplementedField('ignoreSearch');
   if (ignoreVary !== undefined) throw unimplementedField('ignoreVary');
-  return Boolean(ignoreMethod);
+  return !!ignoreMethod;
 }
 
 const unimplementedField = (field: string): Error =>
@@ -238,7 +241,8 @@ function publish(type: { readonly prototype: object; readonly name: string }, me
     const { value } = getOwnPropertyDescriptor(type.prototype, name) as { value: unknown };
     defineProperty(type.prototype, name, { value, writable: true, enumerable: true, configurable: true });
   }
-  defineProperty(type.prototype, Symbol.toStringTag, { value: type.name, configurable: true });
+  if (!compatFlag('set_tostring_tag')) return;
+  defineProperty(type.prototype, symbolToStringTag, { value: type.name, configurable: true });
 }
 
 publish(Cache, ['match', 'put', 'delete']);

@@ -13,6 +13,7 @@ import {
   stringSlice,
   stringToLowerCase,
   stringTrim,
+  symbolToStringTag,
   weakMapGet,
   weakMapSet,
   WeakMapConstructor,
@@ -102,7 +103,9 @@ function define(name: 'on' | 'onDocument' | 'transform'): void {
 define('on');
 define('onDocument');
 define('transform');
-defineProperty(HTMLRewriter.prototype, Symbol.toStringTag, { value: 'HTMLRewriter', configurable: true });
+if (compatFlag('set_tostring_tag')) {
+  defineProperty(HTMLRewriter.prototype, symbolToStringTag, { value: 'HTMLRewriter', configurable: true });
+}
 defineProperty(HTMLRewriter, 'prototype', { writable: false });
 
 /** Selectors that were found good, in the parser's own words. Workers use few, and use them again for every request. */

@@ -21,6 +21,7 @@ import {
   subarray,
   utf8Encode,
 } from '../../primordials.ts';
+import { viewOf } from '../../http/bytes.ts';
 import { type Response, streamBehind } from '../../http/index.ts';
 import type { DocumentEncoding } from './encodings.ts';
 import { acquireEngine, type Engine, type RawHandler, type TokenKind } from './engine.ts';
@@ -80,12 +81,10 @@ async function pump(reader: ReadableStreamDefaultReader<unknown>, rewrite: Rewri
   output.close();
 }
 
+/** One chunk of a body, as workerd takes it. */
 function toBytes(chunk: unknown): Uint8Array {
-  if (chunk instanceof NativeUint8Array) return chunk;
-  if (typeof chunk === 'string') return utf8Encode(chunk);
-  if (ArrayBuffer.isView(chunk))
-    return new NativeUint8Array(chunk.buffer as ArrayBuffer, chunk.byteOffset, chunk.byteLength);
-  if (chunk instanceof ArrayBuffer) return new NativeUint8Array(chunk);
+  const bytes = typeof chunk === 'string' ? utf8Encode(chunk) : viewOf(chunk);
+  if (bytes !== undefined) return bytes;
   throw new NativeTypeError('Draining read encountered a value that cannot be converted to bytes');
 }
 
@@ -217,7 +216,7 @@ class Rewrite implements TokenOwner {
     } catch (error) {
       this.#flush();
       await this.delivered();
-      throw this.#failure === undefined ? error : this.#failure.error;
+      throw this.#failure === undefined ? parserError(error) : this.#failure.error;
     }
   }
 
@@ -310,6 +309,13 @@ class Rewrite implements TokenOwner {
       if (done || this.#output.cancelled) return;
     }
   }
+}
+
+/** What ends a document for the parser's own reasons it throws as text, with a slip that lol-html has corrected since. */
+function parserError(error: unknown): unknown {
+  if (typeof error !== 'string') return error;
+  const text = stringReplaceAll(error, 'is is unclear is consequent', 'it is unclear whether consequent');
+  return new NativeTypeError(`Parser error: ${text}`);
 }
 
 export const lockedError = (): TypeError => new NativeTypeError('The ReadableStream has been locked to a reader.');

@@ -10,8 +10,11 @@ import {
   NativeTypeError,
   stringIndexOf,
   stringStartsWith,
+  symbolIterator,
+  symbolToStringTag,
 } from '../../primordials.ts';
 import { isResponse, type Response } from '../../http/index.ts';
+import { compatFlag } from '../../compat.ts';
 import { illegalConstructor, illegalInvocation, isObject, parameterError } from '../../webidl.ts';
 import { stringParameter } from './arguments.ts';
 import type { Engine, TokenKind } from './engine.ts';
@@ -32,7 +35,8 @@ export interface TokenOwner {
   contentRemoved(): void;
 }
 
-const CREATE = Symbol('token');
+/** Known here only: nobody else makes tokens. */
+const CREATE = {};
 type Args = readonly unknown[];
 
 /** A token as long as its handler runs. */
@@ -84,12 +88,13 @@ function contentOf(
   args: Args,
 ): { content: string | ReadableStream | Response; html: boolean } {
   if (args.length === 0) throw parameterError(method, type, 1, 'string or JsReadableStream or Response');
-  const [value, options] = [args[0], args[1]];
+  const value = args[0];
+  const options = args[1];
   const streams = value instanceof NativeReadableStream || (typeof value === 'object' && isResponse(value));
   const content = streams ? (value as ReadableStream | Response) : `${value as string}`;
   if (options === undefined || options === null) return { content, html: false };
   if (!isObject(options)) throw parameterError(method, type, 2, 'ContentOptions');
-  return { content, html: Boolean((options as { html?: unknown }).html) };
+  return { content, html: !!(options as { html?: unknown }).html };
 }
 
 function edit<T extends Token>(token: T, type: string, kind: TokenKind, method: string, args: Args): T {
@@ -352,7 +357,7 @@ class AttributesIterator {
     return { done: false, value: this.#list[this.#next++] as [string, string] };
   }
 
-  [Symbol.iterator](): this {
+  [symbolIterator](): this {
     return this;
   }
 }
@@ -387,7 +392,8 @@ readOnly(Text, ['text', 'lastInTextNode', 'removed']);
 readOnly(Doctype, ['name', 'publicId', 'systemId']);
 
 function tag(type: { readonly prototype: object }, name: string): void {
-  defineProperty(type.prototype, Symbol.toStringTag, { value: name, configurable: true });
+  if (!compatFlag('set_tostring_tag')) return;
+  defineProperty(type.prototype, symbolToStringTag, { value: name, configurable: true });
 }
 tag(Element, 'Element');
 tag(EndTag, 'EndTag');
