@@ -9,6 +9,8 @@ import { currentInvocation, runInvocation } from './context.ts';
 import {
   type BodyInit,
   type HeaderList,
+  listHas,
+  listSet,
   listToWire,
   makeIncomingRequest,
   NO_BODY,
@@ -114,7 +116,8 @@ function sendAnswer(id: number, entry: Served, outgoing: Outgoing, isHead: boole
     sendFrame(ANSWER_WAITS, id, EMPTY);
     return;
   }
-  if (whole !== null && status !== 204 && status !== 304) setLength(list, whole.length);
+  if (whole !== null && status !== 204 && status !== 304 && !(isHead && outgoing.isNull))
+    setLength(list, whole.length, isHead);
   if (whole === null) cancelOutgoing(outgoing);
   sendFull(ANSWER, id, encodeHead({ status, statusText, headers: list }), isHead ? EMPTY : (whole as Uint8Array));
   finish(id, false);
@@ -143,15 +146,9 @@ export function collectAnswer(id: number, completed: Promise<void>): Outgoing | 
   return outgoing;
 }
 
-/** A body that is there has the length it has; without one (an answer to HEAD) what the worker says stands. */
-function setLength(flat: string[], length: number): void {
-  for (let index = 0; index < flat.length; index += 2) {
-    if (flat[index] !== 'content-length') continue;
-    if (length > 0) flat[index + 1] = `${length}`;
-    return;
-  }
-  flat[flat.length] = 'content-length';
-  flat[flat.length] = `${length}`;
+/** A body that is there has the length it has; in answer to HEAD, what the worker says of it stands. */
+function setLength(list: HeaderList, length: number, isHead: boolean): void {
+  if (!isHead || !listHas(list, 'content-length')) listSet(list, 'content-length', `${length}`);
 }
 
 function finish(id: number, aborted: boolean): void {

@@ -43,10 +43,10 @@ import {
   responseList,
   responseStatus,
   streamBehind,
-  streamOf,
   take,
   type Whole,
 } from './http/index.ts';
+import { decodeBody } from './http/encoding.ts';
 import {
   copyBytes,
   eventTargetAdd,
@@ -59,18 +59,21 @@ import {
   NativeTypeError,
   NativeUint8Array,
   NativeURL,
+  numberParseInt,
   readerCancel,
   readerRead,
   signalAborted,
   signalReason,
   streamGetReader,
+  stringIndexOf,
+  stringSlice,
   stringToLowerCase,
   subarray,
-  uncurry,
   urlHref,
   utf8Decode,
   utf8Encode,
 } from './primordials.ts';
+import { declareLength } from './stream-facts.ts';
 import { requireInvocation } from './timers.ts';
 import { clientSocket } from './websocket.ts';
 
@@ -166,24 +169,22 @@ function callOnce(
     invocation: invocation.id,
     ...toWire(destination),
     method: requestMethod(request),
-    url: requestUrl(request),
+    url: withoutFragment(requestUrl(request)),
     headers: callHeaders(request, destination),
     hasBody: body !== null || whole !== null,
     bodyBytes: whole === null ? null : whole.length,
     upgrade: asksForWebSocket(request) ? 'websocket' : null,
     clockMs: invocation.clockMs,
   };
-  const origin = { url: head.url, redirected: hops > 0 };
+  const origin = { url: requestUrl(request), redirected: hops > 0, isHead: head.method === 'HEAD' };
   return sendCall(invocation, head, body ?? whole, {
     origin,
-    decodes: destination === null,
     signal: requestSignal(request),
   });
 }
 
 interface CallOptions {
   readonly origin: Origin;
-  readonly decodes: boolean;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -192,14 +193,14 @@ function sendCall(
   invocation: Invocation,
   head: CallHead,
   body: Uint8Array<ArrayBuffer> | ByteStream | null,
-  { origin, decodes, signal }: CallOptions,
+  { origin, signal }: CallOptions,
 ): Promise<Response> {
   const encoded = utf8Encode(jsonStringify(head));
   if (encoded.length > CHANNEL_LIMITS.maxHeadBytes) {
     throw new NativeTypeError(`URL and headers of a request may have ${CHANNEL_LIMITS.maxHeadBytes} bytes together.`);
   }
   return new NativePromise((resolve, reject) => {
-    const call = new OpenCall(invocation, origin, decodes, resolve, reject);
+    const call = new OpenCall(invocation, origin, resolve, reject);
     const stream = openStream(call);
     if (!call.start(stream, signal)) return;
     if (body !== null && !isBytes(body)) {
@@ -238,11 +239,17 @@ export function callCache({ cache, method, url, headers, body }: CacheCall): Pro
     upgrade: null,
     clockMs: invocation.clockMs,
   };
-  return sendCall(invocation, head, body, { origin: NOWHERE, decodes: false, signal: undefined });
+  return sendCall(invocation, head, body, { origin: NOWHERE, signal: undefined });
 }
 
 /** A cached response does not say where it came from. */
-const NOWHERE: Origin = { url: '', redirected: false };
+const NOWHERE: Origin = { url: '', redirected: false, isHead: false };
+
+/** A fragment never leaves the client. */
+function withoutFragment(url: string): string {
+  const hash = stringIndexOf(url, '#');
+  return hash < 0 ? url : stringSlice(url, 0, hash);
+}
 
 /** To the internet a body comes back as it is meant to be read: compression is asked for by name only. */
 function callHeaders(request: Request, destination: Destination): string[] {
@@ -258,6 +265,8 @@ function callHeaders(request: Request, destination: Destination): string[] {
 interface Origin {
   readonly url: string;
   readonly redirected: boolean;
+  /** Of a response to HEAD: it has no body. */
+  readonly isHead: boolean;
 }
 
 function asksForWebSocket(request: Request): boolean {
@@ -324,8 +333,6 @@ const notConvertible = (): TypeError =>
 class OpenCall {
   readonly #invocation: Invocation;
   readonly #origin: Origin;
-  /** Answers from the internet are read uncompressed; those of services are passed on as they are. */
-  readonly #decodes: boolean;
   readonly #resolve: (response: Response) => void;
   readonly #reject: (error: unknown) => void;
   #stream = 0;
@@ -338,13 +345,11 @@ class OpenCall {
   constructor(
     invocation: Invocation,
     origin: Origin,
-    decodes: boolean,
     resolve: (response: Response) => void,
     reject: (error: unknown) => void,
   ) {
     this.#invocation = invocation;
     this.#origin = origin;
-    this.#decodes = decodes;
     this.#resolve = resolve;
     this.#reject = reject;
   }
@@ -370,20 +375,20 @@ class OpenCall {
     if (head.status === 101) {
       this.#done = true;
       this.#removeAbort?.();
-      this.#resolve(makeResponse(head, null, false, this.#origin, clientSocket(this.#stream)));
+      this.#resolve(makeResponse(head, null, this.#origin, clientSocket(this.#stream)));
       return;
     }
     if (bodyBytes !== null) {
       this.#finish();
-      const whole = bodyBytes.length === 0 ? null : copyBytes(bodyBytes);
-      this.#resolve(makeResponse(head, whole, this.#decodes, this.#origin));
+      const whole = this.#origin.isHead ? null : copyBytes(bodyBytes);
+      this.#resolve(makeResponse(head, whole, this.#origin));
       return;
     }
     this.#body = new IncomingBody(
       (bytes) => sendWindow(this.#stream, bytes),
       () => this.#abort(undefined),
     );
-    this.#resolve(makeResponse(head, this.#body.stream, this.#decodes, this.#origin));
+    this.#resolve(makeResponse(head, this.#body.stream, this.#origin));
   }
 
   onData(bytes: Uint8Array): void {
@@ -554,13 +559,13 @@ class IncomingBody {
 function makeResponse(
   head: ResponseHead,
   body: Uint8Array<ArrayBuffer> | ByteStream | null,
-  decodes: boolean,
   { url, redirected }: Origin,
   webSocket: object | null = null,
 ): Response {
   const list = listFromWire(head.headers);
-  const encoding = decodes && body !== null ? listGet(list, 'content-encoding') : null;
-  const content = body === null || encoding === null ? body : decode(encoding, body, list);
+  const encoding = body === null ? null : listGet(list, 'content-encoding');
+  if (body !== null && !(body instanceof NativeUint8Array)) declareReceivedLength(body, list);
+  const content = body === null || encoding === null ? body : decodeBody(body, encoding);
   return makeReceivedResponse({
     status: head.status,
     statusText: fromWire(head.statusText),
@@ -572,28 +577,13 @@ function makeResponse(
   });
 }
 
+/** A body that is passed on goes out with the length it came with. */
+function declareReceivedLength(body: ByteStream, list: HeaderList): void {
+  const length = listGet(list, 'content-length');
+  if (length !== null) declareLength(body, numberParseInt(length, 10));
+}
+
 const bodyOf = (content: Uint8Array<ArrayBuffer> | ByteStream | null): BodyInit =>
   content === null || content instanceof NativeUint8Array
     ? { whole: content, stream: null, type: null }
     : { whole: null, stream: content, type: null };
-
-const DecompressionNative = DecompressionStream;
-const pipeThrough = uncurry(ReadableStream.prototype.pipeThrough as (transform: unknown) => ReadableStream<Uint8Array>);
-const FORMATS = { __proto__: null, gzip: 'gzip', deflate: 'deflate', br: 'brotli' } as unknown as Record<
-  string,
-  CompressionFormat
->;
-
-/** The worker asked for a compressed answer by name: it reads plain bytes, and the headers that described them go. */
-function decode(
-  encoding: string,
-  body: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>,
-  list: HeaderList,
-): Uint8Array<ArrayBuffer> | ByteStream {
-  const format = FORMATS[encoding];
-  if (format === undefined) return body;
-  listDelete(list, 'content-encoding');
-  listDelete(list, 'content-length');
-  const stream = body instanceof NativeUint8Array ? streamOf(body) : body;
-  return pipeThrough(stream, new DecompressionNative(format));
-}

@@ -30,4 +30,5 @@ export const failedOutgoing = (error: unknown): Outgoing => ({
   list: [OUTCOME_HEADER, `${nonce};${OUTCOME_FLAGS.exception}`],
   whole: utf8Encode(jsonStringify(toFailure(error))),
   stream: null,
+  isNull: false,
 });

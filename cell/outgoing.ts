@@ -1,20 +1,20 @@
 /** Answers on their way out: what a handler's Response comes down to, for a frame of the channel or for Deno's HTTP server. */
-import { STATUS_TEXT_HEADER } from '../shared/protocol.ts';
+import { DATE_HEADER, STATUS_TEXT_HEADER } from '../shared/protocol.ts';
 import { type Invocation, runInvocation } from './context.ts';
 import { hangError, unlessHung } from './hang.ts';
 import {
   type ByteStream,
-  bytesOf,
   type HeaderList,
   isNative,
   listCopy,
+  listDelete,
+  listSet,
   type Response,
   responseList,
   responseStatus,
   responseStatusText,
-  take,
+  takeEncoded,
   toWire,
-  type Whole,
 } from './http/index.ts';
 import { viewOf } from './http/bytes.ts';
 import {
@@ -29,6 +29,7 @@ import {
   readerRead,
   streamGetReader,
 } from './primordials.ts';
+import { declaredLength } from './stream-facts.ts';
 
 export type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -40,12 +41,14 @@ export interface Outgoing {
   /** A body that is there as a whole; null: `stream` has it, if anything. */
   readonly whole: Bytes | null;
   readonly stream: ByteStream | null;
+  /** No body at all, which is not the same as an empty one: nothing is said of its length in answer to HEAD. */
+  readonly isNull: boolean;
 }
 
 export const EMPTY: Bytes = new NativeUint8Array(0);
 
 /** Stands for an answer that has left as a connection: nothing more is sent for it. */
-export const SWITCHED: Outgoing = { status: 101, statusText: '', list: [], whole: EMPTY, stream: null };
+export const SWITCHED: Outgoing = { status: 101, statusText: '', list: [], whole: EMPTY, stream: null, isNull: true };
 
 /**
  * Takes the response's body: nobody can read it any more. A stream is read within the invocation: whoever sends it reads it from outside
@@ -53,18 +56,24 @@ export const SWITCHED: Outgoing = { status: 101, statusText: '', list: [], whole
  * `onCancel`: nobody takes the rest. Throws when the body was used before.
  */
 export function outgoingOf(invocation: Invocation, response: Response, onCancel: () => void): Outgoing {
-  const body = take(response);
   const status = responseStatus(response);
   const statusText = responseStatusText(response);
   const list = listCopy(responseList(response));
-  if (body === null) return { status, statusText, list, whole: EMPTY, stream: null };
-  if (isWhole(body)) return { status, statusText, list, whole: bytesOf(body), stream: null };
-  const stream = isNative(body) ? body : inContext(invocation, body, onCancel);
-  return { status, statusText, list, whole: null, stream };
+  const content = takeEncoded(response);
+  if (content === null) return { status, statusText, list, whole: EMPTY, stream: null, isNull: true };
+  if (isWhole(content)) return { status, statusText, list, whole: content, stream: null, isNull: false };
+  const stream = isNative(content) ? content : inContext(invocation, content, onCancel);
+  setStreamLength(list, declaredLength(content));
+  return { status, statusText, list, whole: null, stream, isNull: false };
 }
 
-const isWhole = (body: Whole | ByteStream): body is Whole =>
-  typeof body === 'string' || body instanceof NativeUint8Array;
+/** A stream is as long as it is known to be, whatever the worker says. */
+function setStreamLength(list: HeaderList, length: number | undefined): void {
+  if (length === undefined) listDelete(list, 'content-length');
+  else listSet(list, 'content-length', `${length}`);
+}
+
+const isWhole = (body: Bytes | ByteStream): body is Bytes => body instanceof NativeUint8Array;
 
 function inContext(invocation: Invocation, body: ByteStream, onCancel: () => void): ByteStream {
   const reader = streamGetReader(body);
@@ -100,7 +109,9 @@ export function toNative(outgoing: Outgoing): globalThis.Response {
   const { list, status, statusText, whole, stream } = outgoing;
   const headers: [string, string][] = [];
   for (let index = 0; index < list.length; index += 2) {
-    headers[index >> 1] = [list[index] as string, toWire(list[index + 1] as string)];
+    // Deno would take a Date for its own, and sends one in any case.
+    const name = list[index] === 'date' ? DATE_HEADER : (list[index] as string);
+    headers[index >> 1] = [name, toWire(list[index + 1] as string)];
   }
   if (statusText !== '') headers[headers.length] = [STATUS_TEXT_HEADER, toWire(statusText)];
   const body = whole === null || whole.length > 0 ? (whole ?? stream) : null;

@@ -7,6 +7,7 @@ import {
   AHEAD_MARK,
   COLLECT_MARK,
   INVOCATION_HEADER,
+  NO_HOST,
   OUTCOME_FLAGS,
   type RequestAheadMessage,
 } from '../shared/protocol.ts';
@@ -17,12 +18,13 @@ import { deno, type DenoServeInfo } from './deno.ts';
 import { bodyComesIn, hangError, unwatch, type Waiting, watch } from './hang.ts';
 import {
   type BodyInit,
+  type ByteStream,
   isResponse,
   makeIncomingRequest,
   NO_BODY,
   type Request,
   type Response,
-  responseStatus,
+  responseType,
   requestList,
   listGet,
   responseWebSocket,
@@ -55,7 +57,7 @@ import {
   stringIndexOf,
   stringSlice,
 } from './primordials.ts';
-import { isDisturbed } from './stream-facts.ts';
+import { declareLength, isDisturbed } from './stream-facts.ts';
 import { callFetchHandler } from './worker.ts';
 import { switchProtocols } from './websocket.ts';
 
@@ -123,7 +125,7 @@ function readHeaders(native: NativeRequestObject, flat: string[]): string | null
   for (let index = 0; index < headerList.length; index++) {
     const entry = headerList[index] as [string, string];
     if (entry[0] === INVOCATION_HEADER) token = entry[1];
-    else {
+    else if (entry[0] !== 'host' || entry[1] !== NO_HOST) {
       flat[flat.length] = entry[0];
       flat[flat.length] = entry[1];
     }
@@ -142,7 +144,7 @@ function invokeNative(
     method: nativeRequestMethod(native),
     url: nativeRequestUrl(native),
     flat,
-    body: stream === null ? emptyBody(flat) : { whole: null, stream, type: null },
+    body: stream === null ? emptyBody(flat) : streamBody(stream, flat),
     readCf: undefined,
     listen: (onAbort) => listenToNative(native, onAbort),
   });
@@ -158,11 +160,20 @@ function invokeNative(
 }
 
 /** A request that says its body is empty has a body. */
-function emptyBody(flat: readonly string[]): BodyInit {
+const emptyBody = (flat: readonly string[]): BodyInit =>
+  lengthIn(flat) === undefined ? NO_BODY : { whole: EMPTY, stream: null, type: null };
+
+function streamBody(stream: ByteStream, flat: readonly string[]): BodyInit {
+  const length = lengthIn(flat);
+  if (length !== undefined) declareLength(stream, length);
+  return { whole: null, stream, type: null };
+}
+
+function lengthIn(flat: readonly string[]): number | undefined {
   for (let index = 0; index < flat.length; index += 2) {
-    if (flat[index] === 'content-length') return { whole: EMPTY, stream: null, type: null };
+    if (flat[index] === 'content-length') return numberParseInt(flat[index + 1] as string, 10);
   }
-  return NO_BODY;
+  return undefined;
 }
 
 /** Called when user code first reads the request's `signal`: the event is theirs, so it runs where they are. */
@@ -269,9 +280,8 @@ function answer(invocation: Invocation, request: Request, response: Response, in
     switchProtocols(response, socket, invocation);
     return SWITCHED;
   }
-  const status = responseStatus(response);
-  if (status < 200) {
-    throw new NativeTypeError(`A response with status ${status} cannot be the answer to this request.`);
+  if (responseType(response) === 'error') {
+    throw new NativeTypeError('Return value from serve handler must not be an error response (like Response.error())');
   }
   return closing(
     invocation,

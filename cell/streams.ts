@@ -29,7 +29,7 @@ import {
   WeakSetConstructor,
   weakSetHas,
 } from './primordials.ts';
-import { markDisturbed, transformPairs } from './stream-facts.ts';
+import { declaredLength, declareLength, markDisturbed, transformPairs } from './stream-facts.ts';
 import { constructorParameterError, fieldError, illegalInvocation, isObject, parameterError } from './webidl.ts';
 
 type AnyFunction = (...args: never[]) => unknown;
@@ -354,6 +354,11 @@ const readableMethods = {
     const pair = native.tee(this);
     // At once, not with the first byte: a body that was split is used.
     markDisturbed(this);
+    const length = declaredLength(this);
+    if (length !== undefined) {
+      declareLength(pair[0], length);
+      declareLength(pair[1], length);
+    }
     const tee: Tee = { lastReason: undefined };
     weakMapSet(teed, this, tee);
     weakMapSet(branches, pair[0], tee);

@@ -264,8 +264,12 @@ export const MAX_HTTP_HEADER_BYTES = 60_000;
  * there is something to say.
  */
 export const OUTCOME_HEADER = 'x-skep-outcome';
-/** Response over HTTP: the status text, which Deno's server does not send. Percent-free, the bytes of UTF-8 as they are. */
+/** Response over HTTP: the status text, which Deno's server does not send. The bytes of UTF-8 as they are. */
 export const STATUS_TEXT_HEADER = 'x-skep-status-text';
+/** Response over HTTP: the worker's own `date`. A plain one is that of Deno's server, and goes no further. */
+export const DATE_HEADER = 'x-skep-date';
+/** Request over HTTP: a `host` for a call that has none, which Deno's server would refuse. No name of a host looks like it. */
+export const NO_HOST = '-';
 export const OUTCOME_FLAGS = {
   /** The handler threw: the body is a `Failure` as JSON. */
   exception: 'x',

@@ -83,6 +83,7 @@ export {
   readAll,
   streamOf,
 } from './streams.ts';
+export { decodeBody, takeEncoded } from './encoding.ts';
 export { fromWire, isAscii, toWire } from './text.ts';
 
 /** Puts the classes in place of Deno's. */

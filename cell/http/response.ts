@@ -15,6 +15,7 @@ import {
   publicConstructor,
 } from './shape.ts';
 import { declaredLength } from '../stream-facts.ts';
+import { statusPhrase } from './status-text.ts';
 import { matches, toInt, toText } from './text.ts';
 
 /** Everything a Response is, beside its body. */
@@ -257,7 +258,8 @@ export interface ReceivedResponse {
 
 /** A response that came from outside: its headers are immutable. */
 export function makeReceivedResponse(received: ReceivedResponse): Response {
-  const { status, statusText, list, body, url, redirected } = received;
+  const { status, list, body, url, redirected } = received;
+  const statusText = received.statusText === '' ? statusPhrase(status) : received.statusText;
   const state = { ...newState(), status, statusText, list, url, redirected, headersImmutable: true };
   state.webSocket = received.webSocket ?? null;
   return new Response(INTERNAL, NULL_BODY_STATUS[status] ? NO_BODY : body, state);

@@ -83,7 +83,7 @@ export function streamOf(bytes: Uint8Array<ArrayBuffer>): ByteStream {
 }
 
 /** Closes the stream; a reader that waits with a buffer of its own must be answered too. */
-function closeBytes(controller: ReadableByteStreamController): void {
+export function closeBytes(controller: ReadableByteStreamController): void {
   byteClose(controller);
   const waiting = byobRequestOf(controller);
   if (waiting !== null) byobRespond(waiting, 0);

@@ -141,7 +141,7 @@ export class CellCall implements BindingCall, CellStream {
     this.url = head.url;
     this.upgrade = head.upgrade;
     this.headers = passableHeaders(head.headers);
-    this.bodyBytes = wholeBody === null ? head.bodyBytes : wholeBody.length;
+    this.bodyBytes = wholeBody === null || !head.hasBody ? head.bodyBytes : wholeBody.length;
     this.#inputEnded = wholeBody !== null;
     if (wholeBody !== null) this.body = wholeBody.length === 0 ? null : Readable.from([Buffer.from(wholeBody)]);
     else {

@@ -9,6 +9,7 @@ import { connect, type Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { HEADER_VALUE, HOP_BY_HOP, TOKEN } from '../../shared/http.ts';
 import { GATEWAY_LIMITS } from '../../shared/limits.ts';
+import { DATE_HEADER } from '../../shared/protocol.ts';
 
 /** Hears one response. After `onFailure` or `onEnd` nothing more is called. */
 export interface ResponseHandler {
@@ -378,7 +379,8 @@ export function parseHead(text: string): ParsedHead {
       if (contentLength !== null || !/^\d{1,15}$/.test(value)) throw new CellProtocolError('Bad content-length');
       contentLength = Number(value);
       headers.push(name, value);
-    } else if (!HOP_BY_HOP.has(name)) headers.push(name, value);
+    } else if (name === DATE_HEADER) headers.push('date', value);
+    else if (name !== 'date' && !HOP_BY_HOP.has(name)) headers.push(name, value);
   }
   if (chunked && contentLength !== null) throw new CellProtocolError('Both content-length and chunked');
   return { status: Number(match[1]), statusText: match[2] ?? '', headers, contentLength, chunked };

@@ -12,6 +12,7 @@ import {
   INTERNAL_HEADER_PREFIX,
   AHEAD_MARK,
   INVOCATION_HEADER,
+  NO_HOST,
   MAX_HTTP_HEADER_BYTES,
   MAX_HTTP_HEADER_LINES,
   OUTCOME_FLAGS,
@@ -165,7 +166,10 @@ export class Dispatch implements FetchControl, AnswerHandler {
     const large = areLarge(headers);
     const ahead = large || target !== undefined;
     if (ahead) cell.sendAhead(invocation, large ? headers : null, target);
-    const sent = (large ? hostOf(headers) : headers).concat(INVOCATION_HEADER, ahead ? token + AHEAD_MARK : token);
+    const sent = (large ? hostOf(headers) : withHost(headers)).concat(
+      INVOCATION_HEADER,
+      ahead ? token + AHEAD_MARK : token,
+    );
     return cell.http.send({ method, url, headers: sent, body, bodyBytes }, this);
   }
 
@@ -372,8 +376,12 @@ function hostOf(headers: readonly string[]): string[] {
   for (let index = 0; index < headers.length; index += 2) {
     if ((headers[index] as string).toLowerCase() === 'host') return ['host', headers[index + 1] as string];
   }
-  return [];
+  return ['host', NO_HOST];
 }
+
+/** HTTP needs a host; a call from another worker has none of its own. */
+const withHost = (headers: readonly string[]): readonly string[] =>
+  hostOf(headers)[1] === NO_HOST ? ['host', NO_HOST, ...headers] : headers;
 
 function exitedWithin(cell: Cell, timeoutMs: number): Promise<boolean> {
   if (cell.state === 'dead') return Promise.resolve(true);

@@ -5,7 +5,6 @@ import { callCache } from '../../calls.ts';
 import { compatFlag } from '../../compat.ts';
 import {
   type ByteStream,
-  bytesOf,
   type HeaderList,
   isRequest,
   isResponse,
@@ -21,7 +20,7 @@ import {
   responseStatus,
   responseStatusText,
   responseType,
-  take,
+  takeEncoded,
 } from '../../http/index.ts';
 import {
   defineProperty,
@@ -189,8 +188,7 @@ function checkStorable(method: string, response: Response): void {
 /** The response's body, which is used from now on. */
 function takeBody(response: Response): ByteStream | Uint8Array<ArrayBuffer> | null {
   try {
-    const body = take(response);
-    return typeof body === 'string' ? bytesOf(body) : body;
+    return takeEncoded(response);
   } catch (error) {
     if (isUsed(response)) throw error;
     throw new NativeTypeError('The ReadableStream has been locked to a reader.');

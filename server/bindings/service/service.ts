@@ -91,7 +91,7 @@ function callFetch(dispatcher: Dispatcher, call: BindingCall, callee: Callee): v
       ...(callee.target && { target: callee.target }),
       method: call.method,
       url: call.url,
-      headers: withHost(call.headers, call.url),
+      headers: calleeHeaders(call),
       body: call.body,
       bodyBytes: call.bodyBytes,
       upgrade: call.upgrade === 'websocket',
@@ -107,12 +107,9 @@ function openSession(dispatcher: Dispatcher, session: BindingSession, callee: Ca
   else dispatcher.openSession({ ...callee, describe: calleeError }, session);
 }
 
-/** HTTP wants a host; it is the URL's, as in a request from outside. */
-function withHost(headers: readonly string[], url: string): string[] {
-  const start = url.indexOf('//') + 2;
-  const end = url.slice(start).search(/[/?#]/);
-  return ['host', end < 0 ? url.slice(start) : url.slice(start, start + end), ...headers];
-}
+/** The caller's headers, and the length of a body that is empty: nothing else would say that there is one. */
+const calleeHeaders = ({ headers, body, bodyBytes }: BindingCall): readonly string[] =>
+  body === null && bodyBytes === 0 ? [...headers, 'content-length', '0'] : headers;
 
 function answerTo(call: BindingCall, resume: () => void): FetchSink {
   return {
