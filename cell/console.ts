@@ -6,12 +6,20 @@ import { CELL_LIMITS, CHANNEL_LIMITS } from '../shared/limits.ts';
 import { EXCEPTION, type Failure, LOG, type LogMessage } from '../shared/protocol.ts';
 import { sendJson } from './channel.ts';
 import { deno } from './deno.ts';
+import { loadExtra } from './extras.ts';
 import {
   apply,
   defineProperty,
+  getterOf,
+  MapConstructor,
+  mapDelete,
+  mapGet,
+  mapHas,
+  mapSet,
   NativeError,
   nativeString,
   stringIndexOf,
+  stringReplaceAll,
   stringSlice,
   stringSplit,
   stringStartsWith,
@@ -52,7 +60,8 @@ function log(level: LogMessage['level'], values: unknown[]): void {
       message[index] = `… (${values.length - index} more)`;
       break;
     }
-    const text = show(values[index]);
+    const shown = show(values[index]);
+    const text = index === 0 && groups > 0 ? indented(shown) : shown;
     message[index] = text;
     size += text.length;
   }
@@ -67,6 +76,13 @@ function log(level: LogMessage['level'], values: unknown[]): void {
     message,
     timestampMs: invocation?.clockMs ?? 0,
   } satisfies LogMessage);
+}
+
+/** Two spaces for each open group, before every line. */
+function indented(text: string): string {
+  let margin = '';
+  for (let level = 0; level < groups; level++) margin += '  ';
+  return margin + stringReplaceAll(text, '\n', `\n${margin}`);
 }
 
 /** An error as text, with module names as the user wrote them. Never throws, whatever the value's getters do. */
@@ -112,26 +128,91 @@ const LEVEL_OF_METHOD: Record<string, LogMessage['level']> = {
   error: 'error',
   info: 'info',
   log: 'log',
-  trace: 'debug',
   warn: 'warn',
-  dir: 'log',
   dirxml: 'log',
-  table: 'log',
-  group: 'log',
-  groupCollapsed: 'log',
 };
-const SILENT = [
-  'clear',
-  'count',
-  'countReset',
-  'groupEnd',
-  'time',
-  'timeEnd',
-  'timeLog',
-  'timeStamp',
-  'profile',
-  'profileEnd',
-];
+const SILENT = ['clear', 'timeStamp', 'profile', 'profileEnd'];
+/** Counters and timers of one worker; with more labels than this further ones are not kept. */
+const MAX_LABELS = 1000;
+const MAX_GROUPS = 20;
+
+const mapSize = getterOf<Map<string, number>, number>(MapConstructor.prototype, 'size');
+const counters = new MapConstructor<string, number>();
+const startTimes = new MapConstructor<string, number>();
+let groups = 0;
+
+const labelOf = (label: unknown): string => (label === undefined ? 'default' : cut(`${label as string}`));
+const clockNow = (): number => currentInvocation()?.clockMs ?? 0;
+
+function keep(map: Map<string, number>, label: string, value: number): void {
+  if (mapHas(map, label) || mapSize(map) < MAX_LABELS) mapSet(map, label, value);
+}
+
+function logElapsed(label: string, values: unknown[]): void {
+  const started = mapGet(startTimes, label);
+  if (started === undefined) log('warn', [`Timer '${label}' does not exist`]);
+  else log('log', [`${label}: ${clockNow() - started}ms`, ...values]);
+}
+
+/** What is more than a line of its arguments. */
+const METHODS: Record<string, (...values: unknown[]) => void> = {
+  assert(condition, ...values) {
+    if (condition) return;
+    const [first, ...rest] = values;
+    if (typeof first === 'string') log('error', [`Assertion failed: ${first}`, ...rest]);
+    else log('error', ['Assertion failed', ...values]);
+  },
+  count(label) {
+    const name = labelOf(label);
+    const count = (mapGet(counters, name) ?? 0) + 1;
+    keep(counters, name, count);
+    log('log', [`${name}: ${count}`]);
+  },
+  countReset(label) {
+    const name = labelOf(label);
+    if (!mapDelete(counters, name)) log('warn', [`Count for '${name}' does not exist`]);
+  },
+  dir(value) {
+    log('log', [value]);
+  },
+  group(...values) {
+    if (values.length > 0) log('log', values);
+    if (groups < MAX_GROUPS) groups++;
+  },
+  groupCollapsed(...values) {
+    METHODS.group?.(...values);
+  },
+  groupEnd() {
+    if (groups > 0) groups--;
+  },
+  table(data, columns) {
+    const text = loadExtra<ConsoleTable>('console-table').tableText(data, columns, show);
+    log('log', [text ?? data]);
+  },
+  time(label) {
+    const name = labelOf(label);
+    if (mapHas(startTimes, name)) log('warn', [`Timer '${name}' already exists`]);
+    else keep(startTimes, name, clockNow());
+  },
+  timeEnd(label) {
+    const name = labelOf(label);
+    logElapsed(name, []);
+    mapDelete(startTimes, name);
+  },
+  timeLog(label, ...values) {
+    logElapsed(labelOf(label), values);
+  },
+  trace(...values) {
+    const { stack } = new NativeError();
+    const frames = typeof stack === 'string' ? userStack(stack) : '';
+    const lineEnd = stringIndexOf(frames, '\n');
+    log('debug', [...values, `Trace${lineEnd < 0 ? '' : stringSlice(frames, lineEnd)}`]);
+  },
+};
+
+interface ConsoleTable {
+  tableText(data: unknown, columns: unknown, show: (value: unknown) => string): string | undefined;
+}
 
 /** Replaces the methods of `console` in place. */
 export function installConsole(): void {
@@ -140,9 +221,7 @@ export function installConsole(): void {
     defineMethod(target, method, (...values) => log(level, values));
   }
   for (const method of SILENT) defineMethod(target, method, () => undefined);
-  defineMethod(target, 'assert', (condition, ...values) => {
-    if (!condition) log('error', ['Assertion failed', ...values]);
-  });
+  for (const [name, method] of Object.entries(METHODS)) defineMethod(target, name, method);
 }
 
 function defineMethod(target: Record<string, unknown>, name: string, method: (...values: unknown[]) => void): void {

@@ -9,7 +9,7 @@ import {
   stringIndexOf,
   uncurry,
 } from './primordials.ts';
-import { replaceConstructor } from './streams.ts';
+import { replaceConstructor } from './constructors.ts';
 import { constructorParameterError, isObject, parameterError } from './webidl.ts';
 
 type AnyFunction = (...args: never[]) => unknown;

@@ -4,10 +4,12 @@
  * and `abort()`. Events that the platform itself dispatches reach the listeners the same way.
  */
 import { compatFlag, compatibilityIsKnown } from './compat.ts';
+import { replaceConstructor } from './constructors.ts';
 import { loadExtra } from './extras.ts';
 import { defineGlobal, defineLazyGlobal } from './globals.ts';
 import {
   apply,
+  construct,
   defineProperty,
   deleteProperty,
   eventTargetAdd,
@@ -15,6 +17,7 @@ import {
   eventTargetRemove,
   getterOf,
   isAbortSignal,
+  isArray,
   MapConstructor,
   mapDelete,
   mapGet,
@@ -30,7 +33,14 @@ import {
   weakSetDelete,
   weakSetHas,
 } from './primordials.ts';
-import { fieldError, illegalConstructor, illegalInvocation, isObject, parameterError } from './webidl.ts';
+import {
+  constructorParameterError,
+  fieldError,
+  illegalConstructor,
+  illegalInvocation,
+  isObject,
+  parameterError,
+} from './webidl.ts';
 
 type AnyFunction = (...args: never[]) => unknown;
 
@@ -41,6 +51,11 @@ interface Registration {
 
 const NativeEvent = Event;
 const NativeDOMException = DOMException;
+/** Events that user code can make. */
+const CONSTRUCTIBLE = () => [NativeEvent, CustomEvent, NativeMessageEvent, NativeErrorEvent, NativeCloseEvent];
+const NativeMessageEvent = MessageEvent;
+const NativeErrorEvent = ErrorEvent;
+const NativeCloseEvent = CloseEvent;
 const nativePreventDefault = uncurry(Event.prototype.preventDefault);
 const stopImmediately = uncurry(Event.prototype.stopImmediatePropagation);
 const eventType = getterOf<Event, string>(Event.prototype, 'type');
@@ -271,8 +286,9 @@ export function installEventTarget(hook: WorkerListenerHook): void {
     defineProperty(EventTarget.prototype, name, { value, writable: true, enumerable: true, configurable: true });
   }
   defineProperty(CustomEvent.prototype, 'detail', { enumerable: true });
-  for (const event of [CustomEvent, MessageEvent, ErrorEvent, CloseEvent, PromiseRejectionEvent]) defineTag(event);
-  defineGlobal('CustomEvent', CustomEvent);
+  for (const event of CONSTRUCTIBLE()) defineTag(event);
+  defineTag(PromiseRejectionEvent);
+  replaceEventConstructors();
   shapeEvent();
   hideConstructor('PromiseRejectionEvent', PromiseRejectionEvent);
   installAbort();
@@ -280,6 +296,20 @@ export function installEventTarget(hook: WorkerListenerHook): void {
 }
 
 const loadMessageChannel = (): Record<string, unknown> => loadExtra('message-channel');
+
+/** All of them want a type, and options that are an object. */
+function replaceEventConstructors(): void {
+  for (const native of CONSTRUCTIBLE()) {
+    replaceConstructor(native.name, native, (args, newTarget) => {
+      if (args.length === 0) throw constructorParameterError(native.name, 1, 'string');
+      const init = args[1];
+      if (init !== undefined && init !== null && !isObject(init))
+        throw constructorParameterError(native.name, 2, 'Init');
+      const taken = init === undefined || init === null ? [`${args[0] as string}`] : [`${args[0] as string}`, init];
+      return construct(native, taken, newTarget) as object;
+    });
+  }
+}
 
 /** Gives the class its `Symbol.toStringTag`, if this worker's platform objects have one. */
 export function defineTag(constructor: { readonly name: string; readonly prototype: object }): void {
@@ -293,7 +323,7 @@ export function defineTag(constructor: { readonly name: string; readonly prototy
 }
 
 function shapeEvent(): void {
-  const prototype = Event.prototype;
+  const { prototype } = NativeEvent;
   defineProperty(prototype, 'preventDefault', {
     value: preventDefault,
     writable: true,
@@ -330,6 +360,7 @@ function hideConstructor(name: string, native: { prototype: object }): void {
 const abortError = (): DOMException => new NativeDOMException('The operation was aborted', 'AbortError');
 const nativeAbort = uncurry(AbortController.prototype.abort as (reason: unknown) => void);
 const nativeAborted = AbortSignal.abort;
+const nativeAny = AbortSignal.any;
 
 function installAbort(): void {
   // Deno's own there serve its own `AbortSignal.timeout`.
@@ -341,11 +372,22 @@ function installAbort(): void {
   };
   defineProperty(AbortController.prototype, 'abort', { value: abort });
   const statics = {
+    any(signals?: unknown): AbortSignal {
+      if (!isArray(signals)) throw parameterError('any', 'AbortSignal', 1, 'Array');
+      for (let index = 0; index < signals.length; index++) {
+        if (isAbortSignal(signals[index])) continue;
+        throw new NativeTypeError(
+          `Incorrect type for array element ${index}: the provided value is not of type 'AbortSignal'.`,
+        );
+      }
+      return apply(nativeAny as AnyFunction, AbortSignal, [signals] as never[]) as AbortSignal;
+    },
     abort(reason?: unknown): AbortSignal {
       return apply(nativeAborted as AnyFunction, AbortSignal, [reason === undefined ? abortError() : reason]) as never;
     },
   };
   defineProperty(AbortSignal, 'abort', { value: statics.abort });
+  defineProperty(AbortSignal, 'any', { value: statics.any });
 }
 
 /** Aborts in the platform's name. */

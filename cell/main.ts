@@ -66,6 +66,7 @@ import { cancelInvocation, disconnectInvocation } from './invocation.ts';
 import { installIdentityStreams } from './identity-stream.ts';
 import * as random from './random.ts';
 import { installScopeFunctions } from './scope-functions.ts';
+import { installUrl } from './url.ts';
 import { copyInto, jsonParse, NativeUint8Array, promiseThen, subarray, utf8Decode } from './primordials.ts';
 import { enterSandbox } from './sandbox.ts';
 import { setNonce } from './outcome.ts';
@@ -154,6 +155,7 @@ function install(): void {
   installEvents();
   installTimers();
   installScopeFunctions();
+  installUrl();
   streams.installStreams();
   installIdentityStreams();
   http.installHttp();

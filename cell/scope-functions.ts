@@ -1,6 +1,6 @@
 /** Functions of the global scope that Deno has too, with the argument checks and the words of Workers. */
 import { defineGlobal } from './globals.ts';
-import { apply, promiseResolve, promiseThen } from './primordials.ts';
+import { apply, NativeTypeError, promiseResolve, promiseThen, uncurry } from './primordials.ts';
 import { isObject, fieldError, parameterError, requireScopeThis, SCOPE } from './webidl.ts';
 
 const RESOLVED = promiseResolve(undefined);
@@ -27,6 +27,47 @@ function recode(code: (text: string) => string, text: string, complaint: string)
   }
 }
 
+const NativeArrayBuffer = ArrayBuffer;
+const isPrototypeOf = uncurry(Object.prototype.isPrototypeOf as (value: object) => boolean);
+/** Platform objects that Deno would clone as if they were plain ones, by the name workerd gives them. */
+const UNCLONEABLE: readonly (readonly [prototype: object, complaint: string])[] = [
+  [AbortSignal.prototype, 'AbortSignal serialization is not enabled.'],
+  [ReadableStream.prototype, 'ReadableStream can only be serialized for RPC.'],
+  [WritableStream.prototype, 'WritableStream can only be serialized for RPC.'],
+  ...[
+    AbortController,
+    Crypto,
+    SubtleCrypto,
+    Event,
+    EventTarget,
+    TextDecoder,
+    TextEncoder,
+    TransformStream,
+    URL,
+    URLSearchParams,
+  ].map(
+    ({ name, prototype }) =>
+      [prototype, `Could not serialize object of type "${name}". This type does not support serialization.`] as const,
+  ),
+];
+
+function refuseToClone(value: unknown): void {
+  if (typeof value !== 'object' || value === null) return;
+  for (let index = 0; index < UNCLONEABLE.length; index++) {
+    const [prototype, complaint] = UNCLONEABLE[index] as (typeof UNCLONEABLE)[number];
+    if (isPrototypeOf(prototype, value)) throw new NativeDOMException(complaint, 'DataCloneError');
+  }
+}
+
+/** What Deno cannot clone and workerd can. A Blob never changes, so that a slice of all of it is as good as a copy. */
+function copyOfPlatformObject(value: unknown): object | undefined {
+  if (value instanceof Headers) return new Headers(value);
+  if (value instanceof File)
+    return new File([value], value.name, { type: value.type, lastModified: value.lastModified });
+  if (value instanceof Blob) return value.slice(0, value.size, value.type);
+  return undefined;
+}
+
 const functions = {
   queueMicrotask(this: unknown, callback: unknown): void {
     requireScopeThis(this);
@@ -44,12 +85,18 @@ const functions = {
   structuredClone(this: unknown, ...args: unknown[]): unknown {
     requireScopeThis(this);
     if (args.length === 0) throw parameterError('structuredClone', SCOPE, 1, 'Value');
+    refuseToClone(args[0]);
+    const copy = copyOfPlatformObject(args[0]);
+    if (copy !== undefined) return copy;
     const options = args[1];
     if (options === undefined || options === null) return nativeStructuredClone(args[0]);
     if (!isObject(options)) throw parameterError('structuredClone', SCOPE, 2, 'StructuredCloneOptions');
     const { transfer } = options as StructuredSerializeOptions;
     if (transfer === undefined) return nativeStructuredClone(args[0]);
     if (!isArray(transfer)) throw fieldError('transfer', 'StructuredCloneOptions', 'Array');
+    for (let index = 0; index < transfer.length; index++) {
+      if (!(transfer[index] instanceof NativeArrayBuffer)) throw new NativeTypeError('Object is not transferable');
+    }
     return nativeStructuredClone(args[0], { __proto__: null, transfer } as StructuredSerializeOptions);
   },
 

@@ -3,7 +3,7 @@
  * workerd departs from the Streams standard (errors of `start`, `tee()`'s cancel, byte streams that close, `readAtLeast`) so does this.
  */
 import { compatFlag } from './compat.ts';
-import { defineGlobal } from './globals.ts';
+import { type Construct, replaceConstructor } from './constructors.ts';
 import { constructIdentity } from './identity-stream.ts';
 import {
   apply,
@@ -125,11 +125,6 @@ function requireConstructors(name: string): void {
   );
 }
 
-const calledWithoutNew = (name: string): TypeError =>
-  new NativeTypeError(
-    `Failed to construct '${name}': Please use the 'new' operator, this object constructor cannot be called as a function.`,
-  );
-
 // ---- constructors
 
 /** What a byte stream offers to a default reader as `byobRequest` when it says nothing else, in bytes. */
@@ -185,30 +180,6 @@ function constructTransform(args: unknown[], newTarget: { prototype: object }): 
   const writable = takeStrategy('TransformStream', 2, args[1], false);
   const readable = takeStrategy('TransformStream', 3, args[2], false);
   return construct(NativeTransformStream, [transformer, writable, readable], newTarget as never) as object;
-}
-
-export type Construct = (args: unknown[], newTarget: never) => object;
-
-/** Puts a constructor of ours before Deno's class: same prototype, so that what Deno itself makes is an instance. */
-export function replaceConstructor(name: string, native: { prototype: object }, make: Construct): void {
-  const holder = {
-    [name]: function (this: unknown, ...args: unknown[]): object {
-      if (new.target === undefined) throw calledWithoutNew(name);
-      return make(args, new.target as never);
-    },
-  };
-  const front = holder[name] as unknown as { prototype: object };
-  defineProperty(front, 'length', { value: 0, configurable: true });
-  defineProperty(front, 'prototype', { value: native.prototype, writable: false, enumerable: false });
-  defineProperty(native.prototype, 'constructor', {
-    value: front,
-    writable: true,
-    enumerable: false,
-    configurable: true,
-  });
-  const from = getOwnPropertyDescriptor(native, 'from');
-  if (from !== undefined) defineProperty(front, 'from', { ...from, value: readableFrom });
-  defineGlobal(name, front);
 }
 
 const nativeFrom = (NativeReadableStream as unknown as { from: AnyFunction }).from;
@@ -666,6 +637,7 @@ const afterCloseMessage = (error: unknown): Promise<never> =>
 
 /** Replaces the global classes, and what user code calls on their instances. The harness keeps Deno's own. */
 export function installStreams(): void {
+  defineProperty(NativeReadableStream, 'from', { value: readableFrom });
   replaceConstructor('ReadableStream', NativeReadableStream, constructReadable as Construct);
   replaceConstructor('WritableStream', NativeWritableStream, constructWritable as Construct);
   replaceConstructor('TransformStream', NativeTransformStream, constructTransform as Construct);
