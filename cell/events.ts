@@ -2,7 +2,7 @@
 import { reportException } from './console.ts';
 import type { Invocation } from './context.ts';
 import type { Request } from './http/index.ts';
-import { noteListenerException } from './dispatch.ts';
+import { installErrorEvents } from './error-events.ts';
 import { waitUntil } from './invocation.ts';
 import { defineGlobal } from './globals.ts';
 import { illegalConstructor } from './webidl.ts';
@@ -42,11 +42,7 @@ export function installEvents(): void {
     event.preventDefault();
     reportException((event as PromiseRejectionEvent).reason);
   });
-  nativeAdd('error', (event) => {
-    event.preventDefault();
-    noteListenerException((event as ErrorEvent).error);
-    reportException((event as ErrorEvent).error);
-  });
+  installErrorEvents();
   installEventTarget((type, listener) => {
     if (!WORKER_EVENTS[type]) return false;
     addWorkerListener(type, listener);

@@ -24,6 +24,7 @@ import {
 import {
   apply,
   defineProperty,
+  deleteProperty,
   hasOwn,
   jsonParse,
   jsonStringify,
@@ -32,6 +33,7 @@ import {
   mapGet,
   mapHas,
   mapSet,
+  mapSize,
   NativeError,
   NativeTypeError,
   stringIncludes,
@@ -66,12 +68,6 @@ let sealed = false;
 let mainUrl = '';
 
 export function installModuleHooks(): void {
-  defineProperty(globalThis, HANDOVER, {
-    value: (key: number, argument: unknown) => mapGet(handovers, key)?.(argument),
-    enumerable: false,
-    configurable: false,
-    writable: false,
-  });
   mod.registerHooks({
     resolve(specifier, context, next) {
       if (!sealed) return next(specifier, context);
@@ -90,9 +86,18 @@ export function installModuleHooks(): void {
   });
 }
 
+/** Ready for a generated module, which takes it once. The way to it is on the global object only while something waits to be taken. */
 function handOver(give: (argument: unknown) => unknown): number {
   mapSet(handovers, ++handoverCount, give);
+  defineProperty(globalThis, HANDOVER, { value: take, enumerable: false, configurable: true, writable: false });
   return handoverCount;
+}
+
+function take(key: number, argument: unknown): unknown {
+  const give = mapGet(handovers, key);
+  mapDelete(handovers, key);
+  if (mapSize(handovers) === 0) deleteProperty(globalThis, HANDOVER);
+  return give?.(argument);
 }
 
 interface Refusal {

@@ -5,7 +5,7 @@
  */
 const {
   apply,
-  defineProperty,
+  defineProperty: nativeDefineProperty,
   getOwnPropertyDescriptor,
   getPrototypeOf,
   setPrototypeOf,
@@ -13,22 +13,22 @@ const {
   ownKeys,
   construct,
 } = Reflect;
-export {
-  apply,
-  construct,
-  defineProperty,
-  deleteProperty,
-  getOwnPropertyDescriptor,
-  getPrototypeOf,
-  ownKeys,
-  setPrototypeOf,
-};
+export { apply, construct, deleteProperty, getOwnPropertyDescriptor, getPrototypeOf, ownKeys, setPrototypeOf };
 
 export const { has: reflectHas } = Reflect;
 export const reflectGet: (target: object, key: PropertyKey, receiver?: unknown) => unknown = Reflect.get;
 export const objectPrototype: object = Object.prototype;
 
 type AnyFunction = (...args: never[]) => unknown;
+
+/**
+ * As `Reflect.defineProperty`. The descriptor is the harness's own literal: it loses its prototype, or a worker could put `get` on
+ * `Object.prototype` and be asked for every property that the harness defines.
+ */
+export function defineProperty(target: object, key: PropertyKey, descriptor: PropertyDescriptor): boolean {
+  setPrototypeOf(descriptor, null);
+  return nativeDefineProperty(target, key, descriptor);
+}
 
 /** `uncurry(f)(self, a, b)` is `f.call(self, a, b)` without looking up `call`. */
 export function uncurry<Self, Args extends unknown[], Result>(
@@ -269,3 +269,8 @@ const fillRandom = uncurry(Crypto.prototype.getRandomValues as (bytes: Uint8Arra
 /** Random bytes of the system's, whatever user code made of `crypto`. */
 export const randomFill = <T extends Uint8Array>(bytes: T): T => fillRandom(nativeCrypto, bytes) as T;
 export const urlHref = getterOf<URL, string>(URL.prototype, 'href');
+/** Not through `exec` of a patched prototype; the engine still looks at the flags of the expression. */
+export const regExpExec = uncurry(RegExp.prototype.exec as (text: string) => RegExpExecArray | null);
+export const errorToString = uncurry(Error.prototype.toString) as (error: unknown) => string;
+export const eventPreventDefault = uncurry(Event.prototype.preventDefault) as (event: Event) => void;
+export const captureStackTrace = (Error as unknown as { captureStackTrace(holder: object): void }).captureStackTrace;

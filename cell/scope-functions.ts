@@ -1,11 +1,11 @@
 /** Functions of the global scope that Deno has too, with the argument checks and the words of Workers. */
+import { reportToScope } from './error-events.ts';
 import { defineGlobal } from './globals.ts';
 import { apply, NativeTypeError, promiseResolve, promiseThen, uncurry } from './primordials.ts';
 import { isObject, fieldError, parameterError, requireScopeThis, SCOPE } from './webidl.ts';
 
 const RESOLVED = promiseResolve(undefined);
 const nativeStructuredClone = globalThis.structuredClone;
-const nativeReportError = globalThis.reportError;
 const nativeAtob = globalThis.atob;
 const nativeBtoa = globalThis.btoa;
 const NativeDOMException = DOMException;
@@ -77,7 +77,7 @@ const functions = {
       try {
         apply(callback as () => unknown, undefined, []);
       } catch (error) {
-        nativeReportError(error);
+        reportToScope(error);
       }
     });
   },
@@ -103,7 +103,7 @@ const functions = {
   reportError(this: unknown, ...args: unknown[]): void {
     requireScopeThis(this);
     if (args.length === 0) throw parameterError('reportError', SCOPE, 1, 'Value');
-    nativeReportError(args[0]);
+    reportToScope(args[0]);
   },
 
   atob(this: unknown, ...args: unknown[]): string {

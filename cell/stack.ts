@@ -7,12 +7,12 @@ import { nameOf, preludeLength, shownName } from './module-names.ts';
 import {
   apply,
   defineProperty,
+  errorToString,
   nativeString,
   stringIndexOf,
   stringReplaceAll,
   stringSlice,
   stringStartsWith,
-  uncurry,
 } from './primordials.ts';
 
 interface CallSite {
@@ -24,7 +24,6 @@ interface CallSite {
 type PrepareStackTrace = (error: unknown, sites: CallSite[]) => unknown;
 
 let prepareOfUser: PrepareStackTrace | undefined;
-const errorToString = uncurry(Error.prototype.toString) as (error: unknown) => string;
 const nativeError = Error;
 
 /** To be called before user code runs. */

@@ -30,6 +30,7 @@ type AnyFunction = (...args: never[]) => unknown;
 /** Before the worker's first line. */
 export function beginStartup(): void {
   starting = true;
+  installEval(compatFlag('allow_eval_during_startup'));
   if (compatFlag('allow_eval_during_startup')) allowCodeGeneration();
 }
 
@@ -38,21 +39,26 @@ export function endStartup(): void {
   starting = false;
 }
 
-// oxlint-disable-next-line no-eval -- kept to be put out of use
-const nativeEval = globalThis.eval;
+const NativeEvalError = EvalError;
+/** V8's words; the engine's own `eval` would let values through that are not text, workerd's does not. */
+const NO_EVAL = 'Code generation from strings disallowed for this context';
 
 /**
  * The engine's own `eval` is off for the whole process (a V8 flag), so that handlers cannot use it; what the top level calls compiles a
  * script instead. It sees the global scope, as an indirect `eval` does; the variables around a direct one it does not see.
  */
-function allowCodeGeneration(): void {
-  const startupEval = {
+function installEval(atStartup: boolean): void {
+  const ownEval = {
     eval(code: unknown) {
-      if (!starting || typeof code !== 'string') return nativeEval(code as string);
-      return new Script(code).runInThisContext() as unknown;
+      if (!starting || !atStartup) throw new NativeEvalError(NO_EVAL);
+      return typeof code === 'string' ? (new Script(code).runInThisContext() as unknown) : code;
     },
   }.eval;
-  defineProperty(globalThis, 'eval', { value: startupEval, writable: true, enumerable: false, configurable: true });
+  defineProperty(globalThis, 'eval', { value: ownEval, writable: true, enumerable: false, configurable: true });
+}
+
+/** The constructors of functions. */
+function allowCodeGeneration(): void {
   const kinds: readonly (readonly [prefix: string, sample: object])[] = [
     ['function', Function.prototype],
     ['async function', Object.getPrototypeOf(async () => {}) as object],

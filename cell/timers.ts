@@ -3,6 +3,7 @@
  * At the top level of a module they are refused (Cloudflare: no asynchronous I/O in global scope).
  */
 import { advanceClockToNow, currentInvocation, type Invocation, runInvocation } from './context.ts';
+import { reportException } from './console.ts';
 import { abortWith } from './event-target.ts';
 import { defineGlobal } from './globals.ts';
 import { onInvocationEnd } from './invocation.ts';
@@ -69,13 +70,22 @@ export function startTimer(repeat: boolean, callback: () => void, delayMs: numbe
     if (!repeat) end(id);
     if (invocation.ended) return;
     advanceClockToNow(invocation);
-    runInvocation(invocation, callback);
+    runInvocation(invocation, runTimer, callback);
   };
   mapSet(timers, id, {
     stop: startNative(repeat, fire, delayMs),
     forget: onInvocationEnd(invocation, () => clearTimer(id)),
   });
   return id;
+}
+
+/** What a timer's callback throws is told to the operator and goes no further: workerd dispatches no `error` event for it. */
+function runTimer(callback: () => void): void {
+  try {
+    callback();
+  } catch (error) {
+    reportException(error);
+  }
 }
 
 /** Node fires what is due in 0 ms and what is due in 1 ms together, in the order set; a worker sees the former first. */

@@ -22,8 +22,7 @@ export default {
     const sites = new Error("x").stack;
     out.isArray = Array.isArray(sites);
     const s = sites[0];
-    out.site = [s.getFileName(), s.getLineNumber(), s.getColumnNumber(), s.getFunctionName(), s.getMethodName(), s.getTypeName(), s.isAsync(), s.isConstructor(), s.isEval(), s.isNative(), s.isToplevel(), s.isPromiseAll(), s.getEvalOrigin() ?? null, typeof s.getThis(), typeof s.getFunction(), String(s), s.getScriptNameOrSourceURL(), typeof s.getScriptHash(), s.getPromiseIndex()];
-    out.methods = Object.getOwnPropertyNames(Object.getPrototypeOf(s)).sort();
+    out.site = [s.getFileName(), s.getLineNumber(), s.getColumnNumber(), s.getFunctionName(), s.getMethodName(), s.getTypeName(), s.isAsync(), s.isConstructor(), s.isEval(), s.isNative(), s.isToplevel(), s.isPromiseAll(), s.getEvalOrigin() ?? null, typeof s.getThis(), typeof s.getFunction(), String(s), s.getScriptNameOrSourceURL(), s.getPromiseIndex()];
     Error.prepareStackTrace = () => "mine";
     out.mine = new Error("x").stack;
     Error.prepareStackTrace = (e, cs) => `${e.name}/${e.message}/${cs[0].getFileName()}`;
