@@ -1,13 +1,12 @@
 /** The `error` event of the global scope as workerd dispatches it: the engine's own has other words and shows URLs of the harness. */
 import { noteListenerException } from './dispatch.ts';
 import { reportException } from './console.ts';
+import { dispatchReporting, markPrevented } from './event-target.ts';
 import {
   captureStackTrace,
   errorToString,
-  eventPreventDefault,
   eventStopImmediatePropagation,
   eventTargetAdd,
-  eventTargetDispatch,
   NativeError,
   nativeString,
   regExpExec,
@@ -19,20 +18,16 @@ const scope = globalThis as unknown as EventTarget;
 /** `(worker.js:3:5)` or `worker.js:3:5` at the end of the first frame. */
 const PLACE = /\n {4}at (?:.*\()?([^\n()]+):(\d+):(\d+)\)?(?:\n|$)/;
 
-/** True while an event of ours is dispatched: what a listener throws then is not another event, or it would never end. */
-let dispatching = false;
-
 /** Takes the engine's event from user code's listeners and dispatches ours instead. To be called before any other listener is there. */
 export function installErrorEvents(): void {
   eventTargetAdd(scope, 'error', (event) => {
     // With the default prevented Deno does not end the process.
-    eventPreventDefault(event);
+    markPrevented(event);
     if (event instanceof OwnErrorEvent) return;
     eventStopImmediatePropagation(event);
     const { error } = event as ErrorEvent;
     noteListenerException(error);
-    if (dispatching) reportException(error);
-    else reportToScope(error);
+    reportToScope(error);
   });
 }
 
@@ -54,12 +49,7 @@ export function reportToScope(value: unknown): void {
     colno,
     error: value,
   });
-  dispatching = true;
-  try {
-    eventTargetDispatch(scope, event);
-  } finally {
-    dispatching = false;
-  }
+  dispatchReporting(scope, event, reportException);
   reportException(value);
 }
 

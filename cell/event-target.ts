@@ -125,19 +125,46 @@ function signalOf(options: unknown): AbortSignal | undefined {
 
 function invoke(event: Event, call: AnyFunction, self: object | undefined): void {
   const boundTo = self ?? (compatFlag('set_event_target_this') ? currentTarget(event) : globalThis);
-  if (collecting === undefined) {
+  if (collecting === undefined && onThrown === undefined) {
     apply(call, boundTo, [event]);
     return;
   }
   try {
     apply(call, boundTo, [event]);
   } catch (error) {
+    if (collecting === undefined) {
+      onThrown?.(error);
+      return;
+    }
     if (!collecting.thrown) {
       collecting.thrown = true;
       collecting.error = error;
     }
     stopImmediately(event);
   }
+}
+
+/** Told what listeners throw, while an `error` event is dispatched: Deno ends the process when its report of an error fails with another. */
+let onThrown: ((error: unknown) => void) | undefined;
+
+/** Dispatches an event whose listeners' exceptions go to `report` and nowhere else. */
+export function dispatchReporting(target: EventTarget, event: Event, report: (error: unknown) => void): void {
+  const outer = onThrown;
+  const collected = collecting;
+  onThrown = report;
+  collecting = undefined;
+  try {
+    eventTargetDispatch(target, event);
+  } finally {
+    onThrown = outer;
+    collecting = collected;
+  }
+}
+
+/** `preventDefault()` of an event that the platform dispatched. */
+export function markPrevented(event: Event): void {
+  weakSetAdd(prevented, event);
+  nativePreventDefault(event);
 }
 
 /** Runs what may call listeners of user code, and throws what one of them threw. */

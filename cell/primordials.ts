@@ -272,5 +272,4 @@ export const urlHref = getterOf<URL, string>(URL.prototype, 'href');
 /** Not through `exec` of a patched prototype; the engine still looks at the flags of the expression. */
 export const regExpExec = uncurry(RegExp.prototype.exec as (text: string) => RegExpExecArray | null);
 export const errorToString = uncurry(Error.prototype.toString) as (error: unknown) => string;
-export const eventPreventDefault = uncurry(Event.prototype.preventDefault) as (event: Event) => void;
 export const captureStackTrace = (Error as unknown as { captureStackTrace(holder: object): void }).captureStackTrace;
