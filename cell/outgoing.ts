@@ -28,6 +28,7 @@ import {
   readerCancel,
   readerRead,
   streamGetReader,
+  utf8Encode,
 } from './primordials.ts';
 import { declaredLength } from './stream-facts.ts';
 
@@ -83,7 +84,8 @@ function inContext(invocation: Invocation, body: ByteStream, onCancel: () => voi
       controllerClose(controller);
       return;
     }
-    const chunk = viewOf(value);
+    // workerd takes strings too, unlike the standard.
+    const chunk = typeof value === 'string' ? utf8Encode(value) : viewOf(value);
     if (chunk === undefined) throw new NativeTypeError('This ReadableStream did not return bytes.');
     controllerEnqueue(controller, chunk);
   };

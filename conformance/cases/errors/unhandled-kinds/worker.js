@@ -1,6 +1,6 @@
 const events = [];
 addEventListener("unhandledrejection", (e) => { events.push(["unhandled", e.constructor.name, String(e.reason?.message ?? e.reason), e.promise instanceof Promise]); });
-addEventListener("rejectionhandled", (e) => { events.push(["handled", String(e.reason?.message)]); });
+addEventListener("rejectionhandled", (e) => { events.push(["handled"]); });
 addEventListener("error", (e) => { events.push(["error", e.constructor.name, e.message, String(e.error?.message)]); });
 export default {
   async fetch(request) {
