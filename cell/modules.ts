@@ -30,6 +30,7 @@ import {
   jsonStringify,
   MapConstructor,
   mapDelete,
+  mapForEach,
   mapGet,
   mapHas,
   mapSet,
@@ -422,6 +423,11 @@ export function provideModules(message: LoadMessage, contents: readonly Uint8Arr
     if (type === 'commonjs') compileCommonJs(module);
   }
   sealed = true;
+}
+
+/** The modules as uploaded, for the file system of `node:fs`. The bytes are not to be written to. */
+export function forEachModule(visit: (name: string, bytes: Uint8Array<ArrayBuffer>) => void): void {
+  mapForEach(modules, ({ name, bytes }) => visit(name, bytes));
 }
 
 export async function importMain(name: string): Promise<Record<string, unknown>> {

@@ -19,7 +19,7 @@ interface NodeModules {
 /** Modules without a flag of their own: there with `nodejs_compat`, and with `nodejs_compat_v2`. */
 const ALWAYS = stringSplit(
   '_stream_duplex _stream_passthrough _stream_readable _stream_transform _stream_writable assert assert/strict ' +
-    'async_hooks buffer constants crypto diagnostics_channel events module path path/posix path/win32 ' +
+    'async_hooks buffer constants crypto diagnostics_channel events fs/promises module path path/posix path/win32 ' +
     'process querystring stream stream/consumers stream/promises stream/web string_decoder test timers timers/promises url util ' +
     'util/types zlib',
   ' ',
@@ -32,6 +32,7 @@ const FLAGGED: Readonly<Record<string, string>> = {
   enable_nodejs_console_module: 'console',
   enable_nodejs_dgram_module: 'dgram',
   enable_nodejs_domain_module: 'domain',
+  enable_nodejs_fs_module: 'fs',
   enable_nodejs_http_modules: '_http_agent _http_client _http_common _http_incoming _http_outgoing http https',
   enable_nodejs_http_server_modules: '_http_server',
   enable_nodejs_http2_module: 'http2',

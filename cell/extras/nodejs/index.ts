@@ -7,6 +7,7 @@ import { asyncHooks } from './async-hooks.ts';
 import { CONSTANTS, numbers } from './constants.ts';
 import { denoNode, type Exports, whileModulesStart } from './deno-node.ts';
 import { exportedNames } from './exports.ts';
+import { fs, fsPromises } from './fs.ts';
 import { nodeProcess } from './process.ts';
 import * as pure from './pure.ts';
 import * as stubs from './stubs.ts';
@@ -32,6 +33,8 @@ const MODULES: Readonly<Record<string, () => Made | Exports>> = {
   dgram: plain(stubs.dgram),
   diagnostics_channel: plain(pure.diagnosticsChannel),
   domain: plain(stubs.domain),
+  fs: () => ({ names: fs(), defaultExport: fs() }),
+  'fs/promises': () => ({ names: fsPromises(), defaultExport: fs().promises }),
   http2: plain(stubs.http2),
   inspector: plain(stubs.inspector),
   'inspector/promises': plain(stubs.inspector),
@@ -49,6 +52,7 @@ const MODULES: Readonly<Record<string, () => Made | Exports>> = {
   'readline/promises': plain(stubs.readlinePromises),
   repl: plain(stubs.repl),
   sqlite: plain(stubs.sqlite),
+  stream: pure.stream,
   sys: () => namedExports('util'),
   test: plain(pure.test),
   timers: plain(timers),

@@ -259,3 +259,19 @@ export function zlib(): Exports {
   const constants = Object.freeze(numbers(ZLIB_CONSTANTS));
   return { ...constants, ...denoNode('zlib'), constants };
 }
+
+/** Deno's, whose `Duplex.from` is told what a `Blob` is: that of a cell is not Deno's own. */
+export function stream(): { names: Exports; defaultExport: unknown } {
+  const source = denoNode('stream') as Exports & { Duplex: { from(body: unknown): unknown } };
+  const { from } = source.Duplex;
+  source.Duplex.from = shaped(
+    ((body: unknown) => from(body instanceof globalThis.Blob ? blobContents(body) : body)) as Callback,
+    'from',
+    1,
+  ) as (body: unknown) => unknown;
+  return { names: source, defaultExport: source };
+}
+
+async function* blobContents(blob: Blob): AsyncGenerator<Uint8Array> {
+  yield new Uint8Array(await blob.arrayBuffer());
+}

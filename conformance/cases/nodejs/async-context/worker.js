@@ -1,0 +1,26 @@
+import ah, {AsyncLocalStorage, AsyncResource} from 'node:async_hooks';
+const t=(f)=>{try{const v=f();return v===undefined?'undef':typeof v==='function'?'fn '+v.name:v}catch(e){return `${e.name}|${e.code}|${e.message}`}};
+const als=new AsyncLocalStorage(); const g=new AsyncResource('G');
+export default { async fetch() {
+ const o={}; 
+ o.ew=t(()=>als.enterWith(1)); o.dis=t(()=>als.disable()); o.get=t(()=>als.getStore());
+ o.run=als.run(1,(a,b)=>[als.getStore(),a,b],2,3); o.exit=als.run(1,()=>[als.exit(()=>t(()=>als.getStore())),als.getStore()]);
+ o.nest=als.run(1,()=>als.run(2,()=>als.getStore())); o.thrown=t(()=>als.run(1,()=>{throw new TypeError('x')})); o.after=t(()=>als.getStore());
+ o.snap=als.run(5,()=>AsyncLocalStorage.snapshot())((a)=>[als.getStore(),a],9); o.bind=als.run(6,()=>AsyncLocalStorage.bind((a)=>[als.getStore(),a]))(8);
+ o.bindlen=AsyncLocalStorage.bind((a,b)=>1).length; o.bindBad=t(()=>AsyncLocalStorage.bind(5)); o.runBad=t(()=>als.run(1,5)); 
+ const r=als.run(7,()=>new AsyncResource('R')); o.res=r.runInAsyncScope(function(a){return [als.getStore(),this===o,a]},o,4); o.resbind=r.bind(function(){return als.getStore()})(); o.resb2=als.run(3,()=>AsyncResource.bind(()=>als.getStore()))(); o.ids=[t(()=>r.asyncId()),t(()=>r.triggerAsyncId()),t(()=>r.emitDestroy()===r)];
+ o.trig=t(()=>new AsyncResource('R',{triggerAsyncId:1}));o.nores=t(()=>new AsyncResource()); o.badres=t(()=>new AsyncResource(5)); o.nonew=t(()=>AsyncResource('x')); o.alsnonew=t(()=>AsyncLocalStorage());
+ o.hook=t(()=>Object.keys(ah.createHook({init(){}}))); o.hooken=t(()=>{const h=ah.createHook({});return [h.enable()===h,h.disable()===h]}); o.eid=[t(()=>ah.executionAsyncId()),t(()=>ah.triggerAsyncId()),t(()=>ah.executionAsyncResource())];
+ o.aw=await als.run({a:1},async()=>{await 1;await new Promise(r=>setTimeout(r,1));return als.getStore()});
+ o.to=await als.run('T',()=>new Promise(r=>setTimeout(()=>r(als.getStore()),1))); o.qm=await als.run('Q',()=>new Promise(r=>queueMicrotask(()=>r(als.getStore())))); o.nt=await als.run('N',()=>new Promise(r=>process.nextTick(()=>r(als.getStore())))); o.si=await als.run('I',()=>new Promise(r=>setImmediate(()=>r(als.getStore()))));
+ o.then=await (()=>{const p=als.run('made',()=>Promise.resolve(1));return als.run('then',()=>p.then(()=>als.getStore()))})();
+ o.ee=await (async()=>{const {EventEmitter}=await import('node:events');const e=new EventEmitter();als.run('on',()=>e.on('x',()=>{o.eev=als.getStore()}));als.run('emit',()=>e.emit('x'));return o.eev})();
+ o.et=(()=>{const e=new EventTarget();let v;als.run('add',()=>e.addEventListener('x',()=>v=als.getStore()));als.run('disp',()=>e.dispatchEvent(new Event('x')));return v})();
+ o.ac=(()=>{const c=new AbortController();let v;als.run('add',()=>c.signal.onabort=()=>v=als.getStore());als.run('abort',()=>c.abort());return v})();
+ o.gscope=await g.runInAsyncScope(()=>new Promise(r=>setTimeout(()=>r('ok'),1)));
+ o.stream=await als.run('S',()=>new Response(new ReadableStream({pull(c){c.enqueue(new TextEncoder().encode(String(als.getStore())));c.close()}})).text());
+ o.gen=[...als.run('G',function*(){yield als.getStore();})].map(x=>x??'undef'); o.name=t(()=>new AsyncLocalStorage({name:'nm',defaultValue:3}).name); o.defv=t(()=>new AsyncLocalStorage({defaultValue:3}).getStore());
+ o.throwP=await als.run('C',async()=>{try{await Promise.reject(1)}catch{return als.getStore()}}); o.all=await als.run('A',()=>Promise.all([1,2].map(async x=>{await null;return als.getStore()+x}))); o.tag=Object.prototype.toString.call(als); o.insp=t(()=>JSON.stringify(als));
+ o.thenable=await als.run('TH',async()=>{await {then(r){r(als.getStore())}};return await {then(r){r(als.getStore())}}}); o.dom=await als.run('rej',()=>new Promise((r)=>{Promise.reject(1).finally(()=>r(als.getStore())).catch(()=>{})}));
+ return Response.json(o);
+}};
