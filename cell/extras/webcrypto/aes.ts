@@ -229,7 +229,7 @@ function multiply(state: Uint32Array, key: Uint32Array): void {
   state[3] = r3;
 }
 
-const WRAP_IV = new NativeUint8Array(8).fill(0xa6);
+const WRAP_IV = new NativeUint8Array([0xa6, 0xa6, 0xa6, 0xa6, 0xa6, 0xa6, 0xa6, 0xa6]);
 
 /** RFC 3394. */
 export function wrapWithAes(key: Uint8Array, data: Uint8Array): Bytes {

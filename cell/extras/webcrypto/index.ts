@@ -12,5 +12,6 @@ if (!compatFlag('set_tostring_tag')) {
   }
 }
 
+export { generateRsaPair } from './rsa-generate.ts';
 export { importKeyObject, keyObjectOf, jwkForUser } from './bridge.ts';
 export { CryptoKey, DigestStream, subtle, SubtleCrypto };

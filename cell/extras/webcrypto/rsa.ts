@@ -2,7 +2,6 @@
 import {
   createPrivateKey,
   createPublicKey,
-  generateKeyPairSync,
   type KeyObject,
   privateDecrypt,
   publicEncrypt,
@@ -28,6 +27,7 @@ import { modPow } from './curves.ts';
 import { findHash, type HashInfo } from './digest.ts';
 import { dataError, invalidAccess, notSupported, operationError, requireField, typeError } from './errors.ts';
 import { recoverFactors } from './factors.ts';
+import { generateRsaPair } from './rsa-generate.ts';
 import type { KeyAlgorithm, KeyState } from './key.ts';
 import {
   checkUsages,
@@ -102,11 +102,8 @@ function generateRsa(
     throw operationError("Can't generate key: RSA key size is required to be a multiple of 128");
   }
   requirePrivateUsages(usages);
-  const pair = generateKeyPairSync('rsa', {
-    // As BoringSSL rounds.
-    modulusLength: modulusLength - (modulusLength % 128),
-    publicExponent: smallExponent(exponent),
-  });
+  // As BoringSSL rounds.
+  const pair = generateRsaPair(modulusLength - (modulusLength % 128), smallExponent(exponent) as number);
   const half = (type: 'public' | 'private'): KeyState => ({
     type,
     keyObject: type === 'public' ? pair.publicKey : pair.privateKey,
