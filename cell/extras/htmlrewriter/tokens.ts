@@ -4,6 +4,8 @@
  */
 import {
   defineProperty,
+  deleteProperty,
+  freeze,
   getOwnPropertyDescriptor,
   NativeError,
   NativeReadableStream,
@@ -53,12 +55,12 @@ abstract class Token {
 
   /** @throws {TypeError} for anything but a token of this class */
   static ownerOf(token: Token): TokenOwner {
-    if (!(#owner in token)) throw illegalInvocation();
+    if (!isObject(token) || !(#owner in token)) throw illegalInvocation();
     return token.#owner;
   }
 
   static addressOf(token: Token): number {
-    if (!(#owner in token)) throw illegalInvocation();
+    if (!isObject(token) || !(#owner in token)) throw illegalInvocation();
     if (!token.#live) {
       throw new NativeTypeError(
         'This content token is no longer valid. Content tokens are only valid during the execution of the relevant content handler.',
@@ -362,34 +364,51 @@ class AttributesIterator {
   }
 }
 
-const CLASSES = {
-  element: Element,
-  endtag: EndTag,
-  comment: Comment,
-  textchunk: Text,
-  doctype: Doctype,
-  documentend: DocumentEnd,
+type Property = readonly [name: string, descriptor: PropertyDescriptor];
+
+/**
+ * On Workers the properties of a token are its own and not its prototype's: `Object.keys`, JSON and spreading see them. Those that only
+ * read say so in the words of a data property.
+ */
+function ownProperties(
+  type: { readonly prototype: object; readonly name: string },
+  names: readonly string[],
+): Property[] {
+  const properties: Property[] = [];
+  for (let index = 0; index < names.length; index++) {
+    const name = names[index] as string;
+    const { get, set = readOnly(type.name, name) } = getOwnPropertyDescriptor(type.prototype, name) as {
+      get: () => unknown;
+      set?: (value: unknown) => void;
+    };
+    properties[index] = [name, freeze({ get, set, enumerable: true, configurable: true })];
+    deleteProperty(type.prototype, name);
+  }
+  return properties;
+}
+
+const readOnly = (type: string, name: string) => (): never => {
+  throw new NativeTypeError(`Cannot assign to read only property '${name}' of object '#<${type}>'`);
+};
+
+const KINDS = {
+  element: { type: Element, properties: ownProperties(Element, ['namespaceURI', 'removed', 'attributes', 'tagName']) },
+  endtag: { type: EndTag, properties: ownProperties(EndTag, ['name']) },
+  comment: { type: Comment, properties: ownProperties(Comment, ['removed', 'text']) },
+  textchunk: { type: Text, properties: ownProperties(Text, ['removed', 'lastInTextNode', 'text']) },
+  doctype: { type: Doctype, properties: ownProperties(Doctype, ['systemId', 'publicId', 'name']) },
+  documentend: { type: DocumentEnd, properties: ownProperties(DocumentEnd, []) },
 };
 
 export function createToken(kind: TokenKind, owner: TokenOwner, address: number): Token {
-  return new CLASSES[kind](CREATE, owner, address);
-}
-
-/** Properties that only read: assigning says so in the words of a data property, which they are on Workers. */
-function readOnly(type: { readonly prototype: object; readonly name: string }, names: readonly string[]): void {
-  for (let index = 0; index < names.length; index++) {
-    const name = names[index] as string;
-    const { get } = getOwnPropertyDescriptor(type.prototype, name) as { get: () => unknown };
-    const set = () => {
-      throw new NativeTypeError(`Cannot assign to read only property '${name}' of object '#<${type.name}>'`);
-    };
-    defineProperty(type.prototype, name, { get, set, enumerable: true, configurable: true });
+  const { type, properties } = KINDS[kind];
+  const token = new type(CREATE, owner, address);
+  for (let index = 0; index < properties.length; index++) {
+    const property = properties[index] as Property;
+    defineProperty(token, property[0], property[1]);
   }
+  return token;
 }
-readOnly(Element, ['namespaceURI', 'removed', 'attributes']);
-readOnly(Comment, ['removed']);
-readOnly(Text, ['text', 'lastInTextNode', 'removed']);
-readOnly(Doctype, ['name', 'publicId', 'systemId']);
 
 function tag(type: { readonly prototype: object }, name: string): void {
   if (!compatFlag('set_tostring_tag')) return;
