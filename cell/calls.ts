@@ -15,6 +15,7 @@ import {
   type ResponseHead,
 } from '../shared/protocol.ts';
 import { closeStream, openStream, sendFail, sendFrame, sendFull, sendWindow, type StreamListener } from './channel.ts';
+import { compatFlag } from './compat.ts';
 import { advanceClock, type Invocation } from './context.ts';
 import { viewOf } from './http/bytes.ts';
 import {
@@ -67,13 +68,14 @@ import {
   streamGetReader,
   stringIndexOf,
   stringSlice,
+  stringStartsWith,
   stringToLowerCase,
   subarray,
   urlHref,
   utf8Decode,
   utf8Encode,
 } from './primordials.ts';
-import { declareLength } from './stream-facts.ts';
+import { declaredLength, declareLength } from './stream-facts.ts';
 import { requireInvocation } from './timers.ts';
 import { clientSocket } from './websocket.ts';
 
@@ -91,9 +93,13 @@ export async function fetchThrough(destination: Destination, input: unknown, ini
   const invocation = requireInvocation();
   let request = init === undefined && isRequest(input) ? input : new Request(input, init);
   if (request === input && isUsed(request)) {
-    throw new NativeTypeError('Cannot send a Request whose body has been used; clone() it before the first use.');
+    throw new NativeTypeError('Cannot reconstruct a Request with a used body.');
+  }
+  if (!isHttp(requestUrl(request)) && compatFlag('fetch_refuses_unknown_protocols')) {
+    throw new NativeTypeError(`Fetch API cannot load: ${requestUrl(request)}`);
   }
   const mode = requestRedirect(request);
+  let visited = '';
   for (let hops = 0; ; hops++) {
     const body = take(request);
     const whole = body === null || isWhole(body) ? body : null;
@@ -102,7 +108,8 @@ export async function fetchThrough(destination: Destination, input: unknown, ini
     const response = await callOnce(invocation, destination, request, bytes, stream, hops);
     const location = redirectTarget(response);
     if (location === null || mode === 'manual') return response;
-    if (hops >= MAX_REDIRECTS) throw new NativeTypeError('Too many redirects; the limit is 20.');
+    visited += `${hops === 0 ? '' : ', '}${requestUrl(request)}`;
+    if (hops >= MAX_REDIRECTS) throw new NativeTypeError(`Too many redirects.${visited}`);
     void streamBehind(response)?.cancel();
     request = followUp(request, bytes, stream !== null, responseStatus(response), location);
   }
@@ -157,6 +164,24 @@ export const toWire = (destination: Destination): { binding: string | null; loop
     ? { binding: null, loopback: destination }
     : { binding: destination };
 
+const isHttp = (url: string): boolean => stringStartsWith(url, 'http:') || stringStartsWith(url, 'https:');
+
+/** What a `FixedLengthStream` has promised is the length of the body. */
+const promisedLength = (body: ByteStream | null): number | null =>
+  body === null ? null : (declaredLength(body) ?? null);
+
+/** The URL as it goes out: a fragment stays with the caller, and so do user name and password. */
+function sentUrl(url: string): string {
+  if (stringIndexOf(url, '#') < 0 && stringIndexOf(url, '@') < 0) return url;
+  const fragment = stringIndexOf(url, '#');
+  const whole = fragment < 0 ? url : stringSlice(url, 0, fragment);
+  const start = stringIndexOf(whole, '://') + 3;
+  const path = stringIndexOf(stringSlice(whole, start), '/');
+  const authority = path < 0 ? whole.length : start + path;
+  const at = stringIndexOf(stringSlice(whole, start, authority), '@');
+  return at < 0 ? whole : stringSlice(whole, 0, start) + stringSlice(whole, start + at + 1);
+}
+
 function callOnce(
   invocation: Invocation,
   destination: Destination,
@@ -169,10 +194,10 @@ function callOnce(
     invocation: invocation.id,
     ...toWire(destination),
     method: requestMethod(request),
-    url: withoutFragment(requestUrl(request)),
+    url: sentUrl(requestUrl(request)),
     headers: callHeaders(request, destination),
     hasBody: body !== null || whole !== null,
-    bodyBytes: whole === null ? null : whole.length,
+    bodyBytes: whole === null ? promisedLength(body) : whole.length,
     upgrade: asksForWebSocket(request) ? 'websocket' : null,
     clockMs: invocation.clockMs,
   };
@@ -244,12 +269,6 @@ export function callCache({ cache, method, url, headers, body }: CacheCall): Pro
 
 /** A cached response does not say where it came from. */
 const NOWHERE: Origin = { url: '', redirected: false, isHead: false };
-
-/** A fragment never leaves the client. */
-function withoutFragment(url: string): string {
-  const hash = stringIndexOf(url, '#');
-  return hash < 0 ? url : stringSlice(url, 0, hash);
-}
 
 /** To the internet a body comes back as it is meant to be read: compression is asked for by name only. */
 function callHeaders(request: Request, destination: Destination): string[] {

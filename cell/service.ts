@@ -52,8 +52,9 @@ export class Fetcher {
     if (key !== CREATE) throw illegalConstructor();
   }
 
-  fetch(input: unknown, init?: unknown): Promise<Response> {
+  fetch(input?: unknown, init?: unknown): Promise<Response> {
     const destination = requireDestination(this);
+    if (arguments.length === 0) throw wrongParameter("execute 'fetch' on 'Fetcher'", 1, 'Request or string');
     return isImported(destination)
       ? rpc().fetchImported(destination, input, init)
       : fetchThrough(destination, input, init);

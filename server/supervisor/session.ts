@@ -182,10 +182,11 @@ export class Session implements BindingSession {
   receiveInboundEnd(waits: boolean): void {
     const callee = this.#callee();
     if (callee === undefined) return;
-    if (waits) callee.cell.keepForWaitUntil(callee.invocation);
-    else callee.cell.end(callee.invocation);
     this.#wire.send(encodeFrame(END, this.#stream, NOTHING));
     this.#finish();
+    // After that: an invocation that ends under a session breaks it.
+    if (waits) callee.cell.keepForWaitUntil(callee.invocation);
+    else callee.cell.end(callee.invocation);
   }
 
   /** The callee broke the session off, with a reason for the caller. */
@@ -193,8 +194,8 @@ export class Session implements BindingSession {
     const callee = this.#callee();
     if (callee === undefined) return;
     callee.invocation.outcome = 'exception';
-    callee.cell.end(callee.invocation);
     this.fail(error);
+    callee.cell.end(callee.invocation);
   }
 
   /** The callee's cell is gone, or its invocation was ended from outside. */

@@ -13,6 +13,7 @@ import {
   isFile,
   isRequest,
   isResponse,
+  isUsed,
   listOf,
   type Request,
   requestList,
@@ -410,8 +411,7 @@ export class Encoder {
   #request(value: Request): void {
     const { writer } = this;
     this.#requireExporter(value);
-    // Throws when the body was used.
-    const body = take(value);
+    const body = takeBody(value);
     writer.byte(tag.REQUEST);
     writer.text(requestMethod(value));
     writer.text(requestUrl(value));
@@ -424,7 +424,7 @@ export class Encoder {
     const { writer } = this;
     this.#requireExporter(value);
     if (responseWebSocket(value) !== null) throw unsupported('WebSocket');
-    const body = take(value);
+    const body = takeBody(value);
     writer.byte(tag.RESPONSE);
     writer.uint(responseStatus(value));
     writer.text(responseStatusText(value));
@@ -444,6 +444,11 @@ export class Encoder {
       writer.uint(id);
     }
   }
+}
+
+function takeBody(value: Request | Response): Whole | ByteStream | null {
+  if (isUsed(value)) throw new NativeTypeError('The ReadableStream has been locked to a reader.');
+  return take(value);
 }
 
 /** Asks in a way that runs no trap. */

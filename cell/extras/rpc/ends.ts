@@ -133,6 +133,7 @@ class InboundEnd {
         emit: (payload) => sendFrame(INBOUND_DATA, id, payload),
         grant: (bytes) => sendFrame(INBOUND_WINDOW, id, u32(bytes)),
         onMessage: (message) => this.session.receive(message),
+        onDrained: () => this.session.checkIdle(),
       },
       invocation,
     );
@@ -167,6 +168,8 @@ class InboundEnd {
 
   /** Nobody can call anything any more. */
   #end(): void {
+    // Its last words may still wait for the window.
+    if (this.#link.isSending) return;
     const invocation = this.#invocation;
     invocation.answered = true;
     const waits = invocation.pendingWaits > 0;

@@ -17,6 +17,8 @@ export interface LinkEnd {
   /** So many bytes were taken. */
   grant(bytes: number): void;
   onMessage(message: Uint8Array): void;
+  /** Everything that was to be sent has left. */
+  onDrained?(): void;
 }
 
 const clock = new NativeFloat64Array(1);
@@ -43,6 +45,11 @@ export class Link {
     this.#invocation = invocation;
   }
 
+  /** Something waits for the other side to take what was sent before. */
+  get isSending(): boolean {
+    return this.#first < this.#queue.length;
+  }
+
   close(): void {
     this.#closed = true;
     this.#queue = [];
@@ -62,7 +69,9 @@ export class Link {
 
   window(bytes: number): void {
     this.#credit += bytes;
+    if (!this.isSending) return;
     this.#flush();
+    if (!this.isSending && !this.#closed) this.#end.onDrained?.();
   }
 
   #flush(): void {

@@ -11,6 +11,7 @@ import {
   mapForEach,
   mapGet,
   mapSet,
+  NativeError,
   NativePromise,
   NativeReadableStream,
   NativeTypeError,
@@ -20,6 +21,7 @@ import {
   readerRead,
   streamGetReader,
   subarray,
+  utf8Encode,
 } from '../../primordials.ts';
 import {
   bufferBytes,
@@ -54,6 +56,10 @@ const DONE = 6;
 
 const CHUNK_BYTES = 64 * 1024;
 const WINDOW = RPC_LIMITS.streamWindowBytes;
+
+/** What a chunk takes of the window. Small ones cost more than their bytes: a message each. */
+const MIN_COST = 4 * 1024;
+const costOf = (bytes: number): number => (bytes < MIN_COST ? MIN_COST : bytes);
 
 type Send = (kind: number, fill?: (writer: ByteWriter) => void) => void;
 
@@ -206,7 +212,7 @@ class Outflow {
       let size = bytes.length - at < CHUNK_BYTES ? bytes.length - at : CHUNK_BYTES;
       if (size > this.#credit) size = this.#credit;
       const start = at;
-      this.#credit -= size;
+      this.#credit -= costOf(size);
       at += size;
       if (!this.stopped) this.#send(DATA, (writer) => writer.bytes(subarray(bytes, start, start + size)));
     }
@@ -307,13 +313,14 @@ class RemoteSource implements Pipe {
       this.#wanted?.();
     } else if (kind === ERROR) {
       this.#send(FORGET);
-      this.fail(readError(reader));
+      readError(reader);
+      this.fail(disconnected());
     } else throw malformed(`an unknown stream message (${kind})`);
   }
 
   #push(bytes: Uint8Array): void {
-    this.#received += bytes.length;
-    if (this.#received > WINDOW) throw malformed('more of a stream than was asked for');
+    this.#received += costOf(bytes.length);
+    if (this.#received > WINDOW + MIN_COST) throw malformed('more of a stream than was asked for');
     if (this.#ended) return;
     this.#waiting[this.#waiting.length] = bytes;
     this.#wanted?.();
@@ -334,8 +341,8 @@ class RemoteSource implements Pipe {
       this.#waiting = [];
       this.#first = 0;
     }
-    this.#received -= bytes.length;
-    if (!this.#ended) this.#send(TAKEN, (writer) => writer.uint(bytes.length));
+    this.#received -= costOf(bytes.length);
+    if (!this.#ended) this.#send(TAKEN, (writer) => writer.uint(costOf(bytes.length)));
     if (bytes.length > 0) this.#controller.enqueue(bytes as Uint8Array<ArrayBuffer>);
     if (this.#ended && this.#first >= this.#waiting.length) this.#close();
   }
@@ -391,13 +398,13 @@ class Sink implements Pipe {
   }
 
   #write(bytes: Uint8Array): void {
-    this.#pending += bytes.length;
-    if (this.#pending > WINDOW) throw malformed('more of a stream than was asked for');
+    this.#pending += costOf(bytes.length);
+    if (this.#pending > WINDOW + MIN_COST) throw malformed('more of a stream than was asked for');
     void promiseThen(
       writerWrite(this.#writer, bytes),
       () => {
-        this.#pending -= bytes.length;
-        if (!this.#failed) this.#send(TAKEN, (writer) => writer.uint(bytes.length));
+        this.#pending -= costOf(bytes.length);
+        if (!this.#failed) this.#send(TAKEN, (writer) => writer.uint(costOf(bytes.length)));
       },
       (error) => this.#refuse(error),
     );
@@ -473,7 +480,11 @@ class RemoteSink implements Pipe {
   }
 }
 
+/** As on Workers, a reader learns that the stream broke, not why. */
+const disconnected = (): Error => new NativeError('ReadableStream received over RPC disconnected prematurely.');
+
 function toBytes(chunk: unknown): Uint8Array {
+  if (typeof chunk === 'string') return utf8Encode(chunk);
   if (chunk instanceof NativeUint8Array) return chunk;
   if (isArrayBufferView(chunk)) {
     return isDataView(chunk)

@@ -176,7 +176,7 @@ export class RpcSession {
       this.#sendCall(id, kind, target, path, args);
     } catch (error) {
       this.#takeCall(id).answer.reject(error);
-      this.#checkIdle();
+      this.checkIdle();
     }
     return answer;
   }
@@ -220,7 +220,7 @@ export class RpcSession {
     else if (kind === ANSWER_IS_YOURS) this.#receiveHandedBack(reader.uint());
     else if (kind === PIPE) this.#pipes.receive(reader);
     else throw malformed(`an unknown message (${kind})`);
-    this.#checkIdle();
+    this.checkIdle();
   }
 
   #receiveCall(reader: ByteReader): void {
@@ -283,7 +283,7 @@ export class RpcSession {
     // What was returned is the caller's now; what came as an argument was lent for the call.
     disposeAll(owned);
     disposeAll(params);
-    this.#checkIdle();
+    this.checkIdle();
   }
 
   #throw(id: number, error: unknown, params: readonly Disposable[]): void {
@@ -292,7 +292,7 @@ export class RpcSession {
     if (this.#over) return;
     this.#sendThrown(id, error);
     this.#forgetAnswer(id);
-    this.#checkIdle();
+    this.checkIdle();
   }
 
   #sendThrown(id: number, error: unknown): void {
@@ -344,6 +344,8 @@ export class RpcSession {
   }
 
   #dispose(entry: Export): void {
+    // An execution context that has ended runs nothing.
+    if (this.invocation.ended && entry.target.isForwarder !== true) return;
     runInvocation(this.invocation, () => entry.target.dispose());
   }
 
@@ -437,7 +439,7 @@ export class RpcSession {
     this.#importCount--;
     if (this.#over) return;
     this.#sendIds(RELEASE, target.id, 1);
-    this.#checkIdle();
+    this.checkIdle();
   }
 
   // --- sending ---
@@ -456,7 +458,7 @@ export class RpcSession {
     writer.byte(PIPE);
     write(writer);
     this.#ends.send(writer.finish());
-    this.#checkIdle();
+    this.checkIdle();
   }
 
   // --- the end ---
@@ -472,7 +474,8 @@ export class RpcSession {
     );
   }
 
-  #checkIdle(): void {
+  /** Ends the session when nothing is left of it. */
+  checkIdle(): void {
     if (!this.#over && this.#isIdle()) this.#ends.onIdle();
   }
 

@@ -21,7 +21,7 @@ class L extends RpcTarget {
   }
 }
 const takeLocal = async () => {
-  await scheduler.wait(30);
+  await scheduler.wait(60);
   const l = localLog;
   localLog = [];
   return l;

@@ -25,7 +25,7 @@ export default class extends WorkerEntrypoint {
     return { x: t, y: t };
   }
   async takeLog() {
-    await scheduler.wait(30);
+    await scheduler.wait(60);
     const l = log;
     log = [];
     return l;
