@@ -32,6 +32,7 @@ import { type OpenedStore, openStore } from './storage/open-store.ts';
 import type { Account, Store } from './storage/store.ts';
 import { openRunDir } from './supervisor/run-dir.ts';
 import { Supervisor } from './supervisor/supervisor.ts';
+import { mapStackTraces } from './stack-traces.ts';
 import { logWorkerEvent } from './worker-log.ts';
 
 /** From the first SIGTERM to the end, whatever still runs. */
@@ -162,7 +163,10 @@ async function startCells(
     broker,
     log: log.child({ component: 'supervisor' }),
     loadModules: (version: WorkerVersion) => catalog.loadModules(version),
-    onEvent: logWorkerEvent(log),
+    onEvent: mapStackTraces({
+      loadModules: (version: WorkerVersion) => catalog.loadModules(version),
+      onEvent: logWorkerEvent(log),
+    }),
   });
   resources.use('the supervisor', supervisor, (open) => open.close(drainLeftMs(running)));
   const bus = createBus({ database: opened.database, log });

@@ -157,3 +157,11 @@ export const CHANNEL_LIMITS = {
   /** Bytes of stdout and stderr kept of a cell before it is killed for flooding. */
   maxStderrBytes: 64 * KiB,
 } as const;
+
+/** Source maps that are read to tell where an exception came from. */
+export const SOURCE_MAP_LIMITS = {
+  /** A larger map is not read: that happens in the server's own thread, and others wait meanwhile. */
+  maxBytes: 8 * MiB,
+  /** Versions whose maps are kept in memory once they were needed. */
+  versionsKept: 16,
+} as const;
