@@ -17,6 +17,7 @@ import {
   type Request,
   toWire,
 } from './http/index.ts';
+import { makeCf } from './http/cf.ts';
 import { cancelOutgoing, EMPTY, SWITCHED, type Outgoing } from './outgoing.ts';
 import {
   copyBytes,
@@ -93,7 +94,7 @@ export function receiveInvoke(id: number, headBytes: Uint8Array, body: Uint8Arra
     url: head.url,
     flat: head.headers,
     body: head.hasBody ? wholeBody(body) : NO_BODY,
-    readCf: undefined,
+    readCf: () => makeCf(head.headers, head.cf),
     listen: (onAbort) => delivery.listen(onAbort),
   });
   void promiseThen(serve(id, head, request, delivery), (outgoing) =>

@@ -35,6 +35,7 @@ import {
   listToWire,
   makeReceivedResponse,
   Request,
+  requestCf,
   requestList,
   requestMethod,
   requestRedirect,
@@ -198,6 +199,7 @@ function callOnce(
     headers: callHeaders(request, destination),
     hasBody: body !== null || whole !== null,
     bodyBytes: whole === null ? promisedLength(body) : whole.length,
+    ...callCf(request, destination),
     upgrade: asksForWebSocket(request) ? 'websocket' : null,
     clockMs: invocation.clockMs,
   };
@@ -269,6 +271,12 @@ export function callCache({ cache, method, url, headers, body }: CacheCall): Pro
 
 /** A cached response does not say where it came from. */
 const NOWHERE: Origin = { url: '', redirected: false, isHead: false };
+
+/** Another worker sees the `cf` that its caller gave or was given; the internet has no use for it. */
+function callCf(request: Request, destination: Destination): { cf?: string } {
+  const cf = destination === null ? undefined : requestCf(request);
+  return cf === undefined ? {} : { cf: jsonStringify(cf) };
+}
 
 /** To the internet a body comes back as it is meant to be read: compression is asked for by name only. */
 function callHeaders(request: Request, destination: Destination): string[] {

@@ -29,6 +29,7 @@ import {
   listGet,
   responseWebSocket,
 } from './http/index.ts';
+import { makeCf } from './http/cf.ts';
 import { endInvocation } from './invocation.ts';
 import { failedOutgoing, flagged } from './outcome.ts';
 import { EMPTY, SWITCHED, type Outgoing, outgoingOf, toNative } from './outgoing.ts';
@@ -114,8 +115,8 @@ async function invokeWithAhead(
   flat: readonly string[],
   info: DenoServeInfo,
 ): Promise<Outgoing> {
-  const { headers, target } = await takeAhead(id);
-  return invokeNative(createInvocation(id, clockMs, target), native, headers ?? flat, info);
+  const { headers, target, cf } = await takeAhead(id);
+  return invokeNative(createInvocation(id, clockMs, target), native, headers ?? flat, info, cf);
 }
 
 /** Adds the request's headers to `flat`; returns our own one, which is not among them. */
@@ -138,6 +139,7 @@ function invokeNative(
   native: NativeRequestObject,
   flat: readonly string[],
   info: DenoServeInfo,
+  cf?: string,
 ): Promise<Outgoing> {
   const stream = nativeRequestBody(native);
   const request = makeIncomingRequest({
@@ -145,7 +147,7 @@ function invokeNative(
     url: nativeRequestUrl(native),
     flat,
     body: stream === null ? emptyBody(flat) : streamBody(stream, flat),
-    readCf: undefined,
+    readCf: () => makeCf(flat, cf),
     listen: (onAbort) => listenToNative(native, onAbort),
   });
   const answered = runInvocation(invocation, invoke, invocation, request, info);

@@ -140,6 +140,8 @@ export interface InvokeHead {
   readonly hasBody: boolean;
   /** Absent: the default entrypoint, without props. */
   readonly target?: InvocationTarget;
+  /** `request.cf` as the calling worker gave it, as JSON. */
+  readonly cf?: string;
 }
 
 /** Which entrypoint of a worker is called, and what its `ctx.props` are. */
@@ -176,6 +178,7 @@ export interface RequestAheadMessage {
   /** Flat `[name, value …]`; null: the HTTP request has them. */
   readonly headers: readonly string[] | null;
   readonly target?: InvocationTarget;
+  readonly cf?: string;
 }
 
 export interface InvocationEndMessage {
@@ -202,6 +205,8 @@ export interface CallHead {
   readonly binding: string | null;
   /** An entrypoint of the worker itself (`ctx.exports`). */
   readonly loopback?: InvocationTarget;
+  /** `request.cf` for the worker that is called, as JSON. */
+  readonly cf?: string;
   /** The Cache API: GET matches, PUT stores (`headers` are those of the response), PURGE deletes. */
   readonly cache?: CacheTarget;
   readonly method: string;

@@ -39,6 +39,7 @@ export function parseCallHead(bytes: Uint8Array): CallHead {
     Number.isSafeInteger(head.invocation) &&
     (head.binding === null || typeof head.binding === 'string') &&
     (head.loopback === undefined || isTarget(head.loopback)) &&
+    (head.cf === undefined || typeof head.cf === 'string') &&
     (head.cache === undefined || isCacheTarget(head.cache)) &&
     typeof head.method === 'string' &&
     typeof head.url === 'string' &&
@@ -103,6 +104,7 @@ export class CellCall implements BindingCall, CellStream {
   readonly caller: Caller;
   readonly binding: string | null;
   readonly loopback: InvocationTarget | undefined;
+  readonly cf: string | undefined;
   readonly cache: CacheTarget | undefined;
   readonly method: string;
   readonly headers: readonly string[];
@@ -136,6 +138,7 @@ export class CellCall implements BindingCall, CellStream {
     this.caller = caller;
     this.binding = head.binding;
     this.loopback = head.loopback;
+    this.cf = head.cf;
     this.cache = head.cache;
     this.method = head.method;
     this.url = head.url;

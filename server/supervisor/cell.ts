@@ -356,8 +356,14 @@ export class Cell {
   }
 
   /** What does not fit through the HTTP socket goes ahead on the channel. */
-  sendAhead(invocation: Invocation, headers: readonly string[] | null, target: InvocationTarget | undefined): void {
-    const message: RequestAheadMessage = { invocation: invocation.id, headers, ...(target && { target }) };
+  sendAhead(
+    invocation: Invocation,
+    headers: readonly string[] | null,
+    target: InvocationTarget | undefined,
+    cf: string | undefined,
+  ): void {
+    const about = { invocation: invocation.id, headers };
+    const message: RequestAheadMessage = { ...about, ...(target && { target }), ...(cf !== undefined && { cf }) };
     this.#send(REQUEST_AHEAD, message);
   }
 

@@ -142,7 +142,7 @@ export class Dispatch implements FetchControl, AnswerHandler {
 
   #send(cell: Cell): void {
     this.#attempts++;
-    const { method, url, headers, body, bodyBytes, upgrade, parent, target } = this.#call;
+    const { method, url, headers, body, bodyBytes, upgrade, parent, target, cf } = this.#call;
     this.#cell = cell;
     const invocation = cell.begin(parent);
     this.#invocation = invocation;
@@ -156,16 +156,24 @@ export class Dispatch implements FetchControl, AnswerHandler {
     let sent = whole === null ? headers : headers.concat('content-length', String(whole.length));
     if (upgrade) sent = sent.concat('upgrade', 'websocket');
     const hasBody = whole !== null || bodyBytes === 0;
-    const head = { method, url, headers: sent, clockMs, hasBody, ...(target && { target }) };
+    const head = {
+      method,
+      url,
+      headers: sent,
+      clockMs,
+      hasBody,
+      ...(target && { target }),
+      ...(cf !== undefined && { cf }),
+    };
     this.#exchange = cell.invoke(invocation, head, whole, this);
   }
 
   #sendOverHttp(cell: Cell, invocation: Invocation): Exchange {
-    const { method, url, headers, body, bodyBytes, target } = this.#call;
+    const { method, url, headers, body, bodyBytes, target, cf } = this.#call;
     const token = `${invocation.id};${invocation.pipeline.clockMs}`;
     const large = areLarge(headers);
-    const ahead = large || target !== undefined;
-    if (ahead) cell.sendAhead(invocation, large ? headers : null, target);
+    const ahead = large || target !== undefined || cf !== undefined;
+    if (ahead) cell.sendAhead(invocation, large ? headers : null, target, cf);
     const sent = (large ? hostOf(headers) : withHost(headers)).concat(
       INVOCATION_HEADER,
       ahead ? token + AHEAD_MARK : token,

@@ -31,6 +31,8 @@ export interface FetchCall {
   readonly upgrade: boolean;
   /** Undefined: the default entrypoint, without props. */
   readonly target?: InvocationTarget;
+  /** `request.cf` as a calling worker gave it, as JSON. */
+  readonly cf?: string;
   /** Undefined starts a new pipeline (an outside request). */
   readonly parent?: { readonly pipeline: Pipeline; readonly depth: number };
 }
@@ -133,6 +135,8 @@ export interface BindingCall {
   readonly binding: string | null;
   /** The caller's own worker, in place of a binding. */
   readonly loopback: InvocationTarget | undefined;
+  /** `request.cf` for the callee, as JSON: the caller's words. */
+  readonly cf: string | undefined;
   /** The account's cache, in place of a binding. */
   readonly cache?: CacheTarget | undefined;
   readonly method: string;

@@ -457,3 +457,39 @@ test('an upload that breaks off is an error to the worker and never a whole body
     [],
   );
 });
+
+test('request.cf says what the headers of a trusted proxy say, and nothing that is not known', async () => {
+  deploy(
+    'cf',
+    `return Response.json({ cf: request.cf, same: request.cf === request.cf, frozen: Object.isFrozen(request.cf) });`,
+  );
+  const seen = await cells.json('cf', {
+    headers: {
+      'cf-ray': '0123456789abcdef-NODE',
+      'cf-ipcountry': 'FR',
+      'cf-ipcity': Buffer.from('Orléans').toString('latin1'),
+      'accept-encoding': 'gzip',
+    },
+  });
+  assert.deepEqual(seen, {
+    cf: { httpProtocol: 'HTTP/1.1', colo: 'NODE', country: 'FR', city: 'Orléans', clientAcceptEncoding: 'gzip' },
+    same: true,
+    frozen: true,
+  });
+});
+
+test('a status text and a date of the worker’s own leave with large answers as with small ones', async () => {
+  deploy(
+    'named',
+    `
+    const size = Number(new URL(request.url).searchParams.get('size'));
+    return new Response('x'.repeat(size), { statusText: 'Schön', headers: { date: 'Thu, 01 Jan 1970 00:00:00 GMT' } });`,
+  );
+  deploy('undated', `return new Response('x'.repeat(100_000));`);
+  for (const size of [1, 100_000]) {
+    const { statusText, raw } = await cells.fetch('named', `/?size=${size}`);
+    assert.equal(Buffer.from(statusText, 'latin1').toString(), 'Schön');
+    assert.deepEqual(valuesOf(raw, 'date'), ['Thu, 01 Jan 1970 00:00:00 GMT']);
+  }
+  assert.deepEqual(valuesOf((await cells.fetch('undated')).raw, 'date'), []);
+});

@@ -89,6 +89,7 @@ function callFetch(dispatcher: Dispatcher, call: BindingCall, callee: Callee): v
     {
       version: callee.version,
       ...(callee.target && { target: callee.target }),
+      ...(call.cf !== undefined && { cf: call.cf }),
       method: call.method,
       url: call.url,
       headers: calleeHeaders(call),
