@@ -23,6 +23,7 @@ import { type HeaderList, listGet } from './headers.ts';
 import { normalMime } from './mime.ts';
 import { illegalConstructor, illegalInvocation, INTERNAL, NOTHING, publicConstructor } from './shape.ts';
 import { type ByteStream, exhaust, isStream, readAll, streamOf, wholeOf } from './streams.ts';
+import { refuseAtStartup } from '../startup.ts';
 import { isDisturbed } from '../stream-facts.ts';
 import { toText } from './text.ts';
 
@@ -45,12 +46,19 @@ const FORM_TYPE = 'application/x-www-form-urlencoded;charset=UTF-8';
 
 const searchParamsText = uncurry(URLSearchParams.prototype.toString);
 
+/** A body that is made, not passed on, is I/O: a worker's top level may not begin any. */
+function textBody(text: string): BodyInit {
+  refuseAtStartup();
+  return { whole: text, stream: null, type: TEXT_TYPE };
+}
+
 /** Fetch standard, "extract a body", for everything the runtime takes as one. */
 export function extractBody(value: unknown): BodyInit {
-  if (typeof value === 'string') return { whole: value, stream: null, type: TEXT_TYPE };
+  if (typeof value === 'string') return textBody(value);
   if (value === null || value === undefined) return NO_BODY;
-  if (typeof value !== 'object') return { whole: toText(value), stream: null, type: TEXT_TYPE };
+  if (typeof value !== 'object') return textBody(toText(value));
   if (isStream(value)) return { whole: null, stream: usable(value), type: null };
+  refuseAtStartup();
   const bytes = copyOf(value);
   if (bytes !== undefined) return { whole: bytes, stream: null, type: null };
   return extractObject(value);

@@ -1,5 +1,6 @@
 /** `Response` as the Workers runtime has it. */
 import { jsonStringify, NativeRangeError, NativeTypeError, NativeURL, urlHref } from '../primordials.ts';
+import { refuseAtStartup } from '../startup.ts';
 import { Body, type BodyInit, copyBody, extractBody, NO_BODY, setHeadersOf } from './body.ts';
 import { type HeaderList, type Headers, headersOver, listAppend, listCopy, listFromField, listHas } from './headers.ts';
 import { readEncoding, requestList, type Request } from './request.ts';
@@ -90,6 +91,7 @@ export class Response extends Body {
     const text = `${jsonStringify(value)}`;
     const state = readInit(init, () => badParameter('json', 'Response', 2, `${DICTIONARY} or Response`));
     if (!listHas(state.list, 'content-type')) listAppend(state.list, 'content-type', 'application/json');
+    refuseAtStartup();
     return new Response(INTERNAL, fittingBody(state, { whole: text, stream: null, type: null }), state);
   }
 

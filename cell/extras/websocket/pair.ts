@@ -1,5 +1,6 @@
 /** `new WebSocketPair()`: two sockets joined to one another. */
 import { defineProperty, NativeArray, symbolIterator } from '../../primordials.ts';
+import { refuseAtStartup } from '../../startup.ts';
 import { connectedEnds } from './inbox.ts';
 import { exposeInterface } from './interface.ts';
 import { CREATE, WebSocket } from './socket.ts';
@@ -11,6 +12,7 @@ export class WebSocketPair {
   declare readonly 1: WebSocket;
 
   constructor() {
+    refuseAtStartup();
     const [first, second] = connectedEnds();
     for (const [key, end] of [
       ['0', first],
