@@ -219,16 +219,18 @@ function readRequest(input: unknown, init: unknown): { state: RequestState; body
   return { state, body };
 }
 
-function newState(url: string): RequestState {
-  let parsed: string;
+function normalUrl(url: string): string {
   try {
-    parsed = urlHref(new NativeURL(url));
+    return urlHref(new NativeURL(url));
   } catch {
     throw new NativeTypeError(`Invalid URL: ${url}`);
   }
+}
+
+function newState(url: string): RequestState {
   return {
     method: 'GET',
-    url: parsed,
+    url: compatFlag('fetch_standard_url') ? normalUrl(url) : url,
     list: [],
     flat: undefined,
     headersImmutable: false,
