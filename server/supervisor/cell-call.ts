@@ -17,7 +17,7 @@ import {
   RESPONSE_FULL,
   WINDOW,
 } from '../../shared/protocol.ts';
-import { CellDuplex, type CallWire, type CellStream, failFrame } from './cell-duplex.ts';
+import { type CallFailure, CellDuplex, type CallWire, type CellStream, failFrame } from './cell-duplex.ts';
 import { CellMisbehaved } from './misbehaved.ts';
 import type { BindingCall, Caller } from './types.ts';
 
@@ -270,7 +270,7 @@ export class CellCall implements BindingCall, CellStream {
     this.#flush();
   }
 
-  fail(error: { name: string; message: string }): void {
+  fail(error: CallFailure): void {
     if (this.#over) return;
     this.#wire.send(failFrame(this.#stream, error));
     this.#finish();

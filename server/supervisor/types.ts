@@ -5,6 +5,7 @@
 import type { Duplex, Readable } from 'node:stream';
 import type { CacheTarget, InvocationTarget } from '../../shared/protocol.ts';
 import type { WorkerVersion } from '../../shared/worker.ts';
+import type { CallFailure } from './cell-duplex.ts';
 
 /** The tree of invocations one outside request causes. Made by the gateway's call, handed on by service bindings. */
 export interface Pipeline {
@@ -152,7 +153,7 @@ export interface BindingCall {
   /** False: wait for `onDrain`. */
   write(chunk: Uint8Array): boolean;
   end(): void;
-  fail(error: { name: string; message: string }): void;
+  fail(error: CallFailure): void;
   /** Answers with 101: the call is a stream of raw bytes both ways from now on. Undefined when the call is over. */
   switchProtocols(headers: readonly string[]): CallDuplex | undefined;
   /** Called with a `StartTlsMessage` when the worker asks for TLS on its socket. */
