@@ -45,7 +45,7 @@ web.on('upgrade', (request, socket, head) => {
   }
   sockets.handleUpgrade(request, socket, head, (client) => {
     client.on('message', (data, isBinary) => {
-      const text = String(data);
+      const text = (data as Buffer).toString();
       if (text === 'close me') client.close(4001, 'as asked');
       else if (text === 'drop me') client.terminate();
       else client.send(data, { binary: isBinary });
