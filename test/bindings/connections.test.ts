@@ -29,7 +29,9 @@ const tcp = createTcpServer({ allowHalfOpen: true }, (socket) => {
   socket.on('data', (data) => {
     tcpBytes += data.length;
     const text = data.length < 100 ? data.toString() : '';
-    if (text === 'quit') socket.end('bye');
+    // The beginning of a TLS handshake.
+    if (data[0] === 0x16) socket.write('this is not TLS');
+    else if (text === 'quit') socket.end('bye');
     else if (text === 'pour') for (let n = 0; n < 64; n++) socket.write(Buffer.alloc(65_536, n));
     else if (text !== '') socket.write(`echo ${text}`);
   });
