@@ -1,6 +1,6 @@
 /** `node:dns` on Workers: DNS over HTTPS, asked of Cloudflare's resolver through the worker's own `fetch`. */
 import { denoNode, type Exports } from '../nodejs/deno-node.ts';
-import { invalidArgType, nodeError, nodeTypeError, shaped, toText } from '../nodejs/errors.ts';
+import { describeReceived, invalidArgType, nodeError, nodeTypeError, shaped, toText } from '../nodejs/errors.ts';
 
 type Callback = (...args: unknown[]) => unknown;
 
@@ -204,10 +204,10 @@ function callbackForm(name: string, run: Callback): Callback {
   return (...args) => {
     const callback = args.at(-1);
     if (typeof callback !== 'function') {
-      if (name === 'lookup') throw invalidArgType('callback', 'of type function', callback);
+      if (name === 'lookup') throw invalidArgType('callback', 'of type function', args[2]);
       throw nodeTypeError(
         'ERR_INVALID_ARG_TYPE',
-        `The last argument must be of type function. Received ${toText(callback)}`,
+        `The last argument must be of type function.${describeReceived(callback)}`,
       );
     }
     const answer = callback as Callback;

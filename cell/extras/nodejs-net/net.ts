@@ -1,7 +1,7 @@
 /** `node:net` and `node:tls` on Workers: sockets that connect, over `connect()` of `cloudflare:sockets`. Nothing listens. */
 import { findBuiltin } from '../../builtins.ts';
 import { denoNode, type Exports } from '../nodejs/deno-node.ts';
-import { nodeError, nodeTypeError, shaped, toText, unimplemented } from '../nodejs/errors.ts';
+import { invalidArgType, nodeError, nodeTypeError, shaped, toText, unimplemented } from '../nodejs/errors.ts';
 
 type Callback = (...args: unknown[]) => unknown;
 type Done = (error?: unknown) => void;
@@ -359,10 +359,7 @@ export function net(): Exports {
     setDefaultAutoSelectFamily: shaped(() => undefined, 'setDefaultAutoSelectFamily', 1),
     setDefaultAutoSelectFamilyAttemptTimeout(value: unknown) {
       if (typeof value !== 'number') {
-        throw nodeTypeError(
-          'ERR_INVALID_ARG_TYPE',
-          `The "val" argument must be of type number. Received ${toText(value)}`,
-        );
+        throw invalidArgType('val', 'of type number', value);
       }
       autoSelectTimeout = value < 10 ? 10 : value;
     },
