@@ -1,7 +1,6 @@
 // Text that looks like an import must stay as it is: import x from 'node:comment'
 import{isBoolean}from"node:util";import util from 'util';
 import /* between */ { posix } from /* and */ 'node:path';
-export { EOL } from 'node:os';
 const regexp = /['"`]import 'node:regexp'/;
 const template = `import fs from "node:fs" ${`${"import 'node:nested'"} } `} from 'node:tail'`;
 const string = "import 'node:string'";
