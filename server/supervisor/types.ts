@@ -117,6 +117,19 @@ export interface StartupChecker {
   ): Promise<StartupResult>;
 }
 
+/** How a version does on this node. */
+export interface VersionHealthStatus {
+  /** `unhealthy`: its cells keep ending; requests are refused from memory until `retryAt`. `recovering`: after that, until it has been well for a while. */
+  readonly state: 'healthy' | 'unhealthy' | 'recovering';
+  readonly reason: string | null;
+  readonly since: Date | null;
+  readonly retryAt: Date | null;
+}
+
+export interface VersionHealthSource {
+  healthOf(versionId: string): VersionHealthStatus;
+}
+
 /** A cell's side of a call to a binding: who asks, and for which invocation. Nothing in it comes from the cell's own words. */
 export interface Caller {
   readonly version: WorkerVersion;
