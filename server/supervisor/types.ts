@@ -140,6 +140,14 @@ export interface Caller {
   readonly depth: number;
 }
 
+/** Hears how far a call is. */
+export interface CallObserver {
+  /** The head of the answer is there, or the connection. */
+  answered(): void;
+  /** Nothing is open any longer: answered to the end, failed, or given up. Called once. */
+  over(): void;
+}
+
 /**
  * One call a cell has opened, as a binding sees it. The binding answers with `respond` then `write`… `end`, or with `fail`; all are
  * ignored once the call is over. Head fields are validated (see `cell-call.ts`).
@@ -173,8 +181,16 @@ export interface BindingCall {
   onStartTls: ((payload: Uint8Array) => void) | undefined;
   /** Called when the cell took enough to send it more. */
   onDrain: (() => void) | undefined;
-  /** Called once when the cell gave the call up, its invocation ended or the cell died. */
+  /** Called once when the cell gave the call up, its invocation ended, the cell died, or the broker cancelled it. */
   onAbort: (() => void) | undefined;
+  /** The broker's. */
+  observer: CallObserver | undefined;
+  /** Bytes of the answer wait for the worker to take them. */
+  readonly isStalled: boolean;
+  /** When a byte of the answer last went to the cell (`performance.now()`). */
+  readonly movedAtMs: number;
+  /** Ends the call for both sides: the worker hears the error, the binding `onAbort`. */
+  cancel(error: CallFailure): void;
 }
 
 /** The worker's connection, as a binding sees it. */
