@@ -53,6 +53,18 @@ function collectOutput(child: ChildProcess): () => string {
   return () => output;
 }
 
+/** In a session of its own a child does not hear of Ctrl-C. */
+function stopWithUs(child: ChildProcess): void {
+  const stop = (): void => {
+    child.kill('SIGTERM');
+    process.exit(130);
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.once(signal, stop);
+    child.once('exit', () => process.off(signal, stop));
+  }
+}
+
 async function stopProcess(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const exited = new Promise((done) => child.once('exit', done));
@@ -113,6 +125,8 @@ export async function startSkep(settings: Record<string, string> = {}): Promise<
   const accountId = randomBytes(16).toString('hex');
   const child = spawn(process.execPath, [join(ROOT, 'dist/server/main.js')], {
     cwd: folder,
+    // A session of its own, as a service has: the kernel shares processors between sessions first (autogroups).
+    detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: bareEnvironment({
       SKEP_DATA_DIR: join(folder, 'data'),
@@ -123,6 +137,7 @@ export async function startSkep(settings: Record<string, string> = {}): Promise<
       ...settings,
     }),
   });
+  stopWithUs(child);
   const output = collectOutput(child);
   const stop = async (): Promise<void> => {
     await stopProcess(child);

@@ -1,5 +1,6 @@
 /** What a run measured, and its table. */
 import type { CellMemory, ColdStart } from './cold.ts';
+import type { NeighbourRow } from './neighbours.ts';
 import type { LoadResult } from './wrk.ts';
 import { CONNECTIONS } from './wrk.ts';
 
@@ -52,6 +53,7 @@ export interface Results {
   readonly seconds: number;
   readonly runs: number;
   readonly rows: readonly Row[];
+  readonly neighbours: readonly NeighbourRow[];
   readonly coldStarts: readonly ColdStart[];
   readonly cellMemory: CellMemory | null;
   readonly memory: Memory | null;
@@ -60,12 +62,16 @@ export interface Results {
 /** p99 of Skep is to be at most this share of workerd's. */
 const AIM_P99_RATIO = 0.1;
 const AIM_COLD_START_MS = 60;
+/** What a neighbour may notice: its p99 at most doubled. */
+const AIM_NEIGHBOUR_P99_RATIO = 2;
 
 export const isValid = (row: Row): boolean => row.skep.errors === 0 && row.workerd.errors === 0;
 
 /** False when any number of the run cannot be trusted. */
 export function allValid(results: Results): boolean {
-  return results.rows.every(isValid) && results.coldStarts.every((cold) => cold.error === null);
+  // Errors of a neighbour are what that part measures: an aim missed, unless they were there before anybody attacked.
+  const calm = results.neighbours.every(({ before }) => before.errors === 0);
+  return calm && results.rows.every(isValid) && results.coldStarts.every((cold) => cold.error === null);
 }
 
 const count = (value: number): string => (Number.isFinite(value) ? Math.round(value).toLocaleString('en-US') : '-');
@@ -132,6 +138,34 @@ function coldLines(results: Results): string[] {
   return ['', table(['cold start', 'p50 ms', 'p99 ms', 'worst ms', 'samples'], rows), ...errors];
 }
 
+function neighbourLines({ neighbours }: Results): string[] {
+  if (neighbours.length === 0) return [];
+  const rows = neighbours.map(({ title, before, during }) => [
+    title,
+    ...[before, during].flatMap((side) => [ms(side.p50Ms), ms(side.p99Ms), ms(side.worstMs), String(side.errors)]),
+    ratio(during.p50Ms / before.p50Ms),
+    ratio(during.p99Ms / before.p99Ms),
+  ]);
+  const side = ['p50 ms', 'p99 ms', 'worst', 'errors'];
+  const errors = neighbours.flatMap(({ title, before, during }) =>
+    [before, during]
+      .filter((result) => result.errors > 0)
+      .map((result) => `${title}: ${result.errors} of ${result.requests} failed, the first: ${result.errorText}`),
+  );
+  const head = ['neighbour of', ...side.map((name) => `before: ${name}`), ...side.map((name) => `during: ${name}`)];
+  return ['', table([...head, 'p50', 'p99'], rows), ...errors];
+}
+
+function neighbourAims({ neighbours }: Results): { text: string; met: boolean }[] {
+  return neighbours.map(({ title, before, during }) => {
+    const tail = during.p99Ms / before.p99Ms;
+    return {
+      text: `neighbour of ${title}: no errors, p99 at most ${AIM_NEIGHBOUR_P99_RATIO}×, got ${during.errors} and ${ratio(tail)}`,
+      met: during.errors === 0 && tail <= AIM_NEIGHBOUR_P99_RATIO,
+    };
+  });
+}
+
 function memoryLines(results: Results): string[] {
   const lines: string[] = [];
   const { memory, cellMemory } = results;
@@ -167,6 +201,7 @@ function aimLines(results: Results): string[] {
     const text = `cold start, ${cold.title}: p50 under ${AIM_COLD_START_MS} ms, got ${ms(cold.p50Ms)}`;
     aims.push({ text, met: cold.p50Ms < AIM_COLD_START_MS });
   }
+  aims.push(...neighbourAims(results));
   return aims.length === 0
     ? []
     : ['', 'Aims', ...aims.map(({ text, met }) => `  ${met ? 'met   ' : 'MISSED'} ${text}`)];
@@ -192,6 +227,6 @@ export function formatResults(results: Results): string {
       ...results.rows.map(cpuLine),
     );
   }
-  lines.push(...coldLines(results), ...memoryLines(results), ...aimLines(results));
+  lines.push(...neighbourLines(results), ...coldLines(results), ...memoryLines(results), ...aimLines(results));
   return lines.join('\n');
 }

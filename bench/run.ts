@@ -3,7 +3,9 @@
  *
  *   npm run bench                      all; about ten minutes
  *   npm run bench -- --quick           short runs, to see that everything works; the numbers are rough
- *   npm run bench -- --only json       one part: json, echo, body, stream, services, cold, memory (may be repeated)
+ *   npm run bench -- --only json       one part: json, echo, body, stream, services, cold, memory, neighbours (may be repeated)
+ *   npm run bench -- --only neighbours --family cpu
+ *                                      what one worker notices of another that misbehaves; only this family (may be repeated)
  *   npm run bench -- --json FILE       also writes all numbers, every single run included
  *
  * Measured numbers are only comparable within one run: the platforms are loaded in turn (skep, workerd, skep, …) so that
@@ -18,6 +20,8 @@ import { cpus, loadavg, release, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { cellMemory, percentile, skepColdStart, totalMemory, workerdColdStart } from './cold.ts';
+import { FAMILIES } from './families.ts';
+import { type NeighbourPlan, runNeighbours } from './neighbours.ts';
 import { isCell, isDatabase, type Platform, ROOT, type Skep, startSkep, startWorkerd } from './platforms.ts';
 import { cpuMs } from './processes.ts';
 import {
@@ -40,10 +44,11 @@ interface Plan {
   readonly runs: number;
   readonly cold: { readonly workers: number; readonly rounds: number };
   readonly idleCells: number;
+  readonly neighbours: NeighbourPlan;
   readonly jsonFile: string | null;
 }
 
-const PARTS = [...SCENARIOS.map((scenario) => scenario.name), 'cold', 'memory'];
+const PARTS = [...SCENARIOS.map((scenario) => scenario.name), 'cold', 'memory', 'neighbours'];
 const FULL = { seconds: 8, warmUpSeconds: 2, runs: 5, cold: { workers: 20, rounds: 5 }, idleCells: 20 };
 const QUICK = { seconds: 2, warmUpSeconds: 1, runs: 1, cold: { workers: 5, rounds: 1 }, idleCells: 5 };
 
@@ -52,13 +57,23 @@ function readPlan(): Plan {
     options: {
       quick: { type: 'boolean', default: false },
       json: { type: 'string' },
+      family: { type: 'string', multiple: true, default: [] },
       only: { type: 'string', multiple: true, default: [] },
     },
   });
   const unknown = values.only.find((part) => !PARTS.includes(part));
   if (unknown !== undefined) throw new Error(`--only ${unknown}: there is no such part. Allowed: ${PARTS.join(', ')}`);
+  const known = FAMILIES.map(({ name }) => name);
+  const strange = values.family.find((name) => !known.includes(name));
+  if (strange !== undefined) throw new Error(`--family ${strange}: there is no such. Allowed: ${known.join(', ')}`);
   const parts = new Set(values.only.length > 0 ? values.only : PARTS);
-  return { ...(values.quick ? QUICK : FULL), parts, jsonFile: values.json ?? null };
+  const sizes = values.quick ? QUICK : FULL;
+  return {
+    ...sizes,
+    parts,
+    neighbours: { seconds: sizes.seconds, families: values.family },
+    jsonFile: values.json ?? null,
+  };
 }
 
 function versionOf(packageName: string): string {
@@ -223,6 +238,7 @@ async function main(): Promise<void> {
   try {
     const startedAt = new Date().toISOString();
     const { rows, memory } = await runLoad(plan, folder);
+    const neighbours = plan.parts.has('neighbours') ? await runNeighbours(plan.neighbours) : [];
     const coldStarts = await runColdStarts(plan);
     const perCell = plan.parts.has('memory') ? await cellMemory(plan.idleCells) : null;
     const results: Results = {
@@ -231,6 +247,7 @@ async function main(): Promise<void> {
       seconds: plan.seconds,
       runs: plan.runs,
       rows,
+      neighbours,
       coldStarts,
       cellMemory: perCell,
       memory,

@@ -35,7 +35,6 @@ import {
   listToWire,
   makeReceivedResponse,
   Request,
-  requestCache,
   requestCf,
   requestList,
   requestMethod,
@@ -76,9 +75,6 @@ import {
   urlHref,
   utf8Decode,
   utf8Encode,
-  defineProperty,
-  urlOrigin,
-  urlProtocol,
 } from './primordials.ts';
 import { declaredLength, declareLength } from './stream-facts.ts';
 import { requireInvocation } from './timers.ts';
@@ -128,25 +124,12 @@ const REDIRECTS = { __proto__: null, 301: true, 302: true, 303: true, 307: true,
   boolean
 >;
 
-/** Null: the response is no redirect, or leads nowhere. */
 const redirectTarget = (response: Response): string | null =>
-  REDIRECTS[responseStatus(response)] ? listGet(responseList(response), 'location') || null : null;
+  REDIRECTS[responseStatus(response)] ? listGet(responseList(response), 'location') : null;
 
-const INVALID_LOCATION = 'Invalid Location header; unable to follow redirect.';
+const BODY_HEADERS = ['content-encoding', 'content-language', 'content-location', 'content-type', 'content-length'];
 
-function targetOf(location: string, base: string): URL {
-  let url: URL;
-  try {
-    url = new NativeURL(location, base);
-  } catch {
-    throw new NativeTypeError(INVALID_LOCATION);
-  }
-  const protocol = urlProtocol(url);
-  if (protocol !== 'http:' && protocol !== 'https:') throw new NativeTypeError(INVALID_LOCATION);
-  return url;
-}
-
-/** The request after a redirect: fetch standard, "HTTP-redirect fetch", steps 11–16; the headers stay, as on Workers. */
+/** The request after a redirect: fetch standard, "HTTP-redirect fetch", steps 11–16. */
 function followUp(
   request: Request,
   bytes: Uint8Array | null,
@@ -154,7 +137,7 @@ function followUp(
   status: number,
   location: string,
 ): Request {
-  const url = targetOf(location, requestUrl(request));
+  const url = new NativeURL(location, requestUrl(request));
   const method = requestMethod(request);
   const list = listCopy(requestList(request));
   const toGet = (status <= 302 && method === 'POST') || (status === 303 && method !== 'GET' && method !== 'HEAD');
@@ -163,9 +146,10 @@ function followUp(
       'A request with a one-time-use body (it was initialized from a stream, not a buffer) encountered a redirect requiring the body to be retransmitted. To avoid this error in the future, construct this request from a buffer-like body initializer.',
     );
   }
-  if (toGet) listDelete(list, 'content-length');
-  const isElsewhere = urlOrigin(url) !== urlOrigin(new NativeURL(requestUrl(request)));
-  if (isElsewhere && compatFlag('strip_authorization_on_cross_origin_redirect')) listDelete(list, 'authorization');
+  if (toGet) {
+    for (let index = 0; index < BODY_HEADERS.length; index++) listDelete(list, BODY_HEADERS[index] as string);
+  }
+  if (url.origin !== new NativeURL(requestUrl(request)).origin) listDelete(list, 'authorization');
   return new Request(urlHref(url), {
     method: toGet ? 'GET' : method,
     headers: headersOver(list, false),
@@ -212,14 +196,14 @@ function callOnce(
     ...toWire(destination),
     method: requestMethod(request),
     url: sentUrl(requestUrl(request)),
-    headers: callHeaders(request),
+    headers: callHeaders(request, destination),
     hasBody: body !== null || whole !== null,
     bodyBytes: whole === null ? promisedLength(body) : whole.length,
     ...callCf(request, destination),
     upgrade: asksForWebSocket(request) ? 'websocket' : null,
     clockMs: invocation.clockMs,
   };
-  const origin = { url: withoutFragment(requestUrl(request)), redirected: hops > 0, isHead: head.method === 'HEAD' };
+  const origin = { url: requestUrl(request), redirected: hops > 0, isHead: head.method === 'HEAD' };
   return sendCall(invocation, head, body ?? whole, {
     origin,
     signal: requestSignal(request),
@@ -294,23 +278,14 @@ function callCf(request: Request, destination: Destination): { cf?: string } {
   return cf === undefined ? {} : { cf: jsonStringify(cf) };
 }
 
-/** A request that wants nothing out of a cache says so to those on the way. */
-function callHeaders(request: Request): string[] {
+/** To the internet a body comes back as it is meant to be read: compression is asked for by name only. */
+function callHeaders(request: Request, destination: Destination): string[] {
   const flat = listToWire(requestList(request));
-  if (requestCache(request) === undefined) return flat;
-  if (!listHas(flat, 'cache-control')) appendHeader(flat, 'cache-control', 'no-cache');
-  if (!listHas(flat, 'pragma')) appendHeader(flat, 'pragma', 'no-cache');
+  if (destination === null && !listHas(flat, 'accept-encoding')) {
+    flat[flat.length] = 'accept-encoding';
+    flat[flat.length] = 'identity';
+  }
   return flat;
-}
-
-function appendHeader(flat: string[], name: string, value: string): void {
-  flat[flat.length] = name;
-  flat[flat.length] = value;
-}
-
-function withoutFragment(url: string): string {
-  const at = stringIndexOf(url, '#');
-  return at < 0 ? url : stringSlice(url, 0, at);
 }
 
 /** What a response says of where it came from. */
@@ -375,14 +350,8 @@ export function callForWebSocket(
   });
 }
 
-function toError({ name, message, retryable }: Failure): Error {
-  const error = name === 'TypeError' ? new NativeTypeError(message) : new NativeError(message);
-  // As on Workers: the other side went away, and may be there again.
-  if (retryable === true) {
-    defineProperty(error, 'retryable', { value: true, writable: true, enumerable: true, configurable: true });
-  }
-  return error;
-}
+const toError = (failure: Failure): Error =>
+  failure.name === 'TypeError' ? new NativeTypeError(failure.message) : new NativeError(failure.message);
 
 /** workerd's words for a chunk that is no bytes. */
 const notConvertible = (): TypeError =>

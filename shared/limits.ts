@@ -110,10 +110,6 @@ export const CELL_LIMITS = {
   internalSubrequests: 1_000,
   /** Cloudflare: a pipeline has at most 32 worker invocations in depth, the first included. */
   pipelineDepth: 32,
-  /** Cloudflare: connections of a pipeline that wait for the head of their answer; further ones queue. Stops floods of one origin. */
-  waitingConnections: 6,
-  /** Responses of a pipeline whose bodies are not over; beyond it one that the worker does not read is closed. Bounds sockets and buffers. */
-  openResponses: 32,
   /** Cloudflare: 256 KB of log per invocation. */
   logBytesPerInvocation: 256 * KiB,
 } as const;
@@ -168,4 +164,12 @@ export const SOURCE_MAP_LIMITS = {
   maxBytes: 8 * MiB,
   /** Versions whose maps are kept in memory once they were needed. */
   versionsKept: 16,
+} as const;
+
+/** What one worker may put into the server's own log (its tails and traces have limits of their own). */
+export const WORKER_LOG_LIMITS = {
+  /** Bytes a second; further lines are counted and left out. Stops one worker from filling the disk and taking the server's time. */
+  bytesPerSecond: 256 * KiB,
+  /** What a line costs besides its text: time, date, names. Stops floods of empty lines. */
+  lineOverheadBytes: 256,
 } as const;

@@ -125,8 +125,6 @@ export interface Failure {
   readonly name: string;
   readonly message: string;
   readonly stack?: string;
-  /** The connection was lost: the same again may succeed. */
-  readonly retryable?: boolean;
 }
 
 export interface CancelMessage {

@@ -1,5 +1,4 @@
 /** `Response` as the Workers runtime has it. */
-import { compatFlag } from '../compat.ts';
 import { jsonStringify, NativeRangeError, NativeTypeError, NativeURL, urlHref } from '../primordials.ts';
 import { refuseAtStartup } from '../startup.ts';
 import { Body, type BodyInit, copyBody, extractBody, NO_BODY, setHeadersOf } from './body.ts';
@@ -242,8 +241,7 @@ const lengthOf = (content: BodyInit): number | undefined =>
 
 function redirectUrl(text: string): string {
   try {
-    const parsed = urlHref(new NativeURL(text));
-    return compatFlag('response_redirect_url_standard') ? parsed : text;
+    return urlHref(new NativeURL(text));
   } catch {
     throw new NativeTypeError(`Unable to parse URL: ${text}`);
   }

@@ -98,5 +98,7 @@ function plainValue(value: unknown): string {
 
 /** Values from outside must not forge lines or move the terminal's cursor; stacks keep their line ends. */
 function oneLine(text: string): string {
-  return text.replaceAll(/\n(?!\s+at |caused by )/g, ' ').replaceAll(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/g, ' ');
+  return text
+    .replaceAll(/\n(?![ \t]+at |caused by )/g, ' ')
+    .replaceAll(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/g, ' ');
 }

@@ -2,8 +2,11 @@
 import type { LogFields } from './types.ts';
 
 const SECRET_KEY = /token|secret|passw|authorization|cookie|credential|master_?key|private_?key|api_?key/i;
-/** `scheme://user:password@host`; the password ends at the last `@` before a slash or space. */
-const URL_PASSWORD = /([a-z][a-z0-9+.-]*:\/\/[^\s:/@]*):[^\s/]*@/gi;
+/**
+ * `scheme://user:password@host`; the password ends at the last `@` before a slash or space. Workers choose these texts, so the time must grow
+ * with their length only: a scheme is looked for where a word begins and nowhere else.
+ */
+const URL_PASSWORD = /(?<![a-z0-9+.-])([a-z0-9+.-]*:\/\/[^\s:/@]*):[^\s/]*@/gi;
 const BEARER = /\b(bearer|basic)\s+[^\s"',;]+/gi;
 const MAX_DEPTH = 4;
 

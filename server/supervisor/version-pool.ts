@@ -5,9 +5,7 @@
 import { CELL_LIMITS } from '../../shared/limits.ts';
 import type { WorkerVersion } from '../../shared/worker.ts';
 import { type Cell, LoadError } from './cell.ts';
-import { type CellSource, DispatchFailure } from './dispatch.ts';
-import { type HealthReport, VersionHealth } from './health.ts';
-import { type IsolatedCell, Suspects } from './suspects.ts';
+import { type CellSource, DispatchFailure, type IsolatedCell } from './dispatch.ts';
 import type { InvocationFailure } from './types.ts';
 
 export interface PoolContext {
@@ -17,12 +15,16 @@ export interface PoolContext {
   readonly isClosing: () => boolean;
   /** Cells one version may have: no more than processors. */
   readonly maxCells: number;
-  /** CPU time of one invocation. */
-  readonly budgetMs: number;
   /** How long a request waits for a cell. */
   readonly patienceMs: number;
   readonly log: (level: 'info' | 'warn', message: string) => void;
 }
+
+/** A version that died this often within the window is started again only after a pause that doubles. */
+const CRASHES_BEFORE_PAUSE = 5;
+const CRASH_WINDOW_MS = 10_000;
+const FIRST_PAUSE_MS = 200;
+const LONGEST_PAUSE_MS = 10_000;
 
 interface Waiter {
   resolve(cell: Cell): void;
@@ -36,26 +38,17 @@ export class VersionPool implements CellSource {
   readonly #cells: Cell[] = [];
   readonly #waiters: Waiter[] = [];
   #starting = 0;
-  readonly #health: VersionHealth;
-  readonly #suspects: Suspects;
+  #crashes: number[] = [];
+  #pausedUntilMs = 0;
+  #pauseMs = FIRST_PAUSE_MS;
+  #lastFailure: InvocationFailure | undefined;
+  #isolation: Promise<unknown> = Promise.resolve();
   /** Set once the pool was drained. */
   #drainMs: number | undefined;
 
   constructor(version: WorkerVersion, context: PoolContext) {
     this.version = version;
     this.#context = context;
-    this.#health = new VersionHealth(context.budgetMs);
-    this.#suspects = new Suspects({
-      startCell: () => this.#startForSuspects(),
-      onSurvived: (cell) => this.#add(cell),
-      onDied: (cell, convicts) => this.#suspectsDied(cell, convicts),
-      parallelism: context.maxCells,
-    });
-  }
-
-  /** Whether it may have new cells; times are those of `performance.now()`. */
-  get health(): HealthReport {
-    return this.#health.report(performance.now());
   }
 
   get cells(): readonly Cell[] {
@@ -63,7 +56,7 @@ export class VersionPool implements CellSource {
   }
 
   get isEmpty(): boolean {
-    return this.#cells.length === 0 && this.#starting === 0 && this.#waiters.length === 0 && this.#suspects.isEmpty;
+    return this.#cells.length === 0 && this.#starting === 0 && this.#waiters.length === 0;
   }
 
   pick(): Cell | undefined {
@@ -76,18 +69,17 @@ export class VersionPool implements CellSource {
       if (best === undefined || cell.inFlight < best.inFlight) best = cell;
     }
     if (best !== undefined && best.inFlight < CELL_LIMITS.concurrency) return best;
-    if (usable > 0 && usable + this.#starting < this.#context.maxCells && !this.#isPaused()) this.#start();
+    if (usable > 0 && usable + this.#starting < this.#context.maxCells) this.#start();
     return undefined;
   }
 
   wait(): Promise<Cell> {
     const cell = this.pick();
     if (cell !== undefined) return Promise.resolve(cell);
-    if (this.#starting === 0 && !this.#cells.some((one) => one.state === 'serving')) {
-      const refusal = this.#health.refusal(performance.now());
-      if (refusal !== undefined) return Promise.reject(new DispatchFailure(refusal));
-      this.#start();
+    if (performance.now() < this.#pausedUntilMs && this.#lastFailure !== undefined) {
+      return Promise.reject(new DispatchFailure(this.#lastFailure));
     }
+    if (this.#starting === 0 && !this.#cells.some((one) => one.state === 'serving')) this.#start();
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         const index = this.#waiters.findIndex((waiter) => waiter.timer === timer);
@@ -98,23 +90,31 @@ export class VersionPool implements CellSource {
     });
   }
 
-  isolate(dead: Cell): Promise<IsolatedCell> {
-    return this.#suspects.isolate(dead).catch((error: unknown) => {
-      throw error instanceof DispatchFailure ? error : new DispatchFailure(failureOf(error));
+  /** One suspect at a time, each with a cell to itself that joins the others when it has survived. */
+  isolate(): Promise<IsolatedCell> {
+    const before = this.#isolation;
+    let release: () => void = () => undefined;
+    this.#isolation = new Promise<void>((resolve) => {
+      release = resolve;
     });
-  }
-
-  async #startForSuspects(): Promise<Cell> {
-    const refusal = this.#health.refusal(performance.now());
-    if (refusal !== undefined) throw new DispatchFailure(refusal);
-    return await this.#context.startCell(this.version);
-  }
-
-  #suspectsDied(cell: Cell, convicts: number): void {
-    if (this.#context.isClosing()) return;
-    this.#context.log('warn', `A cell of suspects of ${this.version.workerName} ended: ${cell.deathOutcome}`);
-    // The death that made them suspects has counted for the first convict.
-    if (convicts > 1 && cell.inFlightAtDeath <= 1) this.#recordDeath(cell);
+    return before.then(async () => {
+      try {
+        const cell = await this.#context.startCell(this.version);
+        let done = false;
+        return {
+          cell,
+          done: () => {
+            if (done) return;
+            done = true;
+            if (cell.state === 'serving') this.#add(cell);
+            release();
+          },
+        };
+      } catch (error) {
+        release();
+        throw new DispatchFailure(failureOf(error));
+      }
+    });
   }
 
   /** Makes sure that a cell is there. Rejects with DispatchFailure. */
@@ -143,14 +143,16 @@ export class VersionPool implements CellSource {
     this.#context.startCell(this.version).then(
       (cell) => {
         this.#starting--;
+        this.#lastFailure = undefined;
         this.#add(cell);
       },
       (error: unknown) => {
         this.#starting--;
-        const failure = failureOf(error);
-        // A full machine is not the version's fault.
-        if (failure.kind !== 'no-cell') this.#recordCrash(failure);
-        this.#refuseWaiters(failure);
+        this.#recordCrash(failureOf(error));
+        for (const waiter of this.#waiters.splice(0)) {
+          clearTimeout(waiter.timer);
+          waiter.reject(new DispatchFailure(failureOf(error)));
+        }
       },
     );
   }
@@ -185,37 +187,29 @@ export class VersionPool implements CellSource {
     if (index < 0) return;
     this.#cells.splice(index, 1);
     if (this.#context.isClosing()) return;
+    const limit = cell.deathOutcome !== 'unknown';
     this.#context.log('warn', `A cell of ${this.version.workerName} ended: ${cell.deathOutcome}, ${cell.deathReason}`);
-    this.#recordDeath(cell);
-    if (this.#waiters.length === 0 || this.#cells.length + this.#starting > 0) return;
-    const refusal = this.#health.refusal(performance.now());
-    if (refusal === undefined) this.#start();
-    else this.#refuseWaiters(refusal);
-  }
-
-  #recordDeath(cell: Cell): void {
     this.#recordCrash({
-      kind: cell.deathOutcome === 'unknown' ? 'exception' : 'limit',
+      kind: limit ? 'limit' : 'exception',
       outcome: cell.deathOutcome,
-      reason: `The worker's cell keeps ending: ${cell.deathOutcome}, ${cell.deathReason}`,
+      reason: `The worker's cell keeps ending: ${cell.deathReason}`,
     });
+    if (this.#waiters.length > 0 && this.#cells.length + this.#starting === 0) this.#start();
   }
 
   #recordCrash(failure: InvocationFailure): void {
-    const pauseMs = this.#health.recordCrash(performance.now(), failure);
-    if (pauseMs === undefined) return;
-    this.#context.log('warn', `${this.version.workerName} keeps failing; next start in ${pauseMs} ms`);
-  }
-
-  #isPaused(): boolean {
-    return this.#health.refusal(performance.now()) !== undefined;
-  }
-
-  #refuseWaiters(failure: InvocationFailure): void {
-    for (const waiter of this.#waiters.splice(0)) {
-      clearTimeout(waiter.timer);
-      waiter.reject(new DispatchFailure(failure));
-    }
+    const now = performance.now();
+    this.#lastFailure = failure;
+    this.#crashes = this.#crashes.filter((at) => now - at < CRASH_WINDOW_MS);
+    if (this.#crashes.length === 0) this.#pauseMs = FIRST_PAUSE_MS;
+    this.#crashes.push(now);
+    if (this.#crashes.length < CRASHES_BEFORE_PAUSE) return;
+    this.#pausedUntilMs = now + this.#pauseMs;
+    this.#context.log(
+      'warn',
+      `${this.version.workerName} failed ${this.#crashes.length} times; next start in ${this.#pauseMs} ms`,
+    );
+    this.#pauseMs = Math.min(this.#pauseMs * 2, LONGEST_PAUSE_MS);
   }
 }
 

@@ -32,6 +32,7 @@ import {
   SHARE_MS,
   TABLE_BYTES,
 } from './watchdog-layout.ts';
+import { setCellPriority } from './priority.ts';
 
 /** How often a busy cell is looked at, at least. */
 const TICK_MS = 10;
@@ -41,6 +42,8 @@ const IDLE_TICK_MS = 100;
 const CLOCK_TICK_MS = 10;
 /** Charged at most this much too early, because the last reading before an invocation began is one tick old. */
 const START_SLACK_MS = TICK_MS;
+/** An invocation that has used this much computes rather than answers: its cell gives way to the others until it is done. */
+const GIVES_WAY_AFTER_MS = 20;
 /** A cell whose event loop has not turned for so long, with work in flight and no CPU used, is blocked for good. */
 const HANG_MS = 20_000;
 const PAGE_BYTES = 4096;
@@ -66,6 +69,7 @@ interface Watched {
   /** CPU reading when the cell became idle. */
   idleCpuMs: number;
   killed: boolean;
+  givesWay: boolean;
 }
 
 const watched = new Map<number, Watched>();
@@ -92,6 +96,7 @@ function open(slot: number, pid: number, generation: number): Watched | undefine
     pingSinceMs: 0,
     idleCpuMs: 0,
     killed: false,
+    givesWay: false,
   };
   try {
     entry.cpuMs = readCpuMs(entry);
@@ -189,6 +194,7 @@ function measureIdle(slot: number, row: number, entry: Watched): number {
     entry.pingCpuMs = -1;
     entry.idleCpuMs = entry.cpuMs;
   }
+  letGiveWay(entry, entry.cpuMs - entry.idleCpuMs > GIVES_WAY_AFTER_MS);
   const budget = table[row + BUDGET_MS] as number;
   if (budget > 0 && entry.cpuMs - entry.idleCpuMs > budget * 2 + START_SLACK_MS) {
     kill(slot, entry, KILLED_BACKGROUND);
@@ -204,6 +210,7 @@ function measureBusy(slot: number, row: number, entry: Watched, inFlight: number
   table[row + SHARE_MS] = share;
   const budget = table[row + BUDGET_MS] as number;
   const charged = share - (table[row + OLDEST_START] as number);
+  letGiveWay(entry, charged > GIVES_WAY_AFTER_MS);
   const left = budget + START_SLACK_MS - charged;
   if (left <= 0) {
     kill(slot, entry, KILLED_CPU);
@@ -212,6 +219,12 @@ function measureBusy(slot: number, row: number, entry: Watched, inFlight: number
   const turnLeft = measureTurn(slot, row, entry, budget, used, nowMs);
   // On n processors a process can use up n milliseconds in one.
   return Math.max(1, Math.min(TICK_MS, left, turnLeft));
+}
+
+function letGiveWay(entry: Watched, wanted: boolean): void {
+  if (entry.givesWay === wanted) return;
+  entry.givesWay = wanted;
+  setCellPriority(entry.pid, wanted ? 'lowered' : 'usual');
 }
 
 /** A ping that stays unanswered while CPU is burnt means that one turn of the event loop burns it. */

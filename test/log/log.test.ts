@@ -72,3 +72,29 @@ for (const format of ['text', 'json'] as const) {
     assert.match(text, /postgres:\/\/skep:\*\*\*@db/);
   });
 }
+
+describe('texts that workers choose', () => {
+  const texts = {
+    'one long word': 'x'.repeat(32_768),
+    'words with dots': 'a.'.repeat(16_384),
+    'many schemes': 'a://'.repeat(8_192),
+    'many half addresses': 'a://b:c'.repeat(4_681),
+    'many bearers': `${'bearer '.repeat(4_681)}"`,
+    'a bearer and blanks': `bearer${' '.repeat(32_760)}"`,
+    'empty lines': '\n'.repeat(32_768),
+    'lines of blanks': '\n     '.repeat(5_461),
+  };
+  for (const [name, text] of Object.entries(texts)) {
+    for (const format of ['text', 'json'] as const) {
+      test(`${name}: a line of 32 KiB takes less than 50 ms as ${format}`, () => {
+        const { log } = recorded(format);
+        const times = Array.from({ length: 5 }, () => {
+          const started = performance.now();
+          log.info(text, { text });
+          return performance.now() - started;
+        });
+        assert.ok(Math.min(...times) < 50, `${times.map((time) => time.toFixed(1)).join(', ')} ms`);
+      });
+    }
+  }
+});

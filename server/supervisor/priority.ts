@@ -1,0 +1,49 @@
+/**
+ * How eagerly the kernel runs a cell. One that computes for long gives way to those that only answer: with the machine full, a request
+ * of a millisecond does not wait for one of a second.
+ */
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { constants, getPriority, setPriority } from 'node:os';
+
+const LOWEST = constants.priority.PRIORITY_LOW;
+/** A tenth of the usual share when others want the processor; all of it when nobody does. */
+const STEPS_DOWN = 10;
+
+/** `usual`: as the server itself runs. Without the right to go back up (CAP_SYS_NICE) a cell that was lowered stays there. */
+export type Priority = 'usual' | 'lowered';
+
+const usual = getPriority();
+
+/**
+ * Sets it for all threads of a process, which start their own threads with it. Where the kernel shares processors between sessions first
+ * (autogroups; bubblewrap makes each cell a session), also for its session. Returns false when the kernel refused.
+ */
+export function setCellPriority(pid: number, priority: Priority): boolean {
+  const isLowered = priority === 'lowered';
+  setSessionPriority(pid, isLowered ? STEPS_DOWN : 0);
+  try {
+    for (const thread of readdirSync(`/proc/${pid}/task`)) {
+      setPriority(Number(thread), isLowered ? Math.min(LOWEST, usual + STEPS_DOWN) : usual);
+    }
+    return true;
+  } catch {
+    // Gone, or not ours to raise.
+    return false;
+  }
+}
+
+let ownSession: string | undefined;
+
+/** A cell in the server's own session must not take the server down with it. */
+function setSessionPriority(pid: number, nice: number): void {
+  try {
+    ownSession ??= readSession(process.pid);
+    if (readSession(pid) !== ownSession) writeFileSync(`/proc/${pid}/autogroup`, String(nice));
+  } catch {
+    // A kernel without autogroups has none to set.
+  }
+}
+
+/** As `/autogroup-17`. */
+const readSession = (pid: number): string | undefined =>
+  readFileSync(`/proc/${pid}/autogroup`, 'latin1').split(' ', 1)[0];
