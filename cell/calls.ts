@@ -35,6 +35,7 @@ import {
   listToWire,
   makeReceivedResponse,
   Request,
+  requestCache,
   requestCf,
   requestList,
   requestMethod,
@@ -75,6 +76,9 @@ import {
   urlHref,
   utf8Decode,
   utf8Encode,
+  defineProperty,
+  urlOrigin,
+  urlProtocol,
 } from './primordials.ts';
 import { declaredLength, declareLength } from './stream-facts.ts';
 import { requireInvocation } from './timers.ts';
@@ -124,12 +128,25 @@ const REDIRECTS = { __proto__: null, 301: true, 302: true, 303: true, 307: true,
   boolean
 >;
 
+/** Null: the response is no redirect, or leads nowhere. */
 const redirectTarget = (response: Response): string | null =>
-  REDIRECTS[responseStatus(response)] ? listGet(responseList(response), 'location') : null;
+  REDIRECTS[responseStatus(response)] ? listGet(responseList(response), 'location') || null : null;
 
-const BODY_HEADERS = ['content-encoding', 'content-language', 'content-location', 'content-type', 'content-length'];
+const INVALID_LOCATION = 'Invalid Location header; unable to follow redirect.';
 
-/** The request after a redirect: fetch standard, "HTTP-redirect fetch", steps 11–16. */
+function targetOf(location: string, base: string): URL {
+  let url: URL;
+  try {
+    url = new NativeURL(location, base);
+  } catch {
+    throw new NativeTypeError(INVALID_LOCATION);
+  }
+  const protocol = urlProtocol(url);
+  if (protocol !== 'http:' && protocol !== 'https:') throw new NativeTypeError(INVALID_LOCATION);
+  return url;
+}
+
+/** The request after a redirect: fetch standard, "HTTP-redirect fetch", steps 11–16; the headers stay, as on Workers. */
 function followUp(
   request: Request,
   bytes: Uint8Array | null,
@@ -137,7 +154,7 @@ function followUp(
   status: number,
   location: string,
 ): Request {
-  const url = new NativeURL(location, requestUrl(request));
+  const url = targetOf(location, requestUrl(request));
   const method = requestMethod(request);
   const list = listCopy(requestList(request));
   const toGet = (status <= 302 && method === 'POST') || (status === 303 && method !== 'GET' && method !== 'HEAD');
@@ -146,10 +163,9 @@ function followUp(
       'A request with a one-time-use body (it was initialized from a stream, not a buffer) encountered a redirect requiring the body to be retransmitted. To avoid this error in the future, construct this request from a buffer-like body initializer.',
     );
   }
-  if (toGet) {
-    for (let index = 0; index < BODY_HEADERS.length; index++) listDelete(list, BODY_HEADERS[index] as string);
-  }
-  if (url.origin !== new NativeURL(requestUrl(request)).origin) listDelete(list, 'authorization');
+  if (toGet) listDelete(list, 'content-length');
+  const isElsewhere = urlOrigin(url) !== urlOrigin(new NativeURL(requestUrl(request)));
+  if (isElsewhere && compatFlag('strip_authorization_on_cross_origin_redirect')) listDelete(list, 'authorization');
   return new Request(urlHref(url), {
     method: toGet ? 'GET' : method,
     headers: headersOver(list, false),
@@ -196,14 +212,14 @@ function callOnce(
     ...toWire(destination),
     method: requestMethod(request),
     url: sentUrl(requestUrl(request)),
-    headers: callHeaders(request, destination),
+    headers: callHeaders(request),
     hasBody: body !== null || whole !== null,
     bodyBytes: whole === null ? promisedLength(body) : whole.length,
     ...callCf(request, destination),
     upgrade: asksForWebSocket(request) ? 'websocket' : null,
     clockMs: invocation.clockMs,
   };
-  const origin = { url: requestUrl(request), redirected: hops > 0, isHead: head.method === 'HEAD' };
+  const origin = { url: withoutFragment(requestUrl(request)), redirected: hops > 0, isHead: head.method === 'HEAD' };
   return sendCall(invocation, head, body ?? whole, {
     origin,
     signal: requestSignal(request),
@@ -278,14 +294,23 @@ function callCf(request: Request, destination: Destination): { cf?: string } {
   return cf === undefined ? {} : { cf: jsonStringify(cf) };
 }
 
-/** To the internet a body comes back as it is meant to be read: compression is asked for by name only. */
-function callHeaders(request: Request, destination: Destination): string[] {
+/** A request that wants nothing out of a cache says so to those on the way. */
+function callHeaders(request: Request): string[] {
   const flat = listToWire(requestList(request));
-  if (destination === null && !listHas(flat, 'accept-encoding')) {
-    flat[flat.length] = 'accept-encoding';
-    flat[flat.length] = 'identity';
-  }
+  if (requestCache(request) === undefined) return flat;
+  if (!listHas(flat, 'cache-control')) appendHeader(flat, 'cache-control', 'no-cache');
+  if (!listHas(flat, 'pragma')) appendHeader(flat, 'pragma', 'no-cache');
   return flat;
+}
+
+function appendHeader(flat: string[], name: string, value: string): void {
+  flat[flat.length] = name;
+  flat[flat.length] = value;
+}
+
+function withoutFragment(url: string): string {
+  const at = stringIndexOf(url, '#');
+  return at < 0 ? url : stringSlice(url, 0, at);
 }
 
 /** What a response says of where it came from. */
@@ -350,8 +375,14 @@ export function callForWebSocket(
   });
 }
 
-const toError = (failure: Failure): Error =>
-  failure.name === 'TypeError' ? new NativeTypeError(failure.message) : new NativeError(failure.message);
+function toError({ name, message, retryable }: Failure): Error {
+  const error = name === 'TypeError' ? new NativeTypeError(message) : new NativeError(message);
+  // As on Workers: the other side went away, and may be there again.
+  if (retryable === true) {
+    defineProperty(error, 'retryable', { value: true, writable: true, enumerable: true, configurable: true });
+  }
+  return error;
+}
 
 /** workerd's words for a chunk that is no bytes. */
 const notConvertible = (): TypeError =>

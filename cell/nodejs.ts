@@ -18,9 +18,9 @@ interface NodeModules {
 
 /** Modules without a flag of their own: there with `nodejs_compat`, and with `nodejs_compat_v2`. */
 const ALWAYS = stringSplit(
-  '_stream_duplex _stream_passthrough _stream_readable _stream_transform _stream_writable assert assert/strict ' +
-    'async_hooks buffer constants crypto diagnostics_channel events fs/promises module path path/posix path/win32 ' +
-    'process querystring stream stream/consumers stream/promises stream/web string_decoder test timers timers/promises url util ' +
+  '_stream_duplex _stream_passthrough _stream_readable _stream_transform _stream_writable _tls_common _tls_wrap assert assert/strict ' +
+    'async_hooks buffer constants crypto diagnostics_channel dns dns/promises events fs/promises module net path path/posix path/win32 ' +
+    'process querystring stream stream/consumers stream/promises stream/web string_decoder test timers timers/promises tls url util ' +
     'util/types zlib',
   ' ',
 );
@@ -61,9 +61,15 @@ const EXTRA_OF: Readonly<Record<string, string>> = {
   _http_incoming: 'nodejs-http',
   _http_outgoing: 'nodejs-http',
   _http_server: 'nodejs-http',
+  _tls_common: 'nodejs-net',
+  _tls_wrap: 'nodejs-net',
   crypto: 'nodejs-crypto',
+  dns: 'nodejs-net',
+  'dns/promises': 'nodejs-net',
   http: 'nodejs-http',
   https: 'nodejs-http',
+  net: 'nodejs-net',
+  tls: 'nodejs-net',
 };
 
 /** The bindings `process.env` is filled from, or none when the flags say so. */

@@ -10,6 +10,7 @@ import { listToWire, type Response, responseList, setWebSocketCheck } from './ht
 interface WebSocketExtra {
   readonly WebSocket: unknown;
   readonly WebSocketPair: unknown;
+  readonly WebSocketRequestResponsePair: unknown;
   isWebSocket(value: unknown): boolean;
   clientSocket(stream: number): object;
   answerWith(socket: object, headers: readonly string[], invocation: Invocation): void;
@@ -22,6 +23,7 @@ export function installWebSockets(): void {
   setWebSocketCheck((value) => extra().isWebSocket(value));
   defineLazyGlobal('WebSocket', () => extra().WebSocket);
   defineLazyGlobal('WebSocketPair', () => extra().WebSocketPair);
+  defineLazyGlobal('WebSocketRequestResponsePair', () => extra().WebSocketRequestResponsePair);
   defineLazyGlobal('EventSource', () => loadExtra<{ EventSource: unknown }>('event-source').EventSource);
 }
 

@@ -11,6 +11,7 @@ import {
   defineProperty,
   deleteProperty,
   getOwnPropertyDescriptor,
+  NativeError,
   NativeProxy,
   ownKeys,
   reflectGet,
@@ -71,8 +72,19 @@ function runWith(store: Overrides, callback: unknown, method: string, parameter:
   return run(overrides, store, () => apply(callback as Callback, undefined, []));
 }
 
+/** `cloudflare:workflows`: how the step of a workflow says that trying again is of no use. */
+class NonRetryableError extends NativeError {
+  override name: string;
+
+  constructor(message: string, name = 'NonRetryableError') {
+    super(message);
+    this.name = name;
+  }
+}
+
 /** Makes the module importable; `env` is what handlers get. */
 export function provideWorkersModule(env: object): void {
+  registerBuiltin('cloudflare:workflows', () => ({ NonRetryableError }));
   registerBuiltin('cloudflare:workers', () => {
     nameRpcClasses();
     return {

@@ -110,6 +110,10 @@ export const CELL_LIMITS = {
   internalSubrequests: 1_000,
   /** Cloudflare: a pipeline has at most 32 worker invocations in depth, the first included. */
   pipelineDepth: 32,
+  /** Cloudflare: connections of a pipeline that wait for the head of their answer; further ones queue. Stops floods of one origin. */
+  waitingConnections: 6,
+  /** Responses of a pipeline whose bodies are not over; beyond it one that the worker does not read is closed. Bounds sockets and buffers. */
+  openResponses: 32,
   /** Cloudflare: 256 KB of log per invocation. */
   logBytesPerInvocation: 256 * KiB,
 } as const;

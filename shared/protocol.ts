@@ -125,6 +125,8 @@ export interface Failure {
   readonly name: string;
   readonly message: string;
   readonly stack?: string;
+  /** The connection was lost: the same again may succeed. */
+  readonly retryable?: boolean;
 }
 
 export interface CancelMessage {

@@ -71,6 +71,8 @@ export interface IncomingRequest {
 
 const METHODS =
   /^(?:GET|HEAD|POST|PUT|DELETE|PATCH|PURGE|OPTIONS|TRACE|COPY|LOCK|MKCOL|MOVE|PROPFIND|PROPPATCH|SEARCH|UNLOCK|ACL|REPORT|MKACTIVITY|CHECKOUT|MERGE|MSEARCH|NOTIFY|SUBSCRIBE|UNSUBSCRIBE|QUERY|BAN)$/;
+/** Fetch standard, "normalize a method": only these may be written in any case. */
+const NORMALIZED_METHODS = /^(?:DELETE|GET|HEAD|OPTIONS|POST|PUT)$/;
 const DICTIONARY = 'RequestInitializerDict';
 const REDIRECT_ERROR =
   'Invalid redirect value, must be one of "follow" or "manual" ("error" won\'t be implemented since it does not make sense at the edge; use "manual" and check the response status code).';
@@ -219,16 +221,18 @@ function readRequest(input: unknown, init: unknown): { state: RequestState; body
   return { state, body };
 }
 
-function newState(url: string): RequestState {
-  let parsed: string;
+function normalUrl(url: string): string {
   try {
-    parsed = urlHref(new NativeURL(url));
+    return urlHref(new NativeURL(url));
   } catch {
     throw new NativeTypeError(`Invalid URL: ${url}`);
   }
+}
+
+function newState(url: string): RequestState {
   return {
     method: 'GET',
-    url: parsed,
+    url: compatFlag('fetch_standard_url') ? normalUrl(url) : url,
     list: [],
     flat: undefined,
     headersImmutable: false,
@@ -327,7 +331,8 @@ function applyInit(state: RequestState, init: Record<string, unknown>): BodyInit
 }
 
 function readMethod(text: string): string {
-  const method = toUpperCase(text);
+  const upper = toUpperCase(text);
+  const method = compatFlag('upper_case_all_http_methods') || matches(NORMALIZED_METHODS, upper) ? upper : text;
   if (!matches(METHODS, method)) throw new NativeTypeError(`Invalid HTTP method string: ${text}`);
   return method;
 }

@@ -1,4 +1,5 @@
 /** `Response` as the Workers runtime has it. */
+import { compatFlag } from '../compat.ts';
 import { jsonStringify, NativeRangeError, NativeTypeError, NativeURL, urlHref } from '../primordials.ts';
 import { refuseAtStartup } from '../startup.ts';
 import { Body, type BodyInit, copyBody, extractBody, NO_BODY, setHeadersOf } from './body.ts';
@@ -241,7 +242,8 @@ const lengthOf = (content: BodyInit): number | undefined =>
 
 function redirectUrl(text: string): string {
   try {
-    return urlHref(new NativeURL(text));
+    const parsed = urlHref(new NativeURL(text));
+    return compatFlag('response_redirect_url_standard') ? parsed : text;
   } catch {
     throw new NativeTypeError(`Unable to parse URL: ${text}`);
   }

@@ -5,6 +5,7 @@
 import { CELL_LIMITS } from '../../shared/limits.ts';
 import type { Binding, ServiceBinding } from '../../shared/worker.ts';
 import type { BindingCall, BindingSession, Broker, Caller } from '../supervisor/types.ts';
+import { type ConnectionGate, createConnectionGate } from './connections.ts';
 
 /** One kind of binding. Must answer the call (respond…end, or fail); must not throw. */
 export type BindingHandler<B extends Binding = Binding> = (call: BindingCall, binding: B) => void;
@@ -28,12 +29,13 @@ export interface BrokerOptions {
 const TOO_MANY = { name: 'Error', message: 'Too many subrequests.' };
 
 export function createBroker(options: BrokerOptions): Broker {
+  const gate = createConnectionGate();
   return {
     call(call) {
       if (call.binding !== null) callBinding(options, call, call.binding);
-      else if (call.loopback === undefined && call.cache === undefined) callEgress(options, call);
+      else if (call.loopback === undefined && call.cache === undefined) callEgress(options, call, gate);
       else if (!mayCallAgain(call.caller)) call.fail(TOO_MANY);
-      else if (call.cache !== undefined) options.cache(call);
+      else if (call.cache !== undefined) gate(call, options.cache);
       else options.loopback(call);
     },
     openSession(session) {
@@ -46,11 +48,11 @@ export function createBroker(options: BrokerOptions): Broker {
   };
 }
 
-function callEgress(options: BrokerOptions, call: BindingCall): void {
+function callEgress(options: BrokerOptions, call: BindingCall, gate: ConnectionGate): void {
   const { pipeline, version } = call.caller;
   const allowed = Math.min(version.limits.subrequests ?? options.externalSubrequests, options.maxExternalSubrequests);
   if (++pipeline.externalSubrequests > allowed) call.fail(TOO_MANY);
-  else options.egress(call);
+  else gate(call, options.egress);
 }
 
 function callBinding(options: BrokerOptions, call: BindingCall, name: string): void {

@@ -17,9 +17,9 @@ import {
   RESPONSE_FULL,
   WINDOW,
 } from '../../shared/protocol.ts';
-import { CellDuplex, type CallWire, type CellStream, failFrame } from './cell-duplex.ts';
+import { type CallFailure, CellDuplex, type CallWire, type CellStream, failFrame } from './cell-duplex.ts';
 import { CellMisbehaved } from './misbehaved.ts';
-import type { BindingCall, Caller } from './types.ts';
+import type { BindingCall, Caller, CallObserver } from './types.ts';
 
 /** Framing belongs to whoever sends, and `host` follows from the URL. */
 const NOT_PASSED_ON = new Set([...HOP_BY_HOP, 'content-length', 'host']);
@@ -115,6 +115,8 @@ export class CellCall implements BindingCall, CellStream {
   onDrain: (() => void) | undefined;
   onAbort: (() => void) | undefined;
   onStartTls: ((payload: Uint8Array) => void) | undefined;
+  observer: CallObserver | undefined;
+  movedAtMs = 0;
 
   readonly #wire: CallWire;
   readonly #stream: number;
@@ -227,10 +229,23 @@ export class CellCall implements BindingCall, CellStream {
     this.onAbort?.();
   }
 
+  get isStalled(): boolean {
+    return this.#queue.length > 0 && this.#credit === 0;
+  }
+
+  cancel(error: CallFailure): void {
+    if (this.#over) return;
+    this.fail(error);
+    this.body?.destroy(new Error(error.message));
+    this.onAbort?.();
+  }
+
   // --- from the binding ---
 
   respond(status: number, statusText: string, headers: readonly string[]): void {
     if (this.#over) return;
+    this.movedAtMs = performance.now();
+    this.observer?.answered();
     const clockMs = this.caller.pipeline.clockMs;
     this.#head = Buffer.from(JSON.stringify({ status, statusText, headers, clockMs }));
     // Most answers are complete within this turn and leave as one frame; a stream's head must not wait for its first byte.
@@ -242,8 +257,14 @@ export class CellCall implements BindingCall, CellStream {
     const clockMs = this.caller.pipeline.clockMs;
     const head = { status: 101, statusText: 'Switching Protocols', headers, clockMs };
     this.#wire.send(encodeFrame(RESPONSE, this.#stream, Buffer.from(JSON.stringify(head))));
-    this.#duplex = new CellDuplex(this.#wire, this.#stream);
-    return this.#duplex;
+    const duplex = new CellDuplex(this.#wire, this.#stream);
+    this.#duplex = duplex;
+    const { observer } = this;
+    if (observer !== undefined) {
+      observer.answered();
+      duplex.once('close', () => observer.over());
+    }
+    return duplex;
   }
 
   write(chunk: Uint8Array): boolean {
@@ -270,7 +291,7 @@ export class CellCall implements BindingCall, CellStream {
     this.#flush();
   }
 
-  fail(error: { name: string; message: string }): void {
+  fail(error: CallFailure): void {
     if (this.#over) return;
     this.#wire.send(failFrame(this.#stream, error));
     this.#finish();
@@ -291,6 +312,7 @@ export class CellCall implements BindingCall, CellStream {
       const size = Math.min(chunk.length, this.#credit, DATA_CHUNK_BYTES);
       this.#wire.send(encodeFrame(DATA, this.#stream, chunk.subarray(0, size)));
       this.#credit -= size;
+      this.movedAtMs = performance.now();
       if (size === chunk.length) this.#queue.shift();
       else this.#queue[0] = chunk.subarray(size);
     }
@@ -315,5 +337,6 @@ export class CellCall implements BindingCall, CellStream {
     this.#queue = [];
     this.#inline = [];
     this.#wire.closed(this.#stream);
+    this.observer?.over();
   }
 }

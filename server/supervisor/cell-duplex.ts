@@ -26,8 +26,16 @@ export interface CellStream {
   abort(): void;
 }
 
-export const failFrame = (stream: number, error: { name: string; message: string }): Uint8Array =>
-  encodeFrame(FAIL, stream, Buffer.from(JSON.stringify({ name: error.name, message: error.message })));
+/** What a worker hears of a call that failed. */
+export interface CallFailure {
+  readonly name: string;
+  readonly message: string;
+  /** The connection was lost: the same again may succeed. */
+  readonly retryable?: boolean;
+}
+
+export const failFrame = (stream: number, { name, message, retryable }: CallFailure): Uint8Array =>
+  encodeFrame(FAIL, stream, Buffer.from(JSON.stringify({ name, message, retryable })));
 
 export class CellDuplex extends Duplex implements CellStream {
   readonly #wire: CallWire;
@@ -80,7 +88,7 @@ export class CellDuplex extends Duplex implements CellStream {
   }
 
   /** Ends the stream with a reason that the worker hears. */
-  fail(error: { name: string; message: string }): void {
+  fail(error: CallFailure): void {
     if (this.destroyed) return;
     this.#wire.send(failFrame(this.#stream, error));
     this.abort();
@@ -108,7 +116,7 @@ export class CellDuplex extends Duplex implements CellStream {
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     if (!this.#inputEnded || !this.#outputEnded) {
-      this.#wire.send(failFrame(this.#stream, { name: 'Error', message: 'Network connection lost.' }));
+      this.#wire.send(failFrame(this.#stream, { name: 'Error', message: 'Network connection lost.', retryable: true }));
     }
     this.#waiting = undefined;
     this.#wire.closed(this.#stream);

@@ -3,11 +3,11 @@
  * happens when the cell dies under it.
  *
  * When a cell is killed with several requests in flight, one of them is guilty and nobody can see which. Those that are safe to
- * repeat run again, one at a time, each alone in a cell: the guilty one then dies alone and gets the blame.
+ * repeat run again among suspects (`suspects.ts`), until the guilty one dies alone and gets the blame.
  */
 import { createHash } from 'node:crypto';
 import type { Duplex, Readable } from 'node:stream';
-import { CHANNEL_LIMITS } from '../../shared/limits.ts';
+import { CELL_LIMITS, CHANNEL_LIMITS } from '../../shared/limits.ts';
 import {
   INTERNAL_HEADER_PREFIX,
   AHEAD_MARK,
@@ -23,6 +23,7 @@ import type { Cell } from './cell.ts';
 import { CellProtocolError, ConnectionLost, type Exchange } from './cell-http.ts';
 import type { AnswerHandler } from './channel-exchange.ts';
 import type { Invocation } from './invocation.ts';
+import type { IsolatedCell } from './suspects.ts';
 import type { FetchCall, FetchControl, FetchSink, InvocationFailure, Outcome } from './types.ts';
 
 /** Where a dispatch gets cells from. */
@@ -31,14 +32,8 @@ export interface CellSource {
   pick(): Cell | undefined;
   /** Waits for one. Rejects with DispatchFailure. */
   wait(): Promise<Cell>;
-  /** Waits for a cell that serves nothing else until `done` is called. */
-  isolate(): Promise<IsolatedCell>;
-}
-
-/** A cell that serves one request only, until `done`. */
-export interface IsolatedCell {
-  readonly cell: Cell;
-  readonly done: () => void;
+  /** Waits for a cell that serves nobody but suspects of the death of `dead`. */
+  isolate(dead: Cell): Promise<IsolatedCell>;
 }
 
 /** No cell could be had. */
@@ -53,6 +48,10 @@ export class DispatchFailure extends Error {
 
 /** Methods whose repetition changes nothing (RFC 9110 §9.2.1). */
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
+/** A request whose cells end for no limit's sake is given up after so many of them. */
+const MAX_CRASHES = 3;
+/** As often as the most suspects one cell can have are halved until one is left, and some more for suspects that come to be mixed. */
+const MAX_SUSPICIONS = Math.ceil(Math.log2(CELL_LIMITS.concurrency)) + 4;
 /** The process's exit is seen a moment after its sockets break. */
 const EXIT_WAIT_MS = 2_000;
 const MAX_FAILURE_BYTES = 64 * 1024;
@@ -66,7 +65,8 @@ export class Dispatch implements FetchControl, AnswerHandler {
   #cell: Cell | undefined;
   #invocation: Invocation | undefined;
   #exchange: Exchange | undefined;
-  #attempts = 0;
+  #crashes = 0;
+  #suspicions = 0;
   #headSent = false;
   #over = false;
   #waiting = false;
@@ -141,7 +141,6 @@ export class Dispatch implements FetchControl, AnswerHandler {
   }
 
   #send(cell: Cell): void {
-    this.#attempts++;
     const { method, url, headers, body, bodyBytes, upgrade, parent, target, cf } = this.#call;
     this.#cell = cell;
     const invocation = cell.begin(parent);
@@ -275,29 +274,31 @@ export class Dispatch implements FetchControl, AnswerHandler {
     const outcome = cell.deathOutcome;
     const limit = outcome !== 'unknown';
     const alone = cell.inFlightAtDeath <= 1;
+    if (limit) this.#suspicions++;
+    else this.#crashes++;
     if ((limit && alone) || !this.#repeatable()) {
       this.#fail(deathFailure(outcome, cell.deathReason ?? error.message));
       return;
     }
-    if (limit) this.#repeatIsolated();
+    if (limit) this.#repeatIsolated(cell);
     else this.#sendWhenReady(this.#source.wait());
   }
 
   #repeatable(): boolean {
     const { method, body } = this.#call;
     const called = (this.#invocation as Invocation).hasCalled;
-    return this.#attempts < 3 && SAFE_METHODS.has(method) && body === null && !called;
+    const tried = this.#crashes >= MAX_CRASHES || this.#suspicions >= MAX_SUSPICIONS;
+    return !tried && SAFE_METHODS.has(method) && body === null && !called;
   }
 
-  #repeatIsolated(): void {
-    this.#source.isolate().then(
+  #repeatIsolated(dead: Cell): void {
+    this.#source.isolate(dead).then(
       ({ cell, done }) => {
-        if (this.#over) {
-          done();
-          return;
-        }
         this.#release = done;
-        this.#send(cell);
+        if (this.#over) done();
+        // It may have died again before this one got to it.
+        else if (cell.state === 'serving') this.#send(cell);
+        else this.#sendWhenReady(this.#source.wait());
       },
       (error: unknown) => this.#fail(toFailure(error)),
     );

@@ -11,6 +11,7 @@ import type { Logger } from '../log/types.ts';
 import { Cell, type CellContext, LoadError } from './cell.ts';
 import { Dispatch } from './dispatch.ts';
 import { CellGroups } from './cgroup.ts';
+import { HEALTHY } from './health.ts';
 import { detectSandbox, type Sandbox, SandboxError, type SandboxMode } from './sandbox.ts';
 import { Session } from './session.ts';
 import type {
@@ -23,6 +24,8 @@ import type {
   SessionCall,
   StartupChecker,
   StartupResult,
+  VersionHealthSource,
+  VersionHealthStatus,
   WorkerEvent,
 } from './types.ts';
 import { TIMINGS, type Timings } from './timings.ts';
@@ -59,7 +62,7 @@ const SWEEP_INTERVAL_MS = 1_000;
 /** A generic cell that does not start is tried again after this. */
 const REFILL_PAUSE_MS = 1_000;
 
-export class Supervisor implements Dispatcher, StartupChecker {
+export class Supervisor implements Dispatcher, StartupChecker, VersionHealthSource {
   readonly sandbox: Sandbox;
   readonly #options: SupervisorOptions;
   readonly #watchdog: Watchdog;
@@ -135,6 +138,7 @@ export class Supervisor implements Dispatcher, StartupChecker {
       startCell: (wanted) => this.#startVersion(wanted),
       isClosing: () => this.#closing,
       maxCells: availableParallelism(),
+      budgetMs: this.#budgetMs(version),
       patienceMs: this.#timings.patienceMs,
       log: (level, message) => this.#options.log[level](message),
     });
@@ -179,10 +183,21 @@ export class Supervisor implements Dispatcher, StartupChecker {
     return { generic, serving: this.#alive.size - generic, total: this.#alive.size, inFlight };
   }
 
+  /** Whether a version keeps ending its cells on this node, and until when it is left alone. */
+  healthOf(versionId: string): VersionHealthStatus {
+    const { state, reason, sinceMs, retryAtMs } = this.#pools.get(versionId)?.health ?? HEALTHY;
+    const dateOf = (atMs: number | null): Date | null =>
+      atMs === null ? null : new Date(Date.now() + atMs - performance.now());
+    return { state, reason, since: dateOf(sinceMs), retryAt: dateOf(retryAtMs) };
+  }
+
   async #startVersion(version: WorkerVersion): Promise<Cell> {
     const modules = await this.#options.loadModules(version);
-    const cpuMs = Math.min(version.limits.cpuMs ?? this.#options.cpuMs, this.#options.maxCpuMs);
-    return (await this.#load(version, modules, cpuMs)).cell;
+    return (await this.#load(version, modules, this.#budgetMs(version))).cell;
+  }
+
+  #budgetMs(version: WorkerVersion): number {
+    return Math.min(version.limits.cpuMs ?? this.#options.cpuMs, this.#options.maxCpuMs);
   }
 
   /** A cell with the version loaded, and how long its top level took. Throws LoadError. */
@@ -280,7 +295,7 @@ export class Supervisor implements Dispatcher, StartupChecker {
       for (const cell of [...pool.cells]) {
         if (cell.inFlight === 0 && cell.lastUsedMs < idleSince) pool.stopIdle(cell, 'it was idle');
       }
-      if (pool.isEmpty) this.#pools.delete(id);
+      if (pool.isEmpty && pool.health.state === 'healthy') this.#pools.delete(id);
     }
     for (let index = this.#generic.length - 1; index >= 0; index--) {
       if (this.#generic[index]?.state !== 'warm') this.#generic.splice(index, 1);

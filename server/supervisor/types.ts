@@ -5,6 +5,7 @@
 import type { Duplex, Readable } from 'node:stream';
 import type { CacheTarget, InvocationTarget } from '../../shared/protocol.ts';
 import type { WorkerVersion } from '../../shared/worker.ts';
+import type { CallFailure } from './cell-duplex.ts';
 
 /** The tree of invocations one outside request causes. Made by the gateway's call, handed on by service bindings. */
 export interface Pipeline {
@@ -116,6 +117,19 @@ export interface StartupChecker {
   ): Promise<StartupResult>;
 }
 
+/** How a version does on this node. */
+export interface VersionHealthStatus {
+  /** `unhealthy`: its cells keep ending; requests are refused from memory until `retryAt`. `recovering`: after that, until it has been well for a while. */
+  readonly state: 'healthy' | 'unhealthy' | 'recovering';
+  readonly reason: string | null;
+  readonly since: Date | null;
+  readonly retryAt: Date | null;
+}
+
+export interface VersionHealthSource {
+  healthOf(versionId: string): VersionHealthStatus;
+}
+
 /** A cell's side of a call to a binding: who asks, and for which invocation. Nothing in it comes from the cell's own words. */
 export interface Caller {
   readonly version: WorkerVersion;
@@ -124,6 +138,14 @@ export interface Caller {
   readonly pipeline: Pipeline;
   /** How many workers are on the way from the outside request to this invocation, itself included. */
   readonly depth: number;
+}
+
+/** Hears how far a call is. */
+export interface CallObserver {
+  /** The head of the answer is there, or the connection. */
+  answered(): void;
+  /** Nothing is open any longer: answered to the end, failed, or given up. Called once. */
+  over(): void;
 }
 
 /**
@@ -152,15 +174,23 @@ export interface BindingCall {
   /** False: wait for `onDrain`. */
   write(chunk: Uint8Array): boolean;
   end(): void;
-  fail(error: { name: string; message: string }): void;
+  fail(error: CallFailure): void;
   /** Answers with 101: the call is a stream of raw bytes both ways from now on. Undefined when the call is over. */
   switchProtocols(headers: readonly string[]): CallDuplex | undefined;
   /** Called with a `StartTlsMessage` when the worker asks for TLS on its socket. */
   onStartTls: ((payload: Uint8Array) => void) | undefined;
   /** Called when the cell took enough to send it more. */
   onDrain: (() => void) | undefined;
-  /** Called once when the cell gave the call up, its invocation ended or the cell died. */
+  /** Called once when the cell gave the call up, its invocation ended, the cell died, or the broker cancelled it. */
   onAbort: (() => void) | undefined;
+  /** The broker's. */
+  observer: CallObserver | undefined;
+  /** Bytes of the answer wait for the worker to take them. */
+  readonly isStalled: boolean;
+  /** When a byte of the answer last went to the cell (`performance.now()`). */
+  readonly movedAtMs: number;
+  /** Ends the call for both sides: the worker hears the error, the binding `onAbort`. */
+  cancel(error: CallFailure): void;
 }
 
 /** The worker's connection, as a binding sees it. */

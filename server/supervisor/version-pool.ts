@@ -5,7 +5,9 @@
 import { CELL_LIMITS } from '../../shared/limits.ts';
 import type { WorkerVersion } from '../../shared/worker.ts';
 import { type Cell, LoadError } from './cell.ts';
-import { type CellSource, DispatchFailure, type IsolatedCell } from './dispatch.ts';
+import { type CellSource, DispatchFailure } from './dispatch.ts';
+import { type HealthReport, VersionHealth } from './health.ts';
+import { type IsolatedCell, Suspects } from './suspects.ts';
 import type { InvocationFailure } from './types.ts';
 
 export interface PoolContext {
@@ -15,16 +17,12 @@ export interface PoolContext {
   readonly isClosing: () => boolean;
   /** Cells one version may have: no more than processors. */
   readonly maxCells: number;
+  /** CPU time of one invocation. */
+  readonly budgetMs: number;
   /** How long a request waits for a cell. */
   readonly patienceMs: number;
   readonly log: (level: 'info' | 'warn', message: string) => void;
 }
-
-/** A version that died this often within the window is started again only after a pause that doubles. */
-const CRASHES_BEFORE_PAUSE = 5;
-const CRASH_WINDOW_MS = 10_000;
-const FIRST_PAUSE_MS = 200;
-const LONGEST_PAUSE_MS = 10_000;
 
 interface Waiter {
   resolve(cell: Cell): void;
@@ -38,17 +36,26 @@ export class VersionPool implements CellSource {
   readonly #cells: Cell[] = [];
   readonly #waiters: Waiter[] = [];
   #starting = 0;
-  #crashes: number[] = [];
-  #pausedUntilMs = 0;
-  #pauseMs = FIRST_PAUSE_MS;
-  #lastFailure: InvocationFailure | undefined;
-  #isolation: Promise<unknown> = Promise.resolve();
+  readonly #health: VersionHealth;
+  readonly #suspects: Suspects;
   /** Set once the pool was drained. */
   #drainMs: number | undefined;
 
   constructor(version: WorkerVersion, context: PoolContext) {
     this.version = version;
     this.#context = context;
+    this.#health = new VersionHealth(context.budgetMs);
+    this.#suspects = new Suspects({
+      startCell: () => this.#startForSuspects(),
+      onSurvived: (cell) => this.#add(cell),
+      onDied: (cell, convicts) => this.#suspectsDied(cell, convicts),
+      parallelism: context.maxCells,
+    });
+  }
+
+  /** Whether it may have new cells; times are those of `performance.now()`. */
+  get health(): HealthReport {
+    return this.#health.report(performance.now());
   }
 
   get cells(): readonly Cell[] {
@@ -56,7 +63,7 @@ export class VersionPool implements CellSource {
   }
 
   get isEmpty(): boolean {
-    return this.#cells.length === 0 && this.#starting === 0 && this.#waiters.length === 0;
+    return this.#cells.length === 0 && this.#starting === 0 && this.#waiters.length === 0 && this.#suspects.isEmpty;
   }
 
   pick(): Cell | undefined {
@@ -69,17 +76,18 @@ export class VersionPool implements CellSource {
       if (best === undefined || cell.inFlight < best.inFlight) best = cell;
     }
     if (best !== undefined && best.inFlight < CELL_LIMITS.concurrency) return best;
-    if (usable > 0 && usable + this.#starting < this.#context.maxCells) this.#start();
+    if (usable > 0 && usable + this.#starting < this.#context.maxCells && !this.#isPaused()) this.#start();
     return undefined;
   }
 
   wait(): Promise<Cell> {
     const cell = this.pick();
     if (cell !== undefined) return Promise.resolve(cell);
-    if (performance.now() < this.#pausedUntilMs && this.#lastFailure !== undefined) {
-      return Promise.reject(new DispatchFailure(this.#lastFailure));
+    if (this.#starting === 0 && !this.#cells.some((one) => one.state === 'serving')) {
+      const refusal = this.#health.refusal(performance.now());
+      if (refusal !== undefined) return Promise.reject(new DispatchFailure(refusal));
+      this.#start();
     }
-    if (this.#starting === 0 && !this.#cells.some((one) => one.state === 'serving')) this.#start();
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         const index = this.#waiters.findIndex((waiter) => waiter.timer === timer);
@@ -90,31 +98,23 @@ export class VersionPool implements CellSource {
     });
   }
 
-  /** One suspect at a time, each with a cell to itself that joins the others when it has survived. */
-  isolate(): Promise<IsolatedCell> {
-    const before = this.#isolation;
-    let release: () => void = () => undefined;
-    this.#isolation = new Promise<void>((resolve) => {
-      release = resolve;
+  isolate(dead: Cell): Promise<IsolatedCell> {
+    return this.#suspects.isolate(dead).catch((error: unknown) => {
+      throw error instanceof DispatchFailure ? error : new DispatchFailure(failureOf(error));
     });
-    return before.then(async () => {
-      try {
-        const cell = await this.#context.startCell(this.version);
-        let done = false;
-        return {
-          cell,
-          done: () => {
-            if (done) return;
-            done = true;
-            if (cell.state === 'serving') this.#add(cell);
-            release();
-          },
-        };
-      } catch (error) {
-        release();
-        throw new DispatchFailure(failureOf(error));
-      }
-    });
+  }
+
+  async #startForSuspects(): Promise<Cell> {
+    const refusal = this.#health.refusal(performance.now());
+    if (refusal !== undefined) throw new DispatchFailure(refusal);
+    return await this.#context.startCell(this.version);
+  }
+
+  #suspectsDied(cell: Cell, convicts: number): void {
+    if (this.#context.isClosing()) return;
+    this.#context.log('warn', `A cell of suspects of ${this.version.workerName} ended: ${cell.deathOutcome}`);
+    // The death that made them suspects has counted for the first convict.
+    if (convicts > 1 && cell.inFlightAtDeath <= 1) this.#recordDeath(cell);
   }
 
   /** Makes sure that a cell is there. Rejects with DispatchFailure. */
@@ -143,16 +143,14 @@ export class VersionPool implements CellSource {
     this.#context.startCell(this.version).then(
       (cell) => {
         this.#starting--;
-        this.#lastFailure = undefined;
         this.#add(cell);
       },
       (error: unknown) => {
         this.#starting--;
-        this.#recordCrash(failureOf(error));
-        for (const waiter of this.#waiters.splice(0)) {
-          clearTimeout(waiter.timer);
-          waiter.reject(new DispatchFailure(failureOf(error)));
-        }
+        const failure = failureOf(error);
+        // A full machine is not the version's fault.
+        if (failure.kind !== 'no-cell') this.#recordCrash(failure);
+        this.#refuseWaiters(failure);
       },
     );
   }
@@ -187,29 +185,37 @@ export class VersionPool implements CellSource {
     if (index < 0) return;
     this.#cells.splice(index, 1);
     if (this.#context.isClosing()) return;
-    const limit = cell.deathOutcome !== 'unknown';
     this.#context.log('warn', `A cell of ${this.version.workerName} ended: ${cell.deathOutcome}, ${cell.deathReason}`);
+    this.#recordDeath(cell);
+    if (this.#waiters.length === 0 || this.#cells.length + this.#starting > 0) return;
+    const refusal = this.#health.refusal(performance.now());
+    if (refusal === undefined) this.#start();
+    else this.#refuseWaiters(refusal);
+  }
+
+  #recordDeath(cell: Cell): void {
     this.#recordCrash({
-      kind: limit ? 'limit' : 'exception',
+      kind: cell.deathOutcome === 'unknown' ? 'exception' : 'limit',
       outcome: cell.deathOutcome,
-      reason: `The worker's cell keeps ending: ${cell.deathReason}`,
+      reason: `The worker's cell keeps ending: ${cell.deathOutcome}, ${cell.deathReason}`,
     });
-    if (this.#waiters.length > 0 && this.#cells.length + this.#starting === 0) this.#start();
   }
 
   #recordCrash(failure: InvocationFailure): void {
-    const now = performance.now();
-    this.#lastFailure = failure;
-    this.#crashes = this.#crashes.filter((at) => now - at < CRASH_WINDOW_MS);
-    if (this.#crashes.length === 0) this.#pauseMs = FIRST_PAUSE_MS;
-    this.#crashes.push(now);
-    if (this.#crashes.length < CRASHES_BEFORE_PAUSE) return;
-    this.#pausedUntilMs = now + this.#pauseMs;
-    this.#context.log(
-      'warn',
-      `${this.version.workerName} failed ${this.#crashes.length} times; next start in ${this.#pauseMs} ms`,
-    );
-    this.#pauseMs = Math.min(this.#pauseMs * 2, LONGEST_PAUSE_MS);
+    const pauseMs = this.#health.recordCrash(performance.now(), failure);
+    if (pauseMs === undefined) return;
+    this.#context.log('warn', `${this.version.workerName} keeps failing; next start in ${pauseMs} ms`);
+  }
+
+  #isPaused(): boolean {
+    return this.#health.refusal(performance.now()) !== undefined;
+  }
+
+  #refuseWaiters(failure: InvocationFailure): void {
+    for (const waiter of this.#waiters.splice(0)) {
+      clearTimeout(waiter.timer);
+      waiter.reject(new DispatchFailure(failure));
+    }
   }
 }
 

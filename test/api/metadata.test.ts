@@ -113,6 +113,7 @@ test('features that would silently not work are refused by name, all in one answ
     read({
       assets: { jwt: 'x' },
       migrations: { new_tag: 'v1', steps: [] },
+      tail_consumers: [{ service: 'listener' }],
       exports: { Counter: { type: 'durable-object' } },
       containers: [{}],
     }),
@@ -121,6 +122,7 @@ test('features that would silently not work are refused by name, all in one answ
     '7003 Durable Objects (`migrations`): this version of Skep does not support it yet.',
     '7003 Static assets (`assets`): this version of Skep does not support it yet.',
     '7003 Containers (`containers`): this version of Skep does not support it yet.',
+    '7003 Tail Workers (`tail_consumers`): this version of Skep does not support it yet.',
     "7003 Export 'Counter' of type 'durable-object' (`exports`): this version of Skep does not support it yet.",
   ]);
 });

@@ -39,7 +39,7 @@ describe('the start-up check of an upload', () => {
     await refused(
       simpleUpload({}, 'import "./nope.js"; export default { fetch() {} };'),
       10021,
-      /No such module "\.\/nope\.js"/,
+      /No such module "nope\.js"/,
     );
   });
 
@@ -48,7 +48,7 @@ describe('the start-up check of an upload', () => {
   });
 
   test('a script without handlers is refused', async () => {
-    await refused(simpleUpload({}, 'export const nothing = 1;'), 10068, /no registered event handlers/);
+    await refused(simpleUpload({}, 'const nothing = 1; export {};'), 10068, /no registered event handlers/);
   });
 
   test('modules of every type resolve, and handlers are recorded', async () => {

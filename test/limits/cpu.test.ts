@@ -33,8 +33,7 @@ const BURNERS: Readonly<Record<string, string>> = {
   sort: 'for (;;) Array.from({ length: 100_000 }, () => Math.random()).sort();',
   json: 'const text = JSON.stringify(Array.from({ length: 200_000 }, (_v, n) => n)); for (;;) JSON.parse(text);',
   bigint: 'let n = 3n; for (;;) n *= n;',
-  wasm: `const bytes = new Uint8Array([0,97,115,109,1,0,0,0,1,4,1,96,0,0,3,2,1,0,7,8,1,4,108,111,111,112,0,0,10,9,1,7,0,3,64,12,0,11,11]);
-    (await WebAssembly.instantiate(bytes)).instance.exports.loop();`,
+  wasm: '(await WebAssembly.instantiate(loopModule)).exports.loop();',
   microtasks: 'const spin = () => Promise.resolve().then(spin); await spin();',
   awaits: 'for (;;) await null;',
   timers: 'for (;;) { await new Promise((resolve) => setTimeout(resolve, 0)); for (let n = 0; n < 1e6; n++); }',
@@ -44,9 +43,16 @@ const BURNERS: Readonly<Record<string, string>> = {
   stream: `return new Response(new ReadableStream({ pull(controller) { while (true); } }));`,
 };
 
+/** `(module (func (export "loop") (loop (br 0))))` */
+const LOOP_MODULE = Buffer.from(
+  '0061736d010000000104016000000302010007080104 6c6f6f7000000a0901070003400c000b0b'.replaceAll(' ', ''),
+  'hex',
+);
+
 for (const [name, code] of Object.entries(BURNERS)) {
   test(`a request that burns CPU by ${name} is ended with "exceeded CPU", soon`, async () => {
-    deploy(`burn-${name}`, code);
+    const source = `import loopModule from './loop.wasm';\nexport default { async fetch(request, env, ctx) { ${code} } };`;
+    cells.deploy({ name: `burn-${name}`, modules: { 'index.js': source, 'loop.wasm': LOOP_MODULE } });
     const startedAt = performance.now();
     const answer = await cells.fetch(`burn-${name}`, { method: 'POST' });
     const tookMs = performance.now() - startedAt;
@@ -94,7 +100,11 @@ test('a limit of the version’s own holds, lower or higher than the default, up
   assert.ok(usedMs('greedy') >= 350 && usedMs('greedy') < 550, `${usedMs('greedy')} ms of 400`);
 });
 
-test('with many in flight and one guilty, the guilty one is blamed and every innocent safe one is answered', async () => {
+/** How many cells of a worker were ended for their CPU. */
+const killsOf = (name: string): number =>
+  cells.logLines.filter((line) => line.includes(`of ${name} ended`) && line.includes('exceededCpu')).length;
+
+test('with many in flight and one guilty, the guilty one is found by halving and every innocent safe one is answered', async (t) => {
   deploy(
     'shared',
     `
@@ -103,11 +113,48 @@ test('with many in flight and one guilty, the guilty one is blamed and every inn
     return new Response('innocent');`,
   );
   await cells.fetch('shared');
+  const startedAt = performance.now();
   const innocents = Array.from({ length: 30 }, () => cells.fetch('shared'));
   const guilty = cells.fetch('shared', '/guilty');
   assertCpuExceeded(await guilty, 'the guilty one');
   for (const answer of await Promise.all(innocents))
     assert.deepEqual([answer.body, answer.failure], ['innocent', undefined]);
+  t.diagnostic(`${killsOf('shared')} cells ended, ${Math.round(performance.now() - startedAt)} ms`);
+  // 31 suspects: the first cell and five halvings.
+  assert.ok(killsOf('shared') <= 6, `${killsOf('shared')} cells ended`);
+  assert.equal(cells.supervisor.healthOf(cells.versionOf('shared').id).state, 'healthy');
+});
+
+test('two guilty ones among many are both found', async () => {
+  deploy(
+    'two-guilty',
+    `
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    if (request.url.endsWith('/guilty')) while (true);
+    return new Response('innocent');`,
+  );
+  await cells.fetch('two-guilty');
+  const asked = Array.from({ length: 16 }, (_v, n) => cells.fetch('two-guilty', n === 3 || n === 12 ? '/guilty' : '/'));
+  for (const [n, answer] of (await Promise.all(asked)).entries()) {
+    if (n === 3 || n === 12) assertCpuExceeded(answer, `request ${n}`);
+    else assert.equal(answer.body, 'innocent', `request ${n}: ${answer.failure?.reason}`);
+  }
+});
+
+test('a suspect that lasts long does not keep the others waiting', async () => {
+  deploy(
+    'long-suspect',
+    `
+    if (request.url.endsWith('/guilty')) { await new Promise((resolve) => setTimeout(resolve, 30)); while (true); }
+    await new Promise((resolve) => setTimeout(resolve, request.url.endsWith('/long') ? 20_000 : 60));
+    return new Response('innocent');`,
+  );
+  await cells.fetch('long-suspect');
+  const long = Array.from({ length: 4 }, () => cells.open('long-suspect', { url: '/long' }));
+  const short = Array.from({ length: 4 }, () => cells.fetch('long-suspect'));
+  assertCpuExceeded(await cells.fetch('long-suspect', '/guilty'));
+  for (const { body } of await Promise.all(short)) assert.equal(body, 'innocent');
+  for (const { control } of long) control.cancel();
 });
 
 test('an innocent request that must not run twice fails rather than being repeated', async () => {

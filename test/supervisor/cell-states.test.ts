@@ -16,7 +16,7 @@ after(() => host.close());
 
 const OK = buildVersion({ name: 'ok', modules: { 'index.js': 'export default { fetch: () => new Response("ok") };' } });
 const BAD = buildVersion({ name: 'bad', modules: { 'index.js': 'throw new Error("no");' } });
-const HANG = buildVersion({ name: 'hang', modules: { 'index.js': 'await new Promise(() => {});' } });
+const HANG = buildVersion({ name: 'hang', modules: { 'index.js': 'for (;;) await null;' } });
 
 const load = (cell: Cell, built = OK) => cell.load(built.version, built.modules, 100);
 

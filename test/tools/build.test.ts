@@ -110,7 +110,7 @@ test('a missing entry point is an error; --allow-missing builds the rest and say
   rmSync(join(root, 'cell'), { recursive: true });
   const refused = build();
   assert.equal(refused.code, 1);
-  assert.match(refused.output, /entry point missing: cell\/main\.ts/);
+  assert.match(refused.output, /entry point missing: cell\/boot\.ts, cell\/main\.ts/);
   const allowed = build('--allow-missing');
   assert.equal(allowed.code, 0);
   assert.match(allowed.output, /cell\/main\.ts does not exist yet/);

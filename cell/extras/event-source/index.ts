@@ -104,6 +104,10 @@ class EventSource extends EventTarget {
     this.#connect();
   }
 
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
   close(): void {
     requireSelf(this);
     if (this.#readyState === CLOSED) return;

@@ -105,3 +105,18 @@ export function exportedNames(name: string): readonly string[] {
   const names = EXPORTED_NAMES[name] ?? '';
   return names === '' ? ['default'] : [...names.split(' '), 'default'];
 }
+
+/** Names that a module exports and its default export has not. */
+const NOT_IN_DEFAULT: Readonly<Record<string, readonly string[]>> = {
+  diagnostics_channel: ['TracingChannel'],
+  'dns/promises': ['ADDRCONFIG', 'ALL', 'V4MAPPED'],
+  'stream/promises': ['promises'],
+  timers: ['Timeout'],
+};
+
+/** The default export of a module whose default export is an object of its own. */
+export function defaultObject(name: string, exports: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const object = { ...exports };
+  for (const key of NOT_IN_DEFAULT[name] ?? []) delete object[key];
+  return object;
+}

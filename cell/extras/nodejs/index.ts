@@ -6,7 +6,7 @@ import type { BuiltinNamespace } from '../../builtins.ts';
 import { asyncHooks } from './async-hooks.ts';
 import { CONSTANTS, numbers } from './constants.ts';
 import { denoNode, type Exports, whileModulesStart } from './deno-node.ts';
-import { exportedNames } from './exports.ts';
+import { defaultObject, exportedNames } from './exports.ts';
 import { fs, fsPromises } from './fs.ts';
 import { nodeProcess } from './process.ts';
 import * as pure from './pure.ts';
@@ -82,14 +82,14 @@ function namedExports(name: string): BuiltinNamespace {
   for (const key of exportedNames(name)) {
     if (key in source) exports[key] = source[key];
   }
-  exports.default = defaultExport(made, exports);
+  exports.default = defaultExport(name, made, exports);
   return exports;
 }
 
 export { exportedNames };
 
 /** Where Deno's default export is a function or class (`stream`, `events`), Workers' is too. */
-function defaultExport(made: Made | Exports, exports: Exports): unknown {
+function defaultExport(name: string, made: Made | Exports, exports: Exports): unknown {
   if (isMade(made)) return made.defaultExport;
-  return typeof made === 'function' ? made : { ...exports };
+  return typeof made === 'function' ? made : defaultObject(name, exports);
 }

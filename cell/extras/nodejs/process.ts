@@ -81,7 +81,7 @@ function getBuiltinModule(id: unknown): unknown {
 
 /** Before `enable_nodejs_process_v2`. */
 function createSmallProcess(): Exports {
-  return {
+  const process: Exports = {
     nextTick: shaped(nextTick, 'nextTick', 1),
     env: createEnvironment(environmentOfProcess()),
     exit,
@@ -89,6 +89,9 @@ function createSmallProcess(): Exports {
     platform: 'linux',
     features,
   };
+  // Deno's modules warn of deprecated calls through the global process; Workers says nothing.
+  Object.defineProperty(process, 'emitWarning', { value: () => undefined, writable: true, configurable: true });
+  return process;
 }
 
 function hrtime(previous?: unknown): [number, number] {

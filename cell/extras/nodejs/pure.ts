@@ -12,6 +12,11 @@ const MAX_BUFFER_BYTES = 2 ** 31 - 1;
 export function buffer(): Exports {
   const { Blob, File, atob, btoa } = globalThis;
   const source = denoNode('buffer');
+  const { Buffer } = source as { Buffer: ((size: number) => unknown) & { poolSize: number } };
+  // As on Workers each buffer has memory of its own.
+  Buffer.poolSize = 0;
+  // The first call without `new` looks at Deno's settings, which later are not to be seen.
+  Buffer(0);
   return {
     ...source,
     Blob,
@@ -116,7 +121,7 @@ export function url(): Exports {
   const source = denoNode('url') as Record<string, Callback>;
   const fileURLToPath = source.fileURLToPath as unknown as (url: unknown, options?: unknown) => string;
   const pathToFileURL = source.pathToFileURL as unknown as (path: string, options?: unknown) => URL;
-  const { posix } = path('posix').names as unknown as { posix: { resolve(path: string): string } };
+  const { posix } = path('posix').names as unknown as { posix: { resolve(...parts: string[]): string } };
   return {
     ...(source as Exports),
     fileURLToPath: shaped(
@@ -135,7 +140,7 @@ export function url(): Exports {
     pathToFileURL: shaped(
       ((text: string, options?: unknown) => {
         if (typeof text !== 'string') throw invalidArgType('filepath', 'of type string', text);
-        const resolved = posix.resolve(text);
+        const resolved = posix.resolve('/', text);
         const href = pathToFileURL(text.endsWith('/') && resolved !== '/' ? `${resolved}/` : resolved, options).href;
         return new globalThis.URL(href);
       }) as Callback,
@@ -226,7 +231,9 @@ interface CallSite {
   readonly column: number;
 }
 
-const FRAME = /^\s+at (?:(?:async )?(.*?) \()?(?:cell:\/)(.+?):(\d+):(\d+)\)?$/;
+const FRAME = /^\s+at (?:(?:async )?(.*?) \()?(?:cell:\/)?([^\s()]+):(\d+):(\d+)\)?$/;
+/** Frames of the harness and the engine. */
+const NOT_THE_WORKERS = /^(?:skep|ext|node|file):|^<|\bharness\.js$/;
 
 /** The worker's own frames of the stack, innermost first. */
 function callSites(count: unknown = 8): CallSite[] {
@@ -237,7 +244,7 @@ function callSites(count: unknown = 8): CallSite[] {
   const sites: CallSite[] = [];
   for (const line of (new Error('call sites').stack ?? '').split('\n')) {
     const match = FRAME.exec(line);
-    if (match === null || sites.length >= limit) continue;
+    if (match === null || sites.length >= limit || NOT_THE_WORKERS.test(match[2] as string)) continue;
     const functionName = (match[1] ?? '').replace(/^(?:Object|Function)\./, '');
     const column = Number(match[4]);
     sites.push({

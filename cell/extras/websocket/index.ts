@@ -4,10 +4,11 @@ import { UPGRADE, type UpgradeHead } from '../../../shared/protocol.ts';
 import { sendJson } from '../../channel.ts';
 import { clientSocket } from './connect.ts';
 import { WebSocketPair } from './pair.ts';
+import { WebSocketRequestResponsePair } from './request-response-pair.ts';
 import { internals, WebSocket } from './socket.ts';
 import { joinServerWire } from './wire.ts';
 
-export { clientSocket, WebSocket, WebSocketPair };
+export { clientSocket, WebSocket, WebSocketPair, WebSocketRequestResponsePair };
 
 export const isWebSocket = (value: unknown): boolean => internals.isWebSocket(value);
 

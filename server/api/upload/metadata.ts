@@ -153,6 +153,8 @@ function readEntry(raw: RawMetadata, problems: CloudflareProblem[]): UploadMetad
 }
 
 /** Parts of an upload that Skep does not have yet and whose silent absence would change what the Worker does. */
+const isFilled = (list: readonly unknown[] | null | undefined): boolean => (list?.length ?? 0) > 0;
+
 function refusedFeatures(raw: RawMetadata): CloudflareProblem[] {
   const refused: string[] = [];
   if (raw.migrations !== undefined && raw.migrations !== null) refused.push('Durable Objects (`migrations`)');
@@ -160,6 +162,8 @@ function refusedFeatures(raw: RawMetadata): CloudflareProblem[] {
   if (raw.keep_assets === true) refused.push('Static assets (`keep_assets`)');
   if (raw.containers !== undefined && raw.containers !== null && raw.containers.length > 0)
     refused.push('Containers (`containers`)');
+  if (isFilled(raw.tail_consumers) || isFilled(raw.streaming_tail_consumers))
+    refused.push('Tail Workers (`tail_consumers`)');
   for (const [name, value] of Object.entries(raw.exports ?? {})) {
     const type = typeof value === 'object' && value !== null ? (value as { type?: unknown }).type : undefined;
     refused.push(`Export '${name}' of type '${String(type).slice(0, 50)}' (\`exports\`)`);

@@ -101,7 +101,7 @@ async function forward(call: BindingCall, agent: Agent, policy: AddressPolicy, l
   }
   const abort = new AbortController();
   call.onAbort = () => abort.abort();
-  const { statusCode, headers, body } = await agent.request({
+  const { statusCode, statusText, headers, body } = await agent.request({
     origin: url.origin,
     path: `${url.pathname}${url.search}`,
     method: call.method,
@@ -111,7 +111,7 @@ async function forward(call: BindingCall, agent: Agent, policy: AddressPolicy, l
     responseHeaders: 'raw',
   });
   moveClock(call);
-  call.respond(statusCode, '', responseHeaders(headers as unknown as readonly (string | Buffer)[]));
+  call.respond(statusCode, statusText, responseHeaders(headers as unknown as readonly (string | Buffer)[]));
   pipeBody(body, call, log);
 }
 
@@ -205,7 +205,7 @@ function fail(call: BindingCall, error: unknown, log: Logger): void {
     call.fail({ name: 'Error', message });
   } else if (cause.code === 'ENOTFOUND' || cause.code === 'EAI_AGAIN') {
     call.fail({ name: 'Error', message: `Network connection lost: the name ${hostOf(call.url)} does not resolve.` });
-  } else call.fail({ name: 'Error', message: `Network connection lost (${cause.code ?? cause.name}).` });
+  } else call.fail({ name: 'Error', message: 'Network connection lost.', retryable: true });
 }
 
 const hostOf = (url: string): string => (URL.canParse(url) ? new URL(url).host : 'the target');

@@ -74,7 +74,7 @@ function open(
     call.caller.pipeline.clockMs = Math.max(call.caller.pipeline.clockMs, Date.now());
     const duplex = call.switchProtocols([]);
     if (duplex === undefined) socket.destroy();
-    else serve(call, duplex, connection, socket, target);
+    else serve(call, duplex, connection, socket, target, timeoutMs);
   };
   socket.once('connect', () => {
     if (!target.tls) ready(socket);
@@ -102,7 +102,14 @@ function startTls(
 }
 
 /** Joins the two, and takes the plain connection into TLS when the worker asks for it. */
-function serve(call: BindingCall, duplex: CallDuplex, connection: Duplex, socket: Socket, target: Target): void {
+function serve(
+  call: BindingCall,
+  duplex: CallDuplex,
+  connection: Duplex,
+  socket: Socket,
+  target: Target,
+  timeoutMs: number,
+): void {
   const unjoin = joinDuplexes(duplex, connection);
   call.onAbort = () => socket.destroy();
   if (target.tls) return;
@@ -111,12 +118,12 @@ function serve(call: BindingCall, duplex: CallDuplex, connection: Duplex, socket
     const hostname = expectedHostname(payload) ?? target.hostname;
     afterFlush(duplex, socket, () => {
       unjoin();
-      upgrade(call, duplex, socket, hostname);
+      upgrade(call, duplex, socket, hostname, timeoutMs);
     });
   };
 }
 
-function upgrade(call: BindingCall, duplex: CallDuplex, socket: Socket, hostname: string): void {
+function upgrade(call: BindingCall, duplex: CallDuplex, socket: Socket, hostname: string, timeoutMs: number): void {
   const fail = (): void => {
     duplex.fail({ name: 'Error', message: 'The TLS handshake failed.' });
     socket.destroy();
@@ -125,11 +132,14 @@ function upgrade(call: BindingCall, duplex: CallDuplex, socket: Socket, hostname
     socket.destroy();
   };
   duplex.once('close', onGone);
+  socket.setTimeout(timeoutMs, fail);
   startTls(
     socket,
     hostname,
     (connection) => {
       duplex.off('close', onGone);
+      socket.setTimeout(0);
+      socket.off('timeout', fail);
       const head: ResponseHead = { status: 200, statusText: '', headers: [], clockMs: call.caller.pipeline.clockMs };
       duplex.notify(RESPONSE, Buffer.from(JSON.stringify(head)));
       joinDuplexes(duplex, connection);

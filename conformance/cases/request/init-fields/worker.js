@@ -1,6 +1,7 @@
 // Each check is shown under its own source text; what it throws is shown as name and message.
 const U = "https://a.example/";
 const enc = new TextEncoder();
+const err=(f)=>{try{return f()}catch(e){return e.name+": "+e.message}};
 const R=(q)=>({url:q.url,method:q.method,redirect:q.redirect,cache:String(q.cache),integrity:q.integrity,keepalive:q.keepalive,cf:q.cf===undefined?'undef':q.cf,h:[...q.headers],fetcher:q.fetcher===null?null:typeof q.fetcher,body:q.body&&'b',used:q.bodyUsed,sig:q.signal&&q.signal.aborted})
 const checks = [
   async (request, env) => R(new Request(U)),

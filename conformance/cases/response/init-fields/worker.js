@@ -1,6 +1,7 @@
 // Each check is shown under its own source text; what it throws is shown as name and message.
 const U = "https://a.example/";
 const enc = new TextEncoder();
+const err=(f)=>{try{return f()}catch(e){return e.name+": "+e.message}};
 const P=(q)=>({s:q.status,t:q.statusText,ok:q.ok,url:q.url,red:q.redirected,type:q.type,ws:q.webSocket,cf:q.cf===undefined?'undef':q.cf,h:[...q.headers],body:q.body&&'b',used:q.bodyUsed})
 const checks = [
   async (request, env) => P(new Response()),
