@@ -3,6 +3,7 @@
  * `httpServerHandler({port})` of `cloudflare:node` finds it; that handler turns each request into `request`/`response` objects of Node
  * (https://developers.cloudflare.com/workers/runtime-apis/nodejs/http/).
  */
+import { NativeReadableStream } from '../../primordials.ts';
 import { invalidArgType, nodeError, nodeRangeError, notImplemented, toText } from '../nodejs/errors.ts';
 import { hasInvalidCharacter, headersSent, STATUS_CODES, validateFunction } from './common.ts';
 import { type CloudflareContext, IncomingMessage, type SocketFacts } from './incoming.ts';
@@ -86,7 +87,7 @@ export class ServerResponse extends OutgoingMessage {
       this.#answer?.(new Response(null, head));
       return;
     }
-    const body = new ReadableStream<Uint8Array>({
+    const body = new NativeReadableStream<Uint8Array>({
       start: (controller) => {
         this.#body = controller;
       },

@@ -5,6 +5,7 @@ import {
   defineProperty,
   NativePromise,
   NativeTypeError,
+  NativeWritableStream,
   promiseThen,
   utf8Encode,
 } from '../../primordials.ts';
@@ -13,8 +14,6 @@ import { bytesOf, toArrayBuffer } from './bytes.ts';
 import { toHashAlgorithm } from './convert.ts';
 import { type RunningDigest, startChecksum } from './crc.ts';
 import { findHash } from './digest.ts';
-
-const NativeWritableStream = WritableStream;
 
 function startDigest(name: string): RunningDigest {
   const checksum = startChecksum(name);

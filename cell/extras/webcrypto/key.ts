@@ -1,6 +1,6 @@
 /** `CryptoKey`: what user code sees of a key, and what it does not. */
 import type { KeyObject } from 'node:crypto';
-import { defineProperty, slotOf } from '../../primordials.ts';
+import { defineProperty, NativeWritableStream, slotOf } from '../../primordials.ts';
 import { illegalConstructor } from '../../webidl.ts';
 import { usageNames } from './usages.ts';
 
@@ -58,7 +58,7 @@ const readState = CryptoKey.read;
 Reflect.deleteProperty(CryptoKey, 'read');
 defineProperty(CryptoKey, 'length', { value: 0, configurable: true });
 // With a kind that nobody can serialize, the engine refuses to clone it.
-defineProperty(CryptoKey.prototype, slotOf(new WritableStream(), 'Deno.core.hostObject'), { value: 'CryptoKey' });
+defineProperty(CryptoKey.prototype, slotOf(new NativeWritableStream(), 'Deno.core.hostObject'), { value: 'CryptoKey' });
 defineProperty(CryptoKey.prototype, Symbol.toStringTag, {
   value: 'CryptoKey',
   configurable: true,
