@@ -1,5 +1,12 @@
 /** `SubtleCrypto` as user code sees it: arguments converted one after the other, and a promise even for what is wrong with them. */
-import { defineProperty, NativePromise, NativeTypeError, NativeWritableStream, promiseThen, slotOf } from '../../primordials.ts';
+import {
+  defineProperty,
+  NativePromise,
+  NativeTypeError,
+  NativeWritableStream,
+  promiseThen,
+  slotOf,
+} from '../../primordials.ts';
 import { illegalConstructor, illegalInvocation, parameterError } from '../../webidl.ts';
 import { type Bytes } from './algorithm.ts';
 import { bytesOf, toArrayBuffer } from './bytes.ts';
@@ -188,7 +195,9 @@ const { timingSafeEqual } = {
 };
 addMethod('timingSafeEqual', timingSafeEqual);
 
-defineProperty(SubtleCrypto.prototype, slotOf(new NativeWritableStream(), 'Deno.core.hostObject'), { value: 'SubtleCrypto' });
+defineProperty(SubtleCrypto.prototype, slotOf(new NativeWritableStream(), 'Deno.core.hostObject'), {
+  value: 'SubtleCrypto',
+});
 defineProperty(SubtleCrypto.prototype, Symbol.toStringTag, {
   value: 'SubtleCrypto',
   configurable: true,
