@@ -18,14 +18,21 @@ const DENO_AT_START = Object.freeze({
   version: Object.freeze({ deno: '', v8: '', typescript: '' }),
 });
 
+/** What they read of the global `process`, which a worker without the second version of Node's compatibility does not have. */
+const PROCESS_AT_START = Object.freeze({ __proto__: null, emitWarning: () => undefined });
+
 /** Runs code that may make Deno's modules start: loading one, or reading an export that loads another. */
 export function whileModulesStart<T>(run: () => T): T {
-  if ('Deno' in globalThis) return run();
-  defineProperty(globalThis, 'Deno', { value: DENO_AT_START, enumerable: false, configurable: true });
+  return whileGlobal('Deno', DENO_AT_START, () => whileGlobal('process', PROCESS_AT_START, run));
+}
+
+function whileGlobal<T>(name: string, value: object, run: () => T): T {
+  if (name in globalThis) return run();
+  defineProperty(globalThis, name, { value, enumerable: false, configurable: true });
   try {
     return run();
   } finally {
-    deleteProperty(globalThis, 'Deno');
+    deleteProperty(globalThis, name);
   }
 }
 
