@@ -158,6 +158,7 @@ async function startCells(
     maxCpuMs: config.limitCpuMaxMs,
     memoryMiB: config.limitMemoryMiB,
     maxCells: config.limitCells,
+    maxCellsPerAccount: config.limitCellsPerAccount,
     prestarted: config.prestartedCells,
     idleCellMs: config.idleCellSeconds * 1000,
     broker,

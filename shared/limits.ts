@@ -118,6 +118,16 @@ export const CELL_LIMITS = {
   logBytesPerInvocation: 256 * KiB,
 } as const;
 
+/** Requests that find no free cell wait; beyond these numbers they are answered with 503 at once. */
+export const QUEUE_LIMITS = {
+  /** Of one version. Stops one worker from making the server remember requests without bound. */
+  waitingPerVersion: 1_000,
+  /** Of one account: half of the node's places, so that others can still wait. */
+  waitingPerAccount: 2_500,
+  /** Each holds a client's connection and what it has sent. */
+  waitingPerNode: 5_000,
+} as const;
+
 /** The Cache API. The first two are settings. */
 export const CACHE_LIMITS = {
   /** Of all cached responses of a node together, in MiB; what was not used for longest goes. Stops the disk from filling. */

@@ -204,6 +204,12 @@ export const SETTINGS = {
     default: 200,
     doc: 'Cells running at once on this node.',
   }),
+  limitCellsPerAccount: setting({
+    name: 'limit-cells-per-account',
+    type: wholeNumber(1, 100_000),
+    default: 200,
+    doc: 'Cells of one account running at once on this node. When the node is full, the account that has most gives one up first.',
+  }),
   cacheMiB: setting({
     name: 'cache-mib',
     type: wholeNumber(0, 100_000_000, '0 = nothing is kept'),

@@ -74,7 +74,7 @@ import { envEntries } from './load-message.ts';
 import { acceptFrame, parseSessionHead, Session } from './session.ts';
 import { type CellProcess, type CellProgram, spawnCell } from './spawn.ts';
 import type { Timings } from './timings.ts';
-import type { Broker, Caller, Outcome, Pipeline, WorkerEvent } from './types.ts';
+import type { Broker, CallParent, Caller, CellEndReason, CellEvent, Outcome, WorkerEvent } from './types.ts';
 import { KILLED_BACKGROUND, KILLED_CPU, KILLED_HANG, KILLED_MEMORY, KILLED_TURN } from './watchdog-layout.ts';
 import type { WatchedCell, Watchdog } from './watchdog.ts';
 
@@ -89,6 +89,7 @@ export interface CellContext {
   readonly memoryMiB: number;
   readonly timings: Timings;
   readonly onEvent: (event: WorkerEvent) => void;
+  readonly onCellEvent: (event: CellEvent) => void;
 }
 
 /** Why a version could not be loaded. `exception`: user code threw; the message is what it threw. */
@@ -152,6 +153,7 @@ export class Cell {
   #nonce = '';
   #nextInvocation = 1;
   #deathReason: string | undefined;
+  #killedFor: 'protocol' | 'stopped' | undefined;
   #baselineBytes = 0;
   #largeAnswers = 0;
   #diedOfMemory = false;
@@ -226,6 +228,15 @@ export class Cell {
   /** Why the process is gone, in the words of the operator; undefined while it lives. */
   get deathReason(): string | undefined {
     return this.#deathReason;
+  }
+
+  /** For metrics: what ended it, in one word. */
+  get #endReason(): CellEndReason {
+    const outcome = this.deathOutcome;
+    if (outcome === 'exceededCpu') return 'cpu';
+    if (outcome === 'exceededMemory') return 'memory';
+    if (outcome === 'exceededWallTime') return 'hang';
+    return this.#killedFor ?? 'crashed';
   }
 
   /** How invocations ended that were in flight when the cell died. */
@@ -332,14 +343,17 @@ export class Cell {
   // --- invocations ---
 
   /** Begins an invocation. The caller must end it, whatever happens. */
-  begin(parent: { pipeline: Pipeline; depth: number } | undefined): Invocation {
+  begin(parent: CallParent | undefined): Invocation {
     if (this.#state !== 'serving') throw new Error(`A cell that is ${this.#state} takes no invocation`);
     const watched = this.#watched as WatchedCell;
+    const pipeline = parent?.pipeline ?? createPipeline();
+    pipeline.invocations++;
     const invocation: Invocation = {
       id: this.#nextInvocation++,
       version: this.version as WorkerVersion,
-      pipeline: parent?.pipeline ?? createPipeline(),
+      pipeline,
       depth: (parent?.depth ?? 0) + 1,
+      caller: parent,
       startedAtMs: performance.now(),
       shareStartMs: watched.shareMs,
       calls: undefined,
@@ -347,6 +361,7 @@ export class Cell {
       logBytes: 0,
       outcome: 'ok',
       answered: false,
+      answeredAtMs: undefined,
       waitsSettled: false,
       waitTimer: undefined,
     };
@@ -419,15 +434,21 @@ export class Cell {
     this.#ended[invocation.id % REMEMBERED_INVOCATIONS] = invocation;
     const now = performance.now();
     this.lastUsedMs = now;
+    const { pipeline, caller } = invocation;
+    const cpuMs = Math.max(0, (this.#watched?.shareMs ?? 0) - invocation.shareStartMs);
+    pipeline.cpuMs += cpuMs;
     this.#context.onEvent({
       type: 'invocation',
       version: invocation.version,
       invocationId: invocation.id,
-      pipelineId: invocation.pipeline.id,
+      pipelineId: pipeline.id,
       depth: invocation.depth,
       outcome: invocation.outcome,
       wallMs: now - invocation.startedAtMs,
-      cpuMs: Math.max(0, (this.#watched?.shareMs ?? 0) - invocation.shareStartMs),
+      answerMs: (invocation.answeredAtMs ?? now) - invocation.startedAtMs,
+      cpuMs,
+      pipelineCpuMs: pipeline.cpuMs,
+      caller: caller === undefined ? null : callerOf(caller),
     });
     if (this.#state === 'draining' && this.#invocations.size === 0) this.kill('drained');
     this.onInvocationEnd?.();
@@ -436,6 +457,7 @@ export class Cell {
   /** The response is out but `waitUntil` work goes on: it has 30 s. */
   keepForWaitUntil(invocation: Invocation): void {
     if (!this.#invocations.has(invocation.id)) return;
+    invocation.answeredAtMs ??= performance.now();
     if (invocation.waitsSettled) {
       this.end(invocation);
       return;
@@ -766,6 +788,7 @@ export class Cell {
   /** A dying process closes its channel first: then its exit is the reason, and what it did to the protocol otherwise. */
   channelEnded(error: Error): void {
     if (error instanceof CellMisbehaved || error.name === 'FrameError' || error.name === 'SyntaxError') {
+      this.#killedFor ??= 'protocol';
       this.kill(`it broke the protocol: ${error.message}`);
     } else this.kill(undefined);
   }
@@ -773,6 +796,7 @@ export class Cell {
   /** SIGKILL: the only signal a cell cannot swallow. Idempotent. Without a reason the way it exited is the reason. */
   kill(reason: string | undefined): void {
     this.#deathReason ??= reason;
+    if (reason !== undefined) this.#killedFor ??= 'stopped';
     if (this.#state === 'serving') this.#state = 'draining';
     this.#process.child.kill('SIGKILL');
     void this.#process.pid.then(
@@ -792,6 +816,7 @@ export class Cell {
     this.#state = 'dead';
     this.#diedOfMemory = isMemoryDeath(this.#deathReason) || this.#context.groups.ranOutOfMemory(this.id);
     this.#context.groups.remove(this.id);
+    this.#context.onCellEvent({ type: 'ended', reason: this.#endReason });
     this.inFlightAtDeath = this.#invocations.size;
     this.#channel?.close();
     const outcome = this.deathOutcome;
@@ -816,6 +841,12 @@ export class Cell {
     this.#state = to;
   }
 }
+
+const callerOf = ({ version, invocationId }: CallParent) => ({
+  workerName: version.workerName,
+  versionId: version.id,
+  invocationId,
+});
 
 const INVOCATION_IS_OVER = {
   name: 'Error',

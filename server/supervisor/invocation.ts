@@ -1,6 +1,6 @@
 /** The supervisor's own account of one invocation. The cell only ever learns its number. */
 import type { WorkerVersion } from '../../shared/worker.ts';
-import type { Outcome, Pipeline } from './types.ts';
+import type { CallParent, Outcome, Pipeline } from './types.ts';
 
 /** A call or session that ends with the invocation that opened it. */
 export interface OpenCall {
@@ -12,6 +12,8 @@ export interface Invocation {
   readonly version: WorkerVersion;
   readonly pipeline: Pipeline;
   readonly depth: number;
+  /** Undefined: an outside request. */
+  readonly caller: CallParent | undefined;
   readonly startedAtMs: number;
   /** The watchdog's reading when it began: what has been charged since is this invocation's CPU. */
   shareStartMs: number;
@@ -23,6 +25,7 @@ export interface Invocation {
   outcome: Outcome;
   /** The response is out; only `waitUntil` work is left. */
   answered: boolean;
+  answeredAtMs: number | undefined;
   /** The cell has said that its `waitUntil` work is done. */
   waitsSettled: boolean;
   waitTimer: NodeJS.Timeout | undefined;
@@ -37,4 +40,7 @@ export const createPipeline = (): Pipeline => ({
   clockMs: Date.now(),
   externalSubrequests: 0,
   internalSubrequests: 0,
+  cpuMs: 0,
+  invocations: 0,
+  versions: undefined,
 });

@@ -138,7 +138,7 @@ export class Session implements BindingSession {
   }
 
   #open(call: SessionCall, cell: Cell): void {
-    const invocation = cell.begin({ pipeline: this.caller.pipeline, depth: this.caller.depth });
+    const invocation = cell.begin(this.caller);
     // It runs code that may change the world: never to be repeated.
     invocation.hasCalled = true;
     this.#cell = cell;

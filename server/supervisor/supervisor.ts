@@ -9,6 +9,7 @@ import type { LoadedMessage } from '../../shared/protocol.ts';
 import type { ModuleContent, WorkerVersion } from '../../shared/worker.ts';
 import type { Logger } from '../log/types.ts';
 import { Cell, type CellContext, LoadError } from './cell.ts';
+import { CellRoom } from './cell-room.ts';
 import { Dispatch } from './dispatch.ts';
 import { CellGroups } from './cgroup.ts';
 import { HEALTHY } from './health.ts';
@@ -17,6 +18,7 @@ import { Session } from './session.ts';
 import type {
   BindingSession,
   Broker,
+  CellEvent,
   Dispatcher,
   FetchCall,
   FetchControl,
@@ -30,6 +32,7 @@ import type {
 } from './types.ts';
 import { TIMINGS, type Timings } from './timings.ts';
 import { VersionPool } from './version-pool.ts';
+import { WaitingPlaces } from './waiting-line.ts';
 import { Watchdog } from './watchdog.ts';
 
 export interface SupervisorOptions {
@@ -45,12 +48,15 @@ export interface SupervisorOptions {
   readonly maxCpuMs: number;
   readonly memoryMiB: number;
   readonly maxCells: number;
+  /** Of one account; absent: as many as the node may have. */
+  readonly maxCellsPerAccount?: number;
   readonly prestarted: number;
   readonly idleCellMs: number;
   readonly broker: Broker;
   readonly log: Logger;
   readonly loadModules: (version: WorkerVersion) => Promise<readonly ModuleContent[]>;
   readonly onEvent: (event: WorkerEvent) => void;
+  readonly onCellEvent?: (event: CellEvent) => void;
   readonly timings?: Partial<Timings>;
 }
 
@@ -69,9 +75,16 @@ export class Supervisor implements Dispatcher, StartupChecker, VersionHealthSour
   readonly #groups: CellGroups;
   readonly #context: CellContext;
   readonly #timings: Timings;
+  readonly #onCellEvent: (event: CellEvent) => void;
   readonly #pools = new Map<string, VersionPool>();
   readonly #generic: Cell[] = [];
   readonly #alive = new Set<Cell>();
+  readonly #places = new WaitingPlaces();
+  readonly #room: CellRoom;
+  /** Processes on their way to be `alive`. */
+  #startingCells = 0;
+  /** Is being ended for somebody who needs its place. */
+  #makingRoom: Cell | undefined;
   #refilling = 0;
   #nextCell = 0;
   #closing = false;
@@ -86,6 +99,7 @@ export class Supervisor implements Dispatcher, StartupChecker, VersionHealthSour
       options.log.error('The watchdog thread failed; stopping', { error: error.message });
       throw error;
     });
+    this.#onCellEvent = options.onCellEvent ?? (() => undefined);
     this.#timings = { ...TIMINGS, ...options.timings };
     this.#context = {
       program: {
@@ -101,7 +115,15 @@ export class Supervisor implements Dispatcher, StartupChecker, VersionHealthSour
       memoryMiB: options.memoryMiB,
       timings: this.#timings,
       onEvent: options.onEvent,
+      onCellEvent: this.#onCellEvent,
     };
+    this.#room = new CellRoom({
+      maxCells: options.maxCells,
+      maxPerAccount: Math.min(options.maxCellsPerAccount ?? options.maxCells, options.maxCells),
+      patienceMs: this.#timings.roomMs,
+      hasRoom: (granted) => this.#generic.length + this.#freeProcesses() > granted,
+      stopIdle: (accountId) => this.#stopLongestIdle(accountId),
+    });
     this.#timers.push(setInterval(() => this.#pingBusy(), PING_INTERVAL_MS).unref());
     this.#timers.push(setInterval(() => this.#sweep(), SWEEP_INTERVAL_MS).unref());
   }
@@ -140,6 +162,10 @@ export class Supervisor implements Dispatcher, StartupChecker, VersionHealthSour
       maxCells: availableParallelism(),
       budgetMs: this.#budgetMs(version),
       patienceMs: this.#timings.patienceMs,
+      waiting: {
+        places: this.#places,
+        onWaited: (ms, gotCell) => this.#onCellEvent({ type: 'waited', ms, gotCell }),
+      },
       log: (level, message) => this.#options.log[level](message),
     });
     this.#pools.set(version.id, created);
@@ -175,12 +201,13 @@ export class Supervisor implements Dispatcher, StartupChecker, VersionHealthSour
 
   // --- cells ---
 
-  /** Running cells by state, for `/readyz` and metrics. */
-  counts(): { generic: number; serving: number; total: number; inFlight: number } {
+  /** Running cells by state, and requests in them or waiting for one: for `/readyz` and metrics. */
+  counts(): { generic: number; serving: number; total: number; inFlight: number; waiting: number } {
     let inFlight = 0;
     for (const cell of this.#alive) inFlight += cell.inFlight;
     const generic = this.#generic.length;
-    return { generic, serving: this.#alive.size - generic, total: this.#alive.size, inFlight };
+    const total = this.#alive.size;
+    return { generic, serving: total - generic, total, inFlight, waiting: this.#places.taken };
   }
 
   /** Whether a version keeps ending its cells on this node, and until when it is left alone. */
@@ -207,12 +234,19 @@ export class Supervisor implements Dispatcher, StartupChecker, VersionHealthSour
     cpuMs: number,
   ): Promise<{ cell: Cell; loaded: LoadedMessage; startupMs: number }> {
     for (let attempt = 1; ; attempt++) {
-      const cell = await this.#takeCell();
-      const startedAt = performance.now();
+      const askedAt = performance.now();
+      const place = await this.#room.enter(version.accountId);
       try {
+        place.begin();
+        const { cell, prestarted } = await this.#takeCell();
+        void cell.exited.then(place.free);
+        const startedAt = performance.now();
         const loaded = await cell.load(version, modules, cpuMs);
-        return { cell, loaded, startupMs: performance.now() - startedAt };
+        const now = performance.now();
+        this.#onCellEvent({ type: 'loaded', ms: now - askedAt, prestarted });
+        return { cell, loaded, startupMs: now - startedAt };
       } catch (error) {
+        place.free();
         // A pre-started cell may have been dying: a second try tells that from a version that ends its process.
         if (!(error instanceof LoadError) || !error.processEnded || attempt === 2) throw error;
       }
@@ -220,14 +254,18 @@ export class Supervisor implements Dispatcher, StartupChecker, VersionHealthSour
   }
 
   /** A generic cell: a pre-started one, or a new one when there is none. */
-  async #takeCell(): Promise<Cell> {
+  async #takeCell(): Promise<{ cell: Cell; prestarted: boolean }> {
     for (let cell = this.#generic.shift(); cell !== undefined; cell = this.#generic.shift()) {
       if (cell.state !== 'warm') continue;
       this.#refill();
-      return cell;
+      return { cell, prestarted: true };
     }
-    await this.#makeRoom();
-    return await this.#startCell();
+    return { cell: await this.#startCell(), prestarted: false };
+  }
+
+  /** How many more cells the node may start. */
+  #freeProcesses(): number {
+    return Math.max(0, this.#options.maxCells - this.#alive.size - this.#startingCells);
   }
 
   async #startCell(): Promise<Cell> {
@@ -235,8 +273,12 @@ export class Supervisor implements Dispatcher, StartupChecker, VersionHealthSour
     const number = ++this.#nextCell;
     const id = number.toString(36);
     const uid = this.sandbox.root ? FIRST_CELL_UID + (number % (LAST_CELL_UID - FIRST_CELL_UID + 1)) : 0;
-    const cell = await Cell.start(id, `${this.#options.runDir}/${id}`, uid, this.#context);
+    const startedAt = performance.now();
+    this.#startingCells++;
+    const starting = Cell.start(id, `${this.#options.runDir}/${id}`, uid, this.#context);
+    const cell = await starting.finally(() => this.#startingCells--);
     this.#alive.add(cell);
+    this.#onCellEvent({ type: 'started', ms: performance.now() - startedAt });
     void cell.exited.then(() => this.#alive.delete(cell));
     if (this.#closing) cell.kill('the node is stopping');
     return cell;
@@ -245,7 +287,8 @@ export class Supervisor implements Dispatcher, StartupChecker, VersionHealthSour
   /** Keeps the pre-started cells at their number, one start at a time so as not to disturb requests. */
   #refill(): void {
     if (this.#closing || this.#refilling > 0) return;
-    if (this.#generic.length >= this.#options.prestarted || this.#alive.size >= this.#options.maxCells) return;
+    if (this.#generic.length >= this.#options.prestarted) return;
+    if (this.#freeProcesses() === 0) return;
     this.#refilling++;
     this.#startCell().then(
       (cell) => {
@@ -262,26 +305,26 @@ export class Supervisor implements Dispatcher, StartupChecker, VersionHealthSour
     );
   }
 
-  /** When the node is full, ends the cell that was idle longest; waits for one when all are busy. */
-  async #makeRoom(): Promise<void> {
-    const deadline = performance.now() + this.#timings.roomMs;
-    while (this.#alive.size >= this.#options.maxCells) {
-      if (!this.#stopLongestIdle() && performance.now() > deadline) {
-        throw new LoadError('no-cell', `All ${this.#options.maxCells} cells of this node are busy (SKEP_LIMIT_CELLS).`);
-      }
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  }
-
-  #stopLongestIdle(): boolean {
-    let found: { pool: VersionPool; cell: Cell } | undefined;
+  /** Of one account, or of the one that has most cells: whoever fills the node makes room first. There, the one that was idle longest. */
+  #stopLongestIdle(accountId: string | null): boolean {
+    // One at a time: whoever asks again before it is gone must not end a second one.
+    if (this.#makingRoom !== undefined && this.#makingRoom.state !== 'dead') return true;
+    let found: { pool: VersionPool; cell: Cell; cells: number } | undefined;
     for (const pool of this.#pools.values()) {
+      const owner = pool.version.accountId;
+      if (accountId !== null && owner !== accountId) continue;
+      const cells = this.#room.cellsOf(owner);
       for (const cell of pool.cells) {
-        if (cell.inFlight === 0 && (found === undefined || cell.lastUsedMs < found.cell.lastUsedMs))
-          found = { pool, cell };
+        if (cell.inFlight > 0) continue;
+        const isBetter =
+          found === undefined ||
+          cells > found.cells ||
+          (cells === found.cells && cell.lastUsedMs < found.cell.lastUsedMs);
+        if (isBetter) found = { pool, cell, cells };
       }
     }
-    return found?.pool.stopIdle(found.cell, 'the node needs its place') ?? false;
+    this.#makingRoom = found?.cell;
+    return found?.pool.stopIdle(found.cell, 'its place is needed') ?? false;
   }
 
   #pingBusy(): void {
@@ -309,6 +352,7 @@ export class Supervisor implements Dispatcher, StartupChecker, VersionHealthSour
   async close(graceMs: number): Promise<void> {
     this.#closing = true;
     for (const timer of this.#timers) clearInterval(timer);
+    this.#room.close();
     const deadline = performance.now() + graceMs;
     while (performance.now() < deadline && this.counts().inFlight > 0) {
       await new Promise((resolve) => setTimeout(resolve, 20));

@@ -15,7 +15,16 @@ export interface Pipeline {
   /** Calls of the whole tree so far: to the internet, and to services and bindings. */
   externalSubrequests: number;
   internalSubrequests: number;
+  /** CPU time of all its invocations that have ended: what the pipeline is charged with, once. */
+  cpuMs: number;
+  /** Invocations so far. */
+  invocations: number;
+  /** By worker: the version that was chosen for the first call. All later calls of the pipeline get the same. */
+  versions: Map<string, string> | undefined;
 }
+
+/** Where a call from one worker to another comes from. */
+export type CallParent = Pick<Caller, 'version' | 'invocationId' | 'pipeline' | 'depth'>;
 
 export interface FetchCall {
   readonly version: WorkerVersion;
@@ -35,7 +44,7 @@ export interface FetchCall {
   /** `request.cf` as a calling worker gave it, as JSON. */
   readonly cf?: string;
   /** Undefined starts a new pipeline (an outside request). */
-  readonly parent?: { readonly pipeline: Pipeline; readonly depth: number };
+  readonly parent?: CallParent;
 }
 
 /** Receives exactly one of: head… end, head… fail, fail, upgrade. Never called after `cancel()`. */
@@ -242,5 +251,28 @@ export type WorkerEvent =
       readonly depth: number;
       readonly outcome: Outcome;
       readonly wallMs: number;
+      /** Until the answer was out: `waitUntil` work is not in it. */
+      readonly answerMs: number;
       readonly cpuMs: number;
+      /** Of the whole pipeline up to now: in the event that comes last, all of it. */
+      readonly pipelineCpuMs: number;
+      /** The invocation that called this one through a binding; null: an outside request. */
+      readonly caller: {
+        readonly workerName: string;
+        readonly versionId: string;
+        readonly invocationId: number;
+      } | null;
     };
+
+/** What becomes of cells, for metrics. */
+export type CellEvent =
+  /** A process is up, its sandbox closed. */
+  | { readonly type: 'started'; readonly ms: number }
+  /** A version got a cell: from the wish to the end of its top level. */
+  | { readonly type: 'loaded'; readonly ms: number; readonly prestarted: boolean }
+  | { readonly type: 'ended'; readonly reason: CellEndReason }
+  /** A request that found no free cell has one now, or has given up. */
+  | { readonly type: 'waited'; readonly ms: number; readonly gotCell: boolean };
+
+/** `stopped`: on purpose (idle, drained, the node stops). `protocol`: it said what no honest harness says. */
+export type CellEndReason = 'cpu' | 'memory' | 'hang' | 'protocol' | 'crashed' | 'stopped';

@@ -9,6 +9,7 @@ import { type CellSource, DispatchFailure } from './dispatch.ts';
 import { type HealthReport, VersionHealth } from './health.ts';
 import { type IsolatedCell, Suspects } from './suspects.ts';
 import type { InvocationFailure } from './types.ts';
+import { WaitingLine, type WaitingLineOptions } from './waiting-line.ts';
 
 export interface PoolContext {
   /** A cell with the version loaded. Throws LoadError. */
@@ -21,20 +22,18 @@ export interface PoolContext {
   readonly budgetMs: number;
   /** How long a request waits for a cell. */
   readonly patienceMs: number;
+  /** Where its requests wait. */
+  readonly waiting: Pick<WaitingLineOptions, 'places' | 'onWaited'>;
   readonly log: (level: 'info' | 'warn', message: string) => void;
-}
-
-interface Waiter {
-  resolve(cell: Cell): void;
-  reject(error: Error): void;
-  readonly timer: NodeJS.Timeout;
 }
 
 export class VersionPool implements CellSource {
   readonly version: WorkerVersion;
   readonly #context: PoolContext;
   readonly #cells: Cell[] = [];
-  readonly #waiters: Waiter[] = [];
+  readonly #line: WaitingLine;
+  /** Given to somebody who begins in a microtask: as good as in flight. */
+  readonly #promised = new Map<Cell, number>();
   #starting = 0;
   readonly #health: VersionHealth;
   readonly #suspects: Suspects;
@@ -44,6 +43,7 @@ export class VersionPool implements CellSource {
   constructor(version: WorkerVersion, context: PoolContext) {
     this.version = version;
     this.#context = context;
+    this.#line = new WaitingLine({ accountId: version.accountId, patienceMs: context.patienceMs, ...context.waiting });
     this.#health = new VersionHealth(context.budgetMs);
     this.#suspects = new Suspects({
       startCell: () => this.#startForSuspects(),
@@ -63,7 +63,7 @@ export class VersionPool implements CellSource {
   }
 
   get isEmpty(): boolean {
-    return this.#cells.length === 0 && this.#starting === 0 && this.#waiters.length === 0 && this.#suspects.isEmpty;
+    return this.#cells.length === 0 && this.#starting === 0 && this.#line.length === 0 && this.#suspects.isEmpty;
   }
 
   pick(): Cell | undefined {
@@ -73,9 +73,9 @@ export class VersionPool implements CellSource {
       // One that is being killed stays in the list until its process is gone.
       if (cell.state !== 'serving') continue;
       usable++;
-      if (best === undefined || cell.inFlight < best.inFlight) best = cell;
+      if (best === undefined || this.#loadOf(cell) < this.#loadOf(best)) best = cell;
     }
-    if (best !== undefined && best.inFlight < CELL_LIMITS.concurrency) return best;
+    if (best !== undefined && this.#loadOf(best) < CELL_LIMITS.concurrency) return best;
     if (usable > 0 && usable + this.#starting < this.#context.maxCells && !this.#isPaused()) this.#start();
     return undefined;
   }
@@ -88,14 +88,11 @@ export class VersionPool implements CellSource {
       if (refusal !== undefined) return Promise.reject(new DispatchFailure(refusal));
       this.#start();
     }
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        const index = this.#waiters.findIndex((waiter) => waiter.timer === timer);
-        this.#waiters.splice(index, 1);
-        reject(new DispatchFailure(noCell(this.#context.patienceMs)));
-      }, this.#context.patienceMs);
-      this.#waiters.push({ resolve, reject, timer });
-    });
+    return this.#line.join();
+  }
+
+  #loadOf(cell: Cell): number {
+    return cell.inFlight + (this.#promised.get(cell) ?? 0);
   }
 
   isolate(dead: Cell): Promise<IsolatedCell> {
@@ -126,7 +123,7 @@ export class VersionPool implements CellSource {
   drain(deadlineMs: number): void {
     this.#drainMs = deadlineMs;
     for (const cell of this.#cells.splice(0)) cell.drain(deadlineMs);
-    if (this.#waiters.length > 0 && this.#starting === 0) this.#start();
+    if (this.#line.length > 0 && this.#starting === 0) this.#start();
   }
 
   /** Ends a cell that serves nobody. False when it got work in between. */
@@ -150,7 +147,7 @@ export class VersionPool implements CellSource {
         const failure = failureOf(error);
         // A full machine is not the version's fault.
         if (failure.kind !== 'no-cell') this.#recordCrash(failure);
-        this.#refuseWaiters(failure);
+        this.#line.refuse(failure);
       },
     );
   }
@@ -160,7 +157,7 @@ export class VersionPool implements CellSource {
     this.#cells.push(cell);
     cell.onDead = () => this.#remove(cell);
     cell.onInvocationEnd = () => {
-      if (this.#waiters.length > 0) this.#serveWaiters();
+      if (this.#line.length > 0) this.#serveWaiters();
     };
     this.#serveWaiters();
     const drainMs = this.#drainMs;
@@ -170,13 +167,22 @@ export class VersionPool implements CellSource {
   }
 
   #serveWaiters(): void {
-    while (this.#waiters.length > 0) {
+    this.#line.serve(() => {
       const cell = this.pick();
-      if (cell === undefined) return;
-      const waiter = this.#waiters.shift() as Waiter;
-      clearTimeout(waiter.timer);
-      waiter.resolve(cell);
+      if (cell !== undefined) this.#promise(cell);
+      return cell;
+    });
+  }
+
+  /** Else all who wait would be given the same place. */
+  #promise(cell: Cell): void {
+    if (this.#promised.size === 0) {
+      setImmediate(() => {
+        this.#promised.clear();
+        if (this.#line.length > 0) this.#serveWaiters();
+      });
     }
+    this.#promised.set(cell, (this.#promised.get(cell) ?? 0) + 1);
   }
 
   #remove(cell: Cell): void {
@@ -187,10 +193,10 @@ export class VersionPool implements CellSource {
     if (this.#context.isClosing()) return;
     this.#context.log('warn', `A cell of ${this.version.workerName} ended: ${cell.deathOutcome}, ${cell.deathReason}`);
     this.#recordDeath(cell);
-    if (this.#waiters.length === 0 || this.#cells.length + this.#starting > 0) return;
+    if (this.#line.length === 0 || this.#cells.length + this.#starting > 0) return;
     const refusal = this.#health.refusal(performance.now());
     if (refusal === undefined) this.#start();
-    else this.#refuseWaiters(refusal);
+    else this.#line.refuse(refusal);
   }
 
   #recordDeath(cell: Cell): void {
@@ -210,20 +216,7 @@ export class VersionPool implements CellSource {
   #isPaused(): boolean {
     return this.#health.refusal(performance.now()) !== undefined;
   }
-
-  #refuseWaiters(failure: InvocationFailure): void {
-    for (const waiter of this.#waiters.splice(0)) {
-      clearTimeout(waiter.timer);
-      waiter.reject(new DispatchFailure(failure));
-    }
-  }
 }
-
-const noCell = (patienceMs: number): InvocationFailure => ({
-  kind: 'no-cell',
-  outcome: 'unknown',
-  reason: `No cell became free within ${patienceMs / 1000} s`,
-});
 
 function failureOf(error: unknown): InvocationFailure {
   const reason = error instanceof Error ? error.message : String(error);

@@ -60,6 +60,7 @@ describe('defaults', () => {
       limitSubrequests: 50,
       limitSubrequestsMax: 10_000,
       limitCells: 200,
+      limitCellsPerAccount: 200,
       cacheMiB: 1024,
       limitCacheObjectMiB: 64,
       prestartedCells: 2,

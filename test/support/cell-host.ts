@@ -55,6 +55,7 @@ export async function createCellHost(options: CellHostOptions = {}): Promise<Cel
     memoryMiB,
     timings: { ...TIMINGS, ...options.timings },
     onEvent: (event: WorkerEvent) => events.push(event),
+    onCellEvent: () => undefined,
   };
   let count = 0;
   return {

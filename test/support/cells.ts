@@ -9,19 +9,15 @@ import type {
   WorkerFormat,
   WorkerVersion,
 } from '../../shared/worker.ts';
-import type {
-  Dispatcher,
-  FetchControl,
-  FetchSink,
-  InvocationFailure,
-  Pipeline,
-} from '../../server/supervisor/types.ts';
+import type { Dispatcher, FetchControl, FetchSink, InvocationFailure } from '../../server/supervisor/types.ts';
 
 export const TEST_ACCOUNT = 'a'.repeat(32);
 
 export type ModuleSource = string | Uint8Array;
 
 export interface WorkerSpec {
+  /** `TEST_ACCOUNT` when absent. */
+  readonly accountId?: string;
   readonly name: string;
   /** By name; the type follows from the extension (`.js` esm, `.cjs` commonjs, `.wasm`, `.txt` and `.html` text, `.bin` data, `.json`). */
   readonly modules: Readonly<Record<string, ModuleSource>>;
@@ -64,7 +60,7 @@ export function buildVersion(spec: WorkerSpec): BuiltVersion {
   const modules = Object.entries(spec.modules).map(([name, source]) => moduleOf(name, source));
   const version: WorkerVersion = {
     id: randomUUID(),
-    accountId: TEST_ACCOUNT,
+    accountId: spec.accountId ?? TEST_ACCOUNT,
     workerId: `worker-${spec.name}`,
     workerName: spec.name,
     number: ++versionCount,
@@ -92,7 +88,6 @@ export interface TestRequest {
   /** A stream has no known length and is sent chunked. */
   readonly body?: string | Uint8Array | Readable;
   readonly upgrade?: boolean;
-  readonly parent?: { readonly pipeline: Pipeline; readonly depth: number };
 }
 
 export interface TestAnswer {
@@ -145,7 +140,6 @@ export function openCall(
       body: body.stream,
       bodyBytes: body.bytes,
       upgrade: request.upgrade ?? false,
-      ...(request.parent === undefined ? {} : { parent: request.parent }),
     },
     sink,
   );

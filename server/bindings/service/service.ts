@@ -96,7 +96,7 @@ function callFetch(dispatcher: Dispatcher, call: BindingCall, callee: Callee): v
       body: call.body,
       bodyBytes: call.bodyBytes,
       upgrade: call.upgrade === 'websocket',
-      parent: { pipeline: caller.pipeline, depth: caller.depth },
+      parent: caller,
     },
     answerTo(call, () => control.resume()),
   );
