@@ -1,0 +1,3 @@
+import { runWorkerFamily } from './arena.ts';
+
+await runWorkerFamily('network', 'attacks on networks');

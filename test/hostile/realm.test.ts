@@ -1,0 +1,3 @@
+import { runWorkerFamily } from './arena.ts';
+
+await runWorkerFamily('realm', 'attacks on the realm');
