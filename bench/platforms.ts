@@ -1,7 +1,7 @@
 /** Starting the two platforms as real processes, and putting the same workers on both. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -26,6 +26,19 @@ export interface Skep extends Platform {
   deploy(worker: BenchWorker): Promise<void>;
   /** Processes that run a worker or wait to run one. */
   cells(): ProcessInfo[];
+  /** The server's own process. */
+  readonly pid: number;
+  /** What the server's heap holds after a garbage collection. Only when started with `reportsMemory`. */
+  memory(): Promise<HeapReport>;
+  /** Directories of cells, left ones included. */
+  cellDirectories(): number;
+  /** What lies in its folder for temporary files. */
+  temporaryFiles(): number;
+}
+
+export interface HeapReport {
+  readonly heapUsed: number;
+  readonly external: number;
 }
 
 const sleep = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
@@ -117,19 +130,49 @@ function bareEnvironment(extra: Record<string, string>): NodeJS.ProcessEnv {
   return { ...Object.fromEntries(kept), ...extra };
 }
 
-/** Starts Skep from dist/ on a fresh data directory, with its defaults but for `settings` (environment variables). */
-export async function startSkep(settings: Record<string, string> = {}): Promise<Skep> {
+/** Asks the preloaded `report-memory.mjs`. */
+function askMemory(child: ChildProcess): Promise<HeapReport> {
+  return new Promise((done, reject) => {
+    if (!child.connected) {
+      reject(new Error('The server has ended, or was started without `reportsMemory`'));
+      return;
+    }
+    child.once('message', (report) => done(report as HeapReport));
+    child.send('memory?');
+  });
+}
+
+function countEntries(folder: string): number {
+  try {
+    return readdirSync(folder).length;
+  } catch {
+    return 0; // Before the first cell.
+  }
+}
+
+/**
+ * Starts Skep from dist/ on a fresh data directory, with its defaults but for `settings` (environment variables). `reportsMemory`: it can be
+ * asked for its heap.
+ */
+export async function startSkep(
+  settings: Record<string, string> = {},
+  { reportsMemory = false }: { readonly reportsMemory?: boolean } = {},
+): Promise<Skep> {
   const folder = mkdtempSync(join(tmpdir(), 'skep-bench-'));
+  mkdirSync(join(folder, 'tmp'));
   const [gatewayPort, apiPort] = [await freePort(), await freePort()];
   const token = randomBytes(24).toString('hex');
   const accountId = randomBytes(16).toString('hex');
-  const child = spawn(process.execPath, [join(ROOT, 'dist/server/main.js')], {
+  const reporter = ['--expose-gc', `--import=${join(import.meta.dirname, 'report-memory.mjs')}`];
+  const nodeFlags = reportsMemory ? reporter : [];
+  const child = spawn(process.execPath, [...nodeFlags, join(ROOT, 'dist/server/main.js')], {
     cwd: folder,
     // A session of its own, as a service has: the kernel shares processors between sessions first (autogroups).
     detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', 'pipe', 'pipe', reportsMemory ? 'ipc' : 'ignore'],
     env: bareEnvironment({
       SKEP_DATA_DIR: join(folder, 'data'),
+      TMPDIR: join(folder, 'tmp'),
       SKEP_GATEWAY_PORT: String(gatewayPort),
       SKEP_API_PORT: String(apiPort),
       SKEP_ADMIN_TOKEN: token,
@@ -165,6 +208,10 @@ export async function startSkep(settings: Record<string, string> = {}): Promise<
     target: (worker) => ({ url: `http://127.0.0.1:${gatewayPort}/`, host: `${worker}.dev.localhost:${gatewayPort}` }),
     processes,
     cells: () => processes().filter(isCell),
+    pid: child.pid ?? -1,
+    memory: () => askMemory(child),
+    temporaryFiles: () => countEntries(join(folder, 'tmp')),
+    cellDirectories: () => countEntries(join(folder, 'data/run')),
     stop,
     deploy: async (worker) => {
       await call('PUT', worker.name, uploadForm(worker));
