@@ -3,6 +3,7 @@
  * a machine are written here, virtual. A module is made at its first import.
  */
 import type { BuiltinNamespace } from '../../builtins.ts';
+import { assert } from './assert.ts';
 import { asyncHooks } from './async-hooks.ts';
 import { CONSTANTS, numbers } from './constants.ts';
 import { denoNode, type Exports, whileModulesStart } from './deno-node.ts';
@@ -24,6 +25,8 @@ const plain = (create: () => Exports) => (): Made | Exports => create();
 const MODULES: Readonly<Record<string, () => Made | Exports>> = {
   __proto__: null as never,
   _stream_wrap: stubs.streamWrap,
+  assert,
+  'assert/strict': assert,
   async_hooks: plain(asyncHooks),
   buffer: plain(pure.buffer),
   child_process: plain(stubs.childProcess),

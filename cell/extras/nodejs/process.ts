@@ -9,6 +9,7 @@ import { environmentOfProcess } from '../../nodejs.ts';
 import { denoNode, type Exports } from './deno-node.ts';
 import { invalidArgType, nodeError, nodeTypeError, notImplemented, shaped, toText, unimplemented } from './errors.ts';
 import { changeDirectory, currentDirectory } from './directory.ts';
+import { assert } from './assert.ts';
 import { PROCESS_CONFIG } from './process-config.ts';
 
 const VERSION = '22.23.4';
@@ -295,7 +296,7 @@ function createFullProcess(): Exports {
     _channel: undefined,
     _send: undefined,
   };
-  lazy(target, 'assert', () => shaped((denoNode('assert') as unknown as Callback).bind(null), 'bound assert', 2));
+  lazy(target, 'assert', () => shaped((assert().defaultExport as Callback).bind(null), 'bound assert', 2));
   for (const name of Object.keys(members)) {
     target[name] = members[name];
   }
