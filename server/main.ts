@@ -23,6 +23,7 @@ import { commandOf, type Config, loadConfig } from './config/config.ts';
 import { helpText } from './config/docs.ts';
 import { createGateway, type Gateway } from './gateway/gateway.ts';
 import { createLogger, type RootLogger } from './log/log.ts';
+import { createMetrics, type Metrics } from './metrics/metrics.ts';
 import { workerHost } from './routing/host.ts';
 import { openDataDir } from './storage/data-dir.ts';
 import type { DatabaseConnection } from './storage/database.ts';
@@ -48,9 +49,16 @@ const packageJson = JSON.parse(readFileSync(new URL('../../package.json', import
 interface Running {
   /** When the first signal came; what still runs then shares one deadline. */
   stopSignalMs?: number;
+  gateway?: Gateway;
   readonly config: Config;
   readonly log: RootLogger;
   readonly resources: Resources;
+}
+
+interface Cells {
+  readonly supervisor: Supervisor;
+  readonly catalog: RunningCatalog;
+  readonly metrics: Metrics;
 }
 
 async function main(): Promise<void> {
@@ -81,9 +89,10 @@ async function start(running: Running, startedAt: number): Promise<void> {
     config.databaseUrl === null ? await embeddedDatabase(running, dataDir) : { url: config.databaseUrl };
   const opened = resources.use('the store', await openStore({ connection, masterKey, log }), (store) => store.close());
   const { account, hasAdminToken } = await bootstrap(config, opened, config.adminToken);
-  const { supervisor, catalog } = await startCells(running, opened);
+  const cells = await startCells(running, opened);
+  const { supervisor, catalog } = cells;
   const gateway = config.roles.includes('gateway') ? await startGateway(running, supervisor, catalog) : null;
-  const api = config.roles.includes('api') ? await startApi(running, opened, supervisor, catalog, gateway) : null;
+  const api = config.roles.includes('api') ? await startApi(running, opened, cells, gateway) : null;
   // Last: a token that a failed start had stored would never be shown to anybody.
   const newToken = hasAdminToken ? null : await createFirstToken(config, opened);
   announce(running, { startedAt, account, newToken, gatewayPort: gateway, apiPort: api, supervisor });
@@ -117,11 +126,14 @@ async function createFirstToken(config: Config, opened: OpenedStore): Promise<st
 const sha256 = (text: string): Uint8Array => createHash('sha256').update(text, 'utf8').digest();
 
 /** Everything that runs workers: supervisor, broker, and the catalog that tells them what is deployed. */
-async function startCells(
-  running: Running,
-  opened: OpenedStore,
-): Promise<{ supervisor: Supervisor; catalog: RunningCatalog }> {
+async function startCells(running: Running, opened: OpenedStore): Promise<Cells> {
   const { config, log, resources } = running;
+  const metrics = createMetrics({
+    version: packageJson.version,
+    cells: () => supervisor.counts(),
+    gateway: () => running.gateway?.counters ?? null,
+  });
+  resources.use('the metrics', metrics, (open) => open.close());
   const egress = createEgress({
     policy: createAddressPolicy(config.egressAllow),
     log: log.child({ component: 'egress' }),
@@ -147,7 +159,9 @@ async function startCells(
     egress: (call) => egress.call(call),
     externalSubrequests: config.limitSubrequests,
     maxExternalSubrequests: config.limitSubrequestsMax,
+    onSubrequest: (caller, kind, isRefused) => metrics.onSubrequest(caller, kind, isRefused),
   });
+  const logEvent = logWorkerEvent(log);
   const supervisor = await Supervisor.start({
     runDir: resources.use('the run directory', openRunDir(config.dataDir), (dir) => dir.remove()).path,
     denoPath: join(require.resolve('@deno/linux-x64-glibc/package.json'), '..', 'deno'),
@@ -166,8 +180,12 @@ async function startCells(
     loadModules: (version: WorkerVersion) => catalog.loadModules(version),
     onEvent: mapStackTraces({
       loadModules: (version: WorkerVersion) => catalog.loadModules(version),
-      onEvent: logWorkerEvent(log),
+      onEvent: (event) => {
+        metrics.onWorkerEvent(event);
+        logEvent(event);
+      },
     }),
+    onCellEvent: (event) => metrics.onCellEvent(event),
   });
   resources.use('the supervisor', supervisor, (open) => open.close(drainLeftMs(running)));
   const bus = createBus({ database: opened.database, log });
@@ -187,7 +205,7 @@ async function startCells(
     },
   });
   resources.use('the catalog', catalog, (open) => open.close());
-  return { supervisor, catalog };
+  return { supervisor, catalog, metrics };
 }
 
 async function startGateway(running: Running, supervisor: Supervisor, catalog: RunningCatalog): Promise<number> {
@@ -203,6 +221,7 @@ async function startGateway(running: Running, supervisor: Supervisor, catalog: R
     readyz: () => ({ ready: true, detail: cellReport(supervisor) }),
     limits: { maxBodyBytes: config.limitBodyBytes === 0 ? Number.POSITIVE_INFINITY : config.limitBodyBytes },
   });
+  running.gateway = gateway;
   resources.use('the gateway', gateway, (open) => open.close({ graceMs: drainLeftMs(running) }));
   return (await gateway.listen()).port;
 }
@@ -210,8 +229,7 @@ async function startGateway(running: Running, supervisor: Supervisor, catalog: R
 async function startApi(
   { config, log, resources }: Running,
   opened: OpenedStore,
-  supervisor: Supervisor,
-  catalog: RunningCatalog,
+  { supervisor, catalog, metrics }: Cells,
   gatewayPort: number | null,
 ): Promise<number> {
   const api = createApi({
@@ -222,6 +240,7 @@ async function startApi(
     maxLimits: { cpuMs: config.limitCpuMaxMs, subrequests: config.limitSubrequestsMax },
     publicUrl: (worker, subdomain) =>
       `http://${workerHost(worker, subdomain, config.baseDomain)}:${gatewayPort ?? config.gatewayPort}`,
+    metrics: () => metrics.render(),
     readiness: async () => {
       const database = await opened.store.ping().then(
         () => ({ ok: true }),

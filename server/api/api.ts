@@ -5,7 +5,7 @@
  * with a stack; what is unexpected is logged under the request id that the client sees.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { ReadableStream } from 'node:stream/web';
 import { getRequestListener } from '@hono/node-server';
@@ -122,6 +122,26 @@ function addHealth(app: Hono<Env>, options: ApiOptions): void {
     const readiness = await options.readiness();
     return context.json(readiness, readiness.ready ? 200 : 503);
   });
+  const { metrics } = options;
+  if (metrics === undefined) return;
+  app.get('/metrics', async (context) => {
+    // They name the workers of all accounts.
+    if (!isLocal(context)) {
+      const { accountId } = await authenticate(context, options);
+      if (accountId !== null) throw fail('forbidden', { account: 'all' });
+    }
+    return context.text(metrics(), 200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' });
+  });
+}
+
+/** Asked from this machine, and not through a proxy on it. */
+function isLocal(context: ApiContext): boolean {
+  const { incoming } = (context.env ?? {}) as { incoming?: IncomingMessage };
+  const address = incoming?.socket.remoteAddress ?? '';
+  const isProxied = ['forwarded', 'x-forwarded-for', 'x-real-ip', 'via'].some(
+    (name) => context.req.header(name) !== undefined,
+  );
+  return !isProxied && /^(?:127\.|::1$|::ffff:127\.)/.test(address);
 }
 
 /** Tokens are stored as SHA-256; the look-up by hash leaks nothing through its timing that would help to guess one. */

@@ -30,6 +30,8 @@ export interface ApiOptions {
   /** Absolute URL at which a worker of the account with this subdomain answers. */
   readonly publicUrl: (workerName: string, accountSubdomain: string) => string;
   readonly readiness: () => Promise<Readiness>;
+  /** Prometheus' text; absent: this process has no metrics. */
+  readonly metrics?: () => string;
 }
 
 export type Method = 'GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE';

@@ -5,10 +5,13 @@
 import { CELL_LIMITS } from '../../shared/limits.ts';
 import type { Binding, ServiceBinding } from '../../shared/worker.ts';
 import type { BindingCall, BindingSession, Broker, Caller } from '../supervisor/types.ts';
-import { type ConnectionGate, createConnectionGate } from './connections.ts';
+import { createConnectionGate } from './connections.ts';
 
 /** One kind of binding. Must answer the call (respond…end, or fail); must not throw. */
 export type BindingHandler<B extends Binding = Binding> = (call: BindingCall, binding: B) => void;
+
+/** What a call of a worker goes to. */
+export type SubrequestKind = 'internet' | 'binding' | 'cache' | 'self' | 'session';
 
 export interface BrokerOptions {
   /** Handlers by binding type: add a binding by adding one here (in `main.ts`). */
@@ -24,6 +27,8 @@ export interface BrokerOptions {
   /** Calls to the internet per pipeline when the version asks for nothing else, and the most it may ask for. */
   readonly externalSubrequests: number;
   readonly maxExternalSubrequests: number;
+  /** For metrics. */
+  readonly onSubrequest?: (caller: Caller, kind: SubrequestKind, isRefused: boolean) => void;
 }
 
 const TOO_MANY = { name: 'Error', message: 'Too many subrequests.' };
@@ -33,35 +38,47 @@ export function createBroker(options: BrokerOptions): Broker {
   return {
     call(call) {
       if (call.binding !== null) callBinding(options, call, call.binding);
-      else if (call.loopback === undefined && call.cache === undefined) callEgress(options, call, gate);
-      else if (!mayCallAgain(call.caller)) call.fail(TOO_MANY);
-      else if (call.cache !== undefined) gate(call, options.cache);
-      else options.loopback(call);
+      else if (call.cache !== undefined) {
+        if (mayCall(options, call, 'cache')) gate(call, options.cache);
+      } else if (call.loopback !== undefined) {
+        if (mayCall(options, call, 'self')) options.loopback(call);
+      } else if (mayCall(options, call, 'internet')) gate(call, options.egress);
     },
     openSession(session) {
       const { binding: name, caller } = session;
       const binding = name === null ? null : findBinding(caller, name);
       if (binding !== null && binding?.type !== 'service') session.fail(noSuchBinding(name as string));
-      else if (!mayCallAgain(caller)) session.fail(TOO_MANY);
-      else options.session(session, binding);
+      else if (mayCall(options, session, 'session')) options.session(session, binding);
     },
   };
-}
-
-function callEgress(options: BrokerOptions, call: BindingCall, gate: ConnectionGate): void {
-  const { pipeline, version } = call.caller;
-  const allowed = Math.min(version.limits.subrequests ?? options.externalSubrequests, options.maxExternalSubrequests);
-  if (++pipeline.externalSubrequests > allowed) call.fail(TOO_MANY);
-  else gate(call, options.egress);
 }
 
 function callBinding(options: BrokerOptions, call: BindingCall, name: string): void {
   const binding = findBinding(call.caller, name);
   const handler = binding === undefined ? undefined : (options.bindings[binding.type] as BindingHandler | undefined);
   if (binding === undefined || handler === undefined) call.fail(noSuchBinding(name));
-  else if (!mayCallAgain(call.caller)) call.fail(TOO_MANY);
-  else handler(call, binding);
+  else if (mayCall(options, call, 'binding')) handler(call, binding);
 }
+
+/** Counts a call against the pipeline; answers it when there were too many. */
+function mayCall(options: BrokerOptions, call: BindingCall | BindingSession, kind: SubrequestKind): boolean {
+  const { caller } = call;
+  const isRefused = kind === 'internet' ? !mayCallOutside(options, caller) : !mayCallInside(caller);
+  options.onSubrequest?.(caller, kind, isRefused);
+  if (isRefused) call.fail(TOO_MANY);
+  return !isRefused;
+}
+
+function mayCallOutside(
+  { externalSubrequests, maxExternalSubrequests }: BrokerOptions,
+  { pipeline, version }: Caller,
+): boolean {
+  const allowed = Math.min(version.limits.subrequests ?? externalSubrequests, maxExternalSubrequests);
+  return ++pipeline.externalSubrequests <= allowed;
+}
+
+const mayCallInside = ({ pipeline }: Caller): boolean =>
+  ++pipeline.internalSubrequests <= CELL_LIMITS.internalSubrequests;
 
 const findBinding = ({ version }: Caller, name: string): Binding | undefined =>
   version.bindings.find((candidate) => candidate.name === name);
@@ -70,7 +87,3 @@ const noSuchBinding = (name: string): { name: string; message: string } => ({
   name: 'TypeError',
   message: `There is no binding "${name.slice(0, 100)}" that can be called.`,
 });
-
-/** Counts one call to a service or binding against the pipeline. */
-const mayCallAgain = ({ pipeline }: Caller): boolean =>
-  ++pipeline.internalSubrequests <= CELL_LIMITS.internalSubrequests;

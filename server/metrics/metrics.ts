@@ -1,0 +1,154 @@
+/** What a node counts, from the events of its parts. `docs/operations.md` lists it. */
+import { readdirSync } from 'node:fs';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import type { SubrequestKind } from '../broker/broker.ts';
+import type { GatewayCounters } from '../gateway/counters.ts';
+import type { Caller, CellEvent, WorkerEvent } from '../supervisor/types.ts';
+import type { WorkerVersion } from '../../shared/worker.ts';
+import { type Labels, Registry } from './registry.ts';
+
+export interface MetricsSources {
+  readonly version: string;
+  readonly cells: () => { generic: number; serving: number; inFlight: number; waiting: number };
+  /** Null: this process has no gateway. */
+  readonly gateway: () => Readonly<GatewayCounters> | null;
+}
+
+export interface Metrics {
+  onWorkerEvent(event: WorkerEvent): void;
+  onCellEvent(event: CellEvent): void;
+  onSubrequest(caller: Caller, kind: SubrequestKind, isRefused: boolean): void;
+  /** Prometheus' text format. */
+  render(): string;
+  close(): void;
+}
+
+const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+const NOTHING: Labels = {};
+
+export function createMetrics(sources: MetricsSources): Metrics {
+  const registry = new Registry();
+  addGauges(registry, sources);
+  const close = addProcess(registry);
+  const invocations = registry.counter(
+    'skep_invocations_total',
+    'Invocations that have ended, by worker, by how they ended, and by who asked: a visitor or a worker.',
+  );
+  const cpu = registry.counter('skep_invocation_cpu_seconds_total', 'CPU time that invocations were charged with.');
+  const duration = registry.histogram(
+    'skep_invocation_duration_seconds',
+    'From the beginning of an invocation to the end of its answer.',
+    SECONDS,
+  );
+  const logs = registry.counter('skep_worker_log_lines_total', 'Lines that workers logged.');
+  const exceptions = registry.counter('skep_worker_exceptions_total', 'Exceptions that nobody caught.');
+  const subrequests = registry.counter(
+    'skep_subrequests_total',
+    'Calls of workers by kind, and whether the limit of the pipeline refused them.',
+  );
+  const started = registry.histogram(
+    'skep_cell_start_seconds',
+    'From the start of a process to a closed sandbox.',
+    SECONDS,
+  );
+  const coldStarts = registry.histogram(
+    'skep_cold_start_seconds',
+    'From the wish for a cell of a version to its loaded program.',
+    SECONDS,
+  );
+  const ended = registry.counter(
+    'skep_cells_ended_total',
+    'Cells that ended, by reason; all but "stopped" are faults.',
+  );
+  const waited = registry.histogram('skep_queue_wait_seconds', 'How long requests waited for a cell.', SECONDS);
+  return {
+    onWorkerEvent(event) {
+      const labels = workerLabels(event.version);
+      if (event.type === 'log') logs.add(labels);
+      else if (event.type === 'exception') exceptions.add(labels);
+      else {
+        invocations.add({ ...labels, outcome: event.outcome, source: event.caller === null ? 'visitor' : 'worker' });
+        cpu.add(labels, event.cpuMs / 1000);
+        duration.observe(NOTHING, event.answerMs / 1000);
+      }
+    },
+    onCellEvent(event) {
+      if (event.type === 'started') started.observe(NOTHING, event.ms / 1000);
+      else if (event.type === 'loaded') coldStarts.observe({ prestarted: String(event.prestarted) }, event.ms / 1000);
+      else if (event.type === 'ended') ended.add({ reason: event.reason });
+      else waited.observe({ outcome: event.gotCell ? 'cell' : 'refused' }, event.ms / 1000);
+    },
+    onSubrequest({ version }, kind, isRefused) {
+      subrequests.add({ ...workerLabels(version), kind, refused: String(isRefused) });
+    },
+    render: () => registry.render(),
+    close,
+  };
+}
+
+const workerLabels = ({ accountId, workerName }: WorkerVersion): Labels => ({ account: accountId, worker: workerName });
+
+function addGauges(registry: Registry, { version, cells, gateway }: MetricsSources): void {
+  registry.gauge('skep_info', 'The version of Skep.', () => [[{ version, node: process.version }, 1]]);
+  registry.gauge('skep_cells', 'Cells that run: generic ones wait for a version.', () => {
+    const { generic, serving } = cells();
+    return [
+      [{ state: 'generic' }, generic],
+      [{ state: 'serving' }, serving],
+    ];
+  });
+  registry.gauge('skep_invocations_in_flight', 'Invocations under way.', () => [[NOTHING, cells().inFlight]]);
+  registry.gauge('skep_queue_length', 'Requests that wait for a cell.', () => [[NOTHING, cells().waiting]]);
+  const ofGateway = (read: (counters: Readonly<GatewayCounters>) => (readonly [Labels, number])[]) => () => {
+    const counters = gateway();
+    return counters === null ? [] : read(counters);
+  };
+  registry.counted(
+    'skep_gateway_responses_total',
+    'Answers to visitors by class of status; 1xx are WebSockets.',
+    ofGateway(({ byClass }) => byClass.slice(1).map((count, index) => [{ class: `${index + 1}xx` }, count] as const)),
+  );
+  registry.counted(
+    'skep_gateway_faults_total',
+    'Answers cut off in the middle, visitors who left before theirs, connections refused for what they sent.',
+    ofGateway((counters) => [
+      [{ fault: 'truncated' }, counters.truncated],
+      [{ fault: 'aborted' }, counters.aborted],
+      [{ fault: 'rejected' }, counters.rejectedConnections],
+    ]),
+  );
+  registry.gauge(
+    'skep_gateway_connections',
+    'Open connections of visitors, and how many of them are WebSockets.',
+    ofGateway((counters) => [
+      [{ kind: 'all' }, counters.connections],
+      [{ kind: 'websocket' }, counters.openTunnels],
+    ]),
+  );
+}
+
+/** The server's own process. Returns what ends the measuring. */
+function addProcess(registry: Registry): () => void {
+  const delay = monitorEventLoopDelay({ resolution: 10 });
+  delay.enable();
+  registry.counted('process_cpu_seconds_total', 'CPU time of the server, without its cells.', () => {
+    const { user, system } = process.cpuUsage();
+    return [[NOTHING, (user + system) / 1e6]];
+  });
+  registry.gauge('process_resident_memory_bytes', 'Resident memory of the server.', () => [
+    [NOTHING, process.memoryUsage.rss()],
+  ]);
+  registry.gauge('process_open_fds', 'Open file descriptors of the server.', () => [
+    [NOTHING, readdirSync('/proc/self/fd').length],
+  ]);
+  registry.gauge(
+    'skep_event_loop_delay_seconds',
+    'How late the server’s event loop was, since the last scrape.',
+    () => {
+      const read = [0.5, 0.99].map((q) => [{ quantile: String(q) }, delay.percentile(q * 100) / 1e9] as const);
+      delay.reset();
+      return read;
+    },
+  );
+  return () => delay.disable();
+}
