@@ -55,7 +55,7 @@ test('what workers did is counted: outcomes, CPU, calls of each kind, cold start
   ]) {
     assert.ok(
       lines.includes(expected),
-      `${expected}\nis not in\n${lines.filter((line) => /^skep/.test(line)).join('\n')}`,
+      `${expected}\nis not in\n${lines.filter((line) => line.startsWith('skep')).join('\n')}`,
     );
   }
   const cpu = lines.find((line) => line.startsWith(`skep_invocation_cpu_seconds_total{${of('tree')}}`));
