@@ -8,13 +8,14 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Resources } from '../shared/resources.ts';
-import type { WorkerVersion } from '../shared/worker.ts';
+import type { ModuleContent, WorkerVersion } from '../shared/worker.ts';
 import { createApi } from './api/api.ts';
 import { renderBanner } from './banner.ts';
 import { createAddressPolicy } from './bindings/egress/address-policy.ts';
 import { createCache } from './bindings/cache/cache.ts';
 import { CacheStore } from './bindings/cache/store.ts';
 import { createEgress } from './bindings/egress/egress.ts';
+import { createPublicFetch } from './bindings/service/public.ts';
 import { createServiceBinding } from './bindings/service/service.ts';
 import { createBroker } from './broker/broker.ts';
 import { createBus } from './bus/postgres-bus.ts';
@@ -33,6 +34,7 @@ import { type OpenedStore, openStore } from './storage/open-store.ts';
 import type { Account, Store } from './storage/store.ts';
 import { openRunDir } from './supervisor/run-dir.ts';
 import { Supervisor } from './supervisor/supervisor.ts';
+import { explainMissingBindings } from './missing-bindings.ts';
 import { mapStackTraces } from './stack-traces.ts';
 import { logWorkerEvent } from './worker-log.ts';
 
@@ -50,6 +52,7 @@ interface Running {
   /** When the first signal came; what still runs then shares one deadline. */
   stopSignalMs?: number;
   gateway?: Gateway;
+  gatewayPort?: number;
   readonly config: Config;
   readonly log: RootLogger;
   readonly resources: Resources;
@@ -156,12 +159,18 @@ async function startCells(running: Running, opened: OpenedStore): Promise<Cells>
     loopback: services.loopback,
     cache: createCache({ store: cacheStore, log: cacheLog }),
     session: services.session,
-    egress: (call) => egress.call(call),
+    egress: createPublicFetch({
+      catalog: { findByHost: (host) => catalog.findByHost(host) },
+      dispatcher: () => supervisor,
+      isPublicPort: (port) => port === 80 || port === 443 || port === running.gatewayPort,
+      egress: (call) => egress.call(call),
+    }),
     externalSubrequests: config.limitSubrequests,
     maxExternalSubrequests: config.limitSubrequestsMax,
     onSubrequest: (caller, kind, isRefused) => metrics.onSubrequest(caller, kind, isRefused),
   });
   const logEvent = logWorkerEvent(log);
+  const loadModules = (version: WorkerVersion): Promise<ModuleContent[]> => catalog.loadModules(version);
   const supervisor = await Supervisor.start({
     runDir: resources.use('the run directory', openRunDir(config.dataDir), (dir) => dir.remove()).path,
     denoPath: join(require.resolve('@deno/linux-x64-glibc/package.json'), '..', 'deno'),
@@ -177,13 +186,16 @@ async function startCells(running: Running, opened: OpenedStore): Promise<Cells>
     idleCellMs: config.idleCellSeconds * 1000,
     broker,
     log: log.child({ component: 'supervisor' }),
-    loadModules: (version: WorkerVersion) => catalog.loadModules(version),
-    onEvent: mapStackTraces({
-      loadModules: (version: WorkerVersion) => catalog.loadModules(version),
-      onEvent: (event) => {
-        metrics.onWorkerEvent(event);
-        logEvent(event);
-      },
+    loadModules,
+    onEvent: explainMissingBindings({
+      loadModules,
+      onEvent: mapStackTraces({
+        loadModules,
+        onEvent: (event) => {
+          metrics.onWorkerEvent(event);
+          logEvent(event);
+        },
+      }),
     }),
     onCellEvent: (event) => metrics.onCellEvent(event),
   });
@@ -223,7 +235,8 @@ async function startGateway(running: Running, supervisor: Supervisor, catalog: R
   });
   running.gateway = gateway;
   resources.use('the gateway', gateway, (open) => open.close({ graceMs: drainLeftMs(running) }));
-  return (await gateway.listen()).port;
+  running.gatewayPort = (await gateway.listen()).port;
+  return running.gatewayPort;
 }
 
 async function startApi(

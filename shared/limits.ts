@@ -110,6 +110,8 @@ export const CELL_LIMITS = {
   internalSubrequests: 1_000,
   /** Cloudflare: a pipeline has at most 32 worker invocations in depth, the first included. */
   pipelineDepth: 32,
+  /** Cloudflare: so often one visit may lead to the next through public names, then 1019. Ends two workers that ask one another. */
+  publicHops: 16,
   /** Cloudflare: connections of a pipeline that wait for the head of their answer; further ones queue. Stops floods of one origin. */
   waitingConnections: 6,
   /** Responses of a pipeline whose bodies are not over; beyond it one that the worker does not read is closed. Bounds sockets and buffers. */

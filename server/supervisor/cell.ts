@@ -343,14 +343,15 @@ export class Cell {
   // --- invocations ---
 
   /** Begins an invocation. The caller must end it, whatever happens. */
-  begin(parent: CallParent | undefined): Invocation {
+  begin(parent: CallParent | undefined, publicHops = 0): Invocation {
     if (this.#state !== 'serving') throw new Error(`A cell that is ${this.#state} takes no invocation`);
     const watched = this.#watched as WatchedCell;
-    const pipeline = parent?.pipeline ?? createPipeline();
+    const version = this.version as WorkerVersion;
+    const pipeline = parent?.pipeline ?? createPipeline(version, publicHops);
     pipeline.invocations++;
     const invocation: Invocation = {
       id: this.#nextInvocation++,
-      version: this.version as WorkerVersion,
+      version,
       pipeline,
       depth: (parent?.depth ?? 0) + 1,
       caller: parent,

@@ -143,7 +143,7 @@ export class Dispatch implements FetchControl, AnswerHandler {
   #send(cell: Cell): void {
     const { method, url, headers, body, bodyBytes, upgrade, parent, target, cf } = this.#call;
     this.#cell = cell;
-    const invocation = cell.begin(parent);
+    const invocation = cell.begin(parent, this.#call.publicHops);
     this.#invocation = invocation;
     this.#overHttp = (body !== null && this.#smallBody === null) || (body === null && !upgrade && cell.prefersHttp);
     if (this.#overHttp) {

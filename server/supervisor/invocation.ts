@@ -35,7 +35,7 @@ let pipelineCount = 0;
 const processTag = Math.random().toString(36).slice(2, 8);
 
 /** A new tree of invocations. Its clock starts at the real time. */
-export const createPipeline = (): Pipeline => ({
+export const createPipeline = (root: WorkerVersion, publicHops = 0): Pipeline => ({
   id: `${processTag}-${(++pipelineCount).toString(36)}`,
   clockMs: Date.now(),
   externalSubrequests: 0,
@@ -43,4 +43,6 @@ export const createPipeline = (): Pipeline => ({
   cpuMs: 0,
   invocations: 0,
   versions: undefined,
+  root,
+  publicHops,
 });

@@ -21,6 +21,10 @@ export interface Pipeline {
   invocations: number;
   /** By worker: the version that was chosen for the first call. All later calls of the pipeline get the same. */
   versions: Map<string, string> | undefined;
+  /** The version that the outside request came to. */
+  readonly root: WorkerVersion;
+  /** How many workers' visits to public names of workers led here, one after the other. */
+  readonly publicHops: number;
 }
 
 /** Where a call from one worker to another comes from. */
@@ -45,6 +49,8 @@ export interface FetchCall {
   readonly cf?: string;
   /** Undefined starts a new pipeline (an outside request). */
   readonly parent?: CallParent;
+  /** Of the new pipeline; absent: none. */
+  readonly publicHops?: number;
 }
 
 /** Receives exactly one of: head… end, head… fail, fail, upgrade. Never called after `cancel()`. */

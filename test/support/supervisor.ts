@@ -20,6 +20,7 @@ import { createAddressPolicy } from '../../server/bindings/egress/address-policy
 import { createCache } from '../../server/bindings/cache/cache.ts';
 import { CacheStore, type CacheStoreOptions } from '../../server/bindings/cache/store.ts';
 import { createEgress } from '../../server/bindings/egress/egress.ts';
+import { createPublicFetch } from '../../server/bindings/service/public.ts';
 import { createServiceBinding } from '../../server/bindings/service/service.ts';
 import { createBroker } from '../../server/broker/broker.ts';
 import type { DeployedWorker } from '../../server/catalog/types.ts';
@@ -98,6 +99,16 @@ export class TestSupervisor implements StartupChecker {
     this.#log = process.env['TEST_LOG'] === undefined ? log : testLog;
   }
 
+  /** Like a gradual deployment: both versions, by their shares. */
+  deployShares(specs: readonly (readonly [WorkerSpec, number])[]): DeployedWorker {
+    const workers = specs.map(([spec, percentage]) => ({ worker: this.deploy(spec), percentage }));
+    const last = workers.at(-1)?.worker as DeployedWorker;
+    const versions = workers.map(({ worker, percentage }) => ({ version: this.versionOf(worker), percentage }));
+    const shared = { ...last, versions };
+    this.#workers.set(last.name, shared);
+    return shared;
+  }
+
   /** Called by `createTestSupervisor`. */
   async start(options: TestSupervisorOptions): Promise<void> {
     const { egressAllow = [], externalSubrequests = CELL_LIMITS.subrequests, broker, cacheOptions, ...rest } = options;
@@ -141,7 +152,12 @@ export class TestSupervisor implements StartupChecker {
           loopback: services.loopback,
           cache,
           session: services.session,
-          egress: (call) => egress.call(call),
+          egress: createPublicFetch({
+            catalog: { findByHost: (host) => this.#workers.get(host.replace(/\.dev\.localhost$/, '')) },
+            dispatcher: () => this.supervisor,
+            isPublicPort: (port) => port === 80 || port === 8787,
+            egress: (call) => egress.call(call),
+          }),
           externalSubrequests,
           maxExternalSubrequests: CELL_LIMITS.maxSubrequests,
         }),

@@ -6,7 +6,7 @@
 import { CELL_LIMITS } from '../../../shared/limits.ts';
 import type { InvocationTarget } from '../../../shared/protocol.ts';
 import type { ServiceBinding, WorkerVersion } from '../../../shared/worker.ts';
-import type { Catalog } from '../../catalog/types.ts';
+import type { Catalog, DeployedWorker } from '../../catalog/types.ts';
 import type { BindingHandler, BrokerOptions } from '../../broker/broker.ts';
 import { pickVersion } from '../../routing/version-choice.ts';
 import { cannotConnect } from '../connect-errors.ts';
@@ -17,7 +17,9 @@ import type {
   Caller,
   Dispatcher,
   FetchSink,
+  FetchCall,
   InvocationFailure,
+  Pipeline,
 } from '../../supervisor/types.ts';
 
 export interface ServiceBindingOptions {
@@ -55,7 +57,7 @@ export function createServiceBinding(options: ServiceBindingOptions): ServiceBin
 function boundCallee(options: ServiceBindingOptions, caller: Caller, binding: ServiceBinding): Callee {
   if (caller.depth >= CELL_LIMITS.pipelineDepth) return { error: { name: 'Error', message: TOO_DEEP } };
   const worker = options.catalog.findByName(caller.version.accountId, binding.service);
-  const version = worker === undefined ? undefined : pickVersion(worker, Math.random());
+  const version = worker === undefined ? undefined : chooseVersion(caller.pipeline, worker);
   if (version === undefined) {
     const message = `The worker "${binding.service}" that "${binding.name}" is bound to has no deployment.`;
     return { error: { name: 'Error', message } };
@@ -66,6 +68,19 @@ function boundCallee(options: ServiceBindingOptions, caller: Caller, binding: Se
     version,
     target: { entrypoint: entrypoint ?? null, props: props === undefined ? null : { json: props } },
   };
+}
+
+/** One choice for the whole pipeline, as long as what was chosen is deployed. */
+function chooseVersion(pipeline: Pipeline, worker: DeployedWorker): WorkerVersion | undefined {
+  const { workerId, versions } = worker;
+  if (versions.length < 2) return versions[0]?.version;
+  const { root } = pipeline;
+  const chosen = pipeline.versions?.get(workerId) ?? (root.workerId === workerId ? root.id : undefined);
+  const kept = versions.find(({ version }) => version.id === chosen)?.version;
+  if (kept !== undefined) return kept;
+  const version = pickVersion(worker, Math.random());
+  if (version !== undefined) (pipeline.versions ??= new Map()).set(workerId, version.id);
+  return version;
 }
 
 /** The caller's own version: a loopback never crosses to another deployment. */
@@ -84,19 +99,30 @@ function callFetch(dispatcher: Dispatcher, call: BindingCall, callee: Callee): v
     call.fail(cannotConnect(URL.canParse(call.url) ? Number(new URL(call.url).port) : 0));
     return;
   }
-  const { caller } = call;
+  const { version, target } = callee;
+  forwardCall(dispatcher, call, {
+    version,
+    ...(target && { target }),
+    headers: calleeHeaders(call),
+    parent: call.caller,
+  });
+}
+
+/** Hands a worker's call to a worker: what comes back is the call's answer, and who gives one up gives up the other. */
+export function forwardCall(
+  dispatcher: Dispatcher,
+  call: BindingCall,
+  to: Pick<FetchCall, 'version' | 'target' | 'headers' | 'parent' | 'publicHops'>,
+): void {
   const control = dispatcher.fetch(
     {
-      version: callee.version,
-      ...(callee.target && { target: callee.target }),
+      ...to,
       ...(call.cf !== undefined && { cf: call.cf }),
       method: call.method,
       url: call.url,
-      headers: calleeHeaders(call),
       body: call.body,
       bodyBytes: call.bodyBytes,
       upgrade: call.upgrade === 'websocket',
-      parent: caller,
     },
     answerTo(call, () => control.resume()),
   );
