@@ -10,6 +10,7 @@ import type { Readable } from 'node:stream';
 import { HEADER_VALUE, HOP_BY_HOP, TOKEN } from '../../shared/http.ts';
 import { GATEWAY_LIMITS } from '../../shared/limits.ts';
 import { DATE_HEADER } from '../../shared/protocol.ts';
+import { letOthersRead } from './turns.ts';
 
 /** Hears one response. After `onFailure` or `onEnd` nothing more is called. */
 export interface ResponseHandler {
@@ -106,12 +107,17 @@ class Connection implements Exchange {
   #noBody = false;
   #body: Readable | null = null;
   #bodySent = true;
+  /** Whoever takes the response has asked for a pause. */
+  #isHeld = false;
 
   constructor(socket: Socket, onFree: (connection: Connection) => void, onGone: (connection: Connection) => void) {
     this.#socket = socket;
     this.#onFree = onFree;
     this.#onGone = onGone;
-    socket.on('data', (chunk: Buffer) => this.#read(chunk));
+    socket.on('data', (chunk: Buffer) => {
+      this.#read(chunk);
+      letOthersRead(socket, chunk, () => !this.#isHeld);
+    });
     socket.on('error', (error) => this.#fail(new ConnectionLost(error.message)));
     socket.on('close', () => {
       this.#fail(new ConnectionLost('The cell closed the connection before its response was complete'));
@@ -130,6 +136,7 @@ class Connection implements Exchange {
   }
 
   resume(): void {
+    this.#isHeld = false;
     this.#socket.resume();
   }
 
@@ -270,7 +277,9 @@ class Connection implements Exchange {
   }
 
   #deliver(chunk: Buffer): void {
-    if (!(this.#handler as ResponseHandler).onData(chunk)) this.#socket.pause();
+    if ((this.#handler as ResponseHandler).onData(chunk)) return;
+    this.#isHeld = true;
+    this.#socket.pause();
   }
 
   #readLength(bytes: Buffer): Buffer {
@@ -322,6 +331,7 @@ class Connection implements Exchange {
     this.#handler = undefined;
     this.#state = 'idle';
     // A paused reader would never hear of the next response.
+    this.#isHeld = false;
     this.#socket.resume();
     if (this.#bodySent) this.#finish();
     else {

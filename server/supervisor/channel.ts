@@ -7,6 +7,7 @@ import { FrameReader } from '../../shared/frames.ts';
 import { CHANNEL_LIMITS } from '../../shared/limits.ts';
 import { CellMisbehaved } from './misbehaved.ts';
 import { DATA } from '../../shared/protocol.ts';
+import { letOthersRead } from './turns.ts';
 
 export interface ChannelListener {
   /** `payload` is only valid during the call. May throw: then the cell is ended. */
@@ -19,9 +20,6 @@ export interface ChannelListener {
 const MAX_PENDING_BYTES = 96 * 1024 * 1024;
 /** Above this, copying frames together costs more than handing them over one by one. */
 const MAX_JOINED_BYTES = 64 * 1024;
-
-/** What Node reads of a socket at once. */
-const FULL_CHUNK_BYTES = 64 * 1024;
 
 /**
  * Frames that leave together within a turn. Fewer cost system calls; if all waited for the end of the turn, cell and server would work in
@@ -114,19 +112,10 @@ export class Channel {
         this.#end(error as Error);
         return;
       }
-      if (chunk.length >= FULL_CHUNK_BYTES) this.#letOthersRead(socket);
+      letOthersRead(socket, chunk);
     });
     socket.on('error', (error) => this.#end(error));
     socket.on('close', () => this.#end(new Error('The cell closed its channel')));
-  }
-
-  /**
-   * There is probably more. Left alone, libuv reads up to 32 times in a row what a cell floods us with (logs, messages), and every other
-   * cell waits for all of it.
-   */
-  #letOthersRead(socket: Socket): void {
-    socket.pause();
-    setImmediate(() => socket.resume());
   }
 
   #end(error: Error): void {
