@@ -32,6 +32,8 @@ export interface Skep extends Platform {
   memory(): Promise<HeapReport>;
   /** Directories of cells, left ones included. */
   cellDirectories(): number;
+  /** Where they are. */
+  readonly runDirectory: string;
   /** What lies in its folder for temporary files. */
   temporaryFiles(): number;
 }
@@ -212,6 +214,7 @@ export async function startSkep(
     memory: () => askMemory(child),
     temporaryFiles: () => countEntries(join(folder, 'tmp')),
     cellDirectories: () => countEntries(join(folder, 'data/run')),
+    runDirectory: join(folder, 'data/run'),
     stop,
     deploy: async (worker) => {
       await call('PUT', worker.name, uploadForm(worker));

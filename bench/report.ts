@@ -1,4 +1,5 @@
 /** What a run measured, and its table. */
+import { AIM_CELL_RATIO, type CellShare } from './cell.ts';
 import type { CellMemory, ColdStart } from './cold.ts';
 import type { NeighbourRow } from './neighbours.ts';
 import type { LoadResult } from './wrk.ts';
@@ -55,6 +56,7 @@ export interface Results {
   readonly rows: readonly Row[];
   readonly neighbours: readonly NeighbourRow[];
   readonly coldStarts: readonly ColdStart[];
+  readonly cell: CellShare | null;
   readonly cellMemory: CellMemory | null;
   readonly memory: Memory | null;
 }
@@ -138,6 +140,12 @@ function coldLines(results: Results): string[] {
   return ['', table(['cold start', 'p50 ms', 'p99 ms', 'worst ms', 'samples'], rows), ...errors];
 }
 
+function cellLines({ cell }: Results): string[] {
+  if (cell === null) return [];
+  const [own, bare] = [cell.cellPerCpuSecond, cell.bareDenoPerCpuSecond].map((value) => Math.round(value).toString());
+  return ['', `a cell's own socket: ${own} requests per second of CPU, bare Deno.serve ${bare}: ${ratio(cell.ratio)}`];
+}
+
 function neighbourLines({ neighbours }: Results): string[] {
   if (neighbours.length === 0) return [];
   const rows = neighbours.map(({ title, before, during }) => [
@@ -201,6 +209,10 @@ function aimLines(results: Results): string[] {
     const text = `cold start, ${cold.title}: p50 under ${AIM_COLD_START_MS} ms, got ${ms(cold.p50Ms)}`;
     aims.push({ text, met: cold.p50Ms < AIM_COLD_START_MS });
   }
+  if (results.cell !== null) {
+    const text = `a cell's own socket: at least ${AIM_CELL_RATIO}× of bare Deno.serve, got ${ratio(results.cell.ratio)}`;
+    aims.push({ text, met: results.cell.ratio >= AIM_CELL_RATIO });
+  }
   aims.push(...neighbourAims(results));
   return aims.length === 0
     ? []
@@ -227,6 +239,12 @@ export function formatResults(results: Results): string {
       ...results.rows.map(cpuLine),
     );
   }
-  lines.push(...neighbourLines(results), ...coldLines(results), ...memoryLines(results), ...aimLines(results));
+  lines.push(
+    ...neighbourLines(results),
+    ...coldLines(results),
+    ...cellLines(results),
+    ...memoryLines(results),
+    ...aimLines(results),
+  );
   return lines.join('\n');
 }

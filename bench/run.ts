@@ -3,7 +3,7 @@
  *
  *   npm run bench                      all; about ten minutes
  *   npm run bench -- --quick           short runs, to see that everything works; the numbers are rough
- *   npm run bench -- --only json       one part: json, echo, body, stream, services, cold, memory, neighbours (may be repeated)
+ *   npm run bench -- --only json       one part: json, echo, body, stream, services, cell, cold, memory, neighbours (may be repeated)
  *   npm run bench -- --only neighbours --family cpu
  *                                      what one worker notices of another that misbehaves; only this family (may be repeated)
  *   npm run bench -- --json FILE       also writes all numbers, every single run included
@@ -19,6 +19,7 @@ import { createRequire } from 'node:module';
 import { cpus, loadavg, release, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { cellShare } from './cell.ts';
 import { cellMemory, percentile, skepColdStart, totalMemory, workerdColdStart } from './cold.ts';
 import { FAMILIES } from './families.ts';
 import { type NeighbourPlan, runNeighbours } from './neighbours.ts';
@@ -48,7 +49,7 @@ interface Plan {
   readonly jsonFile: string | null;
 }
 
-const PARTS = [...SCENARIOS.map((scenario) => scenario.name), 'cold', 'memory', 'neighbours'];
+const PARTS = [...SCENARIOS.map((scenario) => scenario.name), 'cell', 'cold', 'memory', 'neighbours'];
 const FULL = { seconds: 8, warmUpSeconds: 2, runs: 5, cold: { workers: 20, rounds: 5 }, idleCells: 20 };
 const QUICK = { seconds: 2, warmUpSeconds: 1, runs: 1, cold: { workers: 5, rounds: 1 }, idleCells: 5 };
 
@@ -240,6 +241,7 @@ async function main(): Promise<void> {
     const { rows, memory } = await runLoad(plan, folder);
     const neighbours = plan.parts.has('neighbours') ? await runNeighbours(plan.neighbours) : [];
     const coldStarts = await runColdStarts(plan);
+    const cell = plan.parts.has('cell') ? await cellShare(plan) : null;
     const perCell = plan.parts.has('memory') ? await cellMemory(plan.idleCells) : null;
     const results: Results = {
       startedAt,
@@ -249,6 +251,7 @@ async function main(): Promise<void> {
       rows,
       neighbours,
       coldStarts,
+      cell,
       cellMemory: perCell,
       memory,
     };

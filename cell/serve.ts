@@ -151,9 +151,10 @@ function invokeNative(
     listen: (onAbort) => listenToNative(native, onAbort),
   });
   const answered = runInvocation(invocation, invoke, invocation, request, info);
-  const isOver = bodyComesIn();
-  void promiseThen(info.completed, isOver, isOver);
   if (stream !== null) {
+    // Deno makes the promise when it is asked for: not for the many requests that have no body.
+    const isOver = bodyComesIn();
+    void promiseThen(info.completed, isOver, isOver);
     void promiseThen(answered, (outgoing) =>
       outgoing.stream === stream ? undefined : discardRest(invocation, stream),
     );
