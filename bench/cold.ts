@@ -102,11 +102,20 @@ async function skepSamples(skep: Skep, prestarted: number, plan: { workers: numb
 }
 
 /** A Skep whose cells stop after one idle second; every request is the first one of a stopped worker. */
-export async function skepColdStart(prestarted: number, plan: { workers: number; rounds: number }): Promise<ColdStart> {
-  const title = prestarted === 0 ? 'skep, no cell running at all' : `skep, ${prestarted} empty cells kept ready`;
+export async function skepColdStart(
+  prestarted: number,
+  plan: { workers: number; rounds: number },
+  wrapper: string | null = null,
+): Promise<ColdStart> {
+  const cells = prestarted === 0 ? 'skep, no cell running at all' : `skep, ${prestarted} empty cells kept ready`;
+  const title = wrapper === null ? cells : `${cells}, SKEP_SANDBOX=${wrapper}`;
   const times: number[] = [];
   let failure: unknown;
-  const skep = await startSkep({ SKEP_IDLE_CELL_SECONDS: '1', SKEP_PRESTARTED_CELLS: String(prestarted) });
+  const skep = await startSkep({
+    SKEP_IDLE_CELL_SECONDS: '1',
+    SKEP_PRESTARTED_CELLS: String(prestarted),
+    ...(wrapper !== null && { SKEP_SANDBOX: wrapper }),
+  });
   try {
     await skepSamples(skep, prestarted, plan, times);
   } catch (error) {

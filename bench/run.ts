@@ -3,7 +3,8 @@
  *
  *   npm run bench                      all; about ten minutes
  *   npm run bench -- --quick           short runs, to see that everything works; the numbers are rough
- *   npm run bench -- --only json       one part: json, echo, body, stream, services, cell, cold, memory, neighbours (may be repeated)
+ *   npm run bench -- --only json       one part: json, echo, body, stream, services, cell, cold, walls, memory, neighbours
+ *                                      (may be repeated)
  *   npm run bench -- --only neighbours --family cpu
  *                                      what one worker notices of another that misbehaves; only this family (may be repeated)
  *   npm run bench -- --json FILE       also writes all numbers, every single run included
@@ -20,7 +21,7 @@ import { cpus, loadavg, release, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { cellShare } from './cell.ts';
-import { cellMemory, percentile, skepColdStart, totalMemory, workerdColdStart } from './cold.ts';
+import { cellMemory, type ColdStart, percentile, skepColdStart, totalMemory, workerdColdStart } from './cold.ts';
 import { FAMILIES } from './families.ts';
 import { type NeighbourPlan, runNeighbours } from './neighbours.ts';
 import { isCell, isDatabase, type Platform, ROOT, type Skep, startSkep, startWorkerd } from './platforms.ts';
@@ -49,7 +50,7 @@ interface Plan {
   readonly jsonFile: string | null;
 }
 
-const PARTS = [...SCENARIOS.map((scenario) => scenario.name), 'cell', 'cold', 'memory', 'neighbours'];
+const PARTS = [...SCENARIOS.map((scenario) => scenario.name), 'cell', 'cold', 'walls', 'memory', 'neighbours'];
 const FULL = { seconds: 8, warmUpSeconds: 2, runs: 5, cold: { workers: 20, rounds: 5 }, idleCells: 20 };
 const QUICK = { seconds: 2, warmUpSeconds: 1, runs: 1, cold: { workers: 5, rounds: 1 }, idleCells: 5 };
 
@@ -229,6 +230,21 @@ async function runColdStarts(plan: Plan): Promise<Results['coldStarts']> {
   ];
 }
 
+/** What each wrapper around a cell costs a visitor who finds no cell. One that this machine does not offer is left out. */
+async function runWalls(plan: Plan): Promise<Results['coldStarts']> {
+  if (!plan.parts.has('walls')) return [];
+  const found: ColdStart[] = [];
+  for (const wrapper of ['none', 'unshare', 'bubblewrap']) {
+    console.error(`bench: cold starts with SKEP_SANDBOX=${wrapper} …`);
+    try {
+      found.push(await skepColdStart(0, plan.cold, wrapper));
+    } catch (error) {
+      console.error(`bench: left out: ${(error as Error).message}`);
+    }
+  }
+  return found;
+}
+
 async function main(): Promise<void> {
   const plan = readPlan();
   const machine = readMachine(requireWrk());
@@ -240,7 +256,7 @@ async function main(): Promise<void> {
     const startedAt = new Date().toISOString();
     const { rows, memory } = await runLoad(plan, folder);
     const neighbours = plan.parts.has('neighbours') ? await runNeighbours(plan.neighbours) : [];
-    const coldStarts = await runColdStarts(plan);
+    const coldStarts = [...(await runColdStarts(plan)), ...(await runWalls(plan))];
     const cell = plan.parts.has('cell') ? await cellShare(plan) : null;
     const perCell = plan.parts.has('memory') ? await cellMemory(plan.idleCells) : null;
     const results: Results = {
