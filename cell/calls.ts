@@ -81,6 +81,7 @@ import {
   urlProtocol,
 } from './primordials.ts';
 import { declaredLength, declareLength } from './stream-facts.ts';
+import { rebuildThrown } from './thrown.ts';
 import { requireInvocation } from './timers.ts';
 import { clientSocket } from './websocket.ts';
 
@@ -375,7 +376,9 @@ export function callForWebSocket(
   });
 }
 
-function toError({ name, message, retryable }: Failure): Error {
+function toError(failure: Failure): Error {
+  if (failure.thrown !== undefined) return rebuildThrown(failure, failure.thrown);
+  const { name, message, retryable } = failure;
   const error = name === 'TypeError' ? new NativeTypeError(message) : new NativeError(message);
   // As on Workers: the other side went away, and may be there again.
   if (retryable === true) {

@@ -1,10 +1,10 @@
 /** What the harness says to the supervisor in a response's own headers (`OUTCOME_HEADER`). */
 import { OUTCOME_FLAGS, OUTCOME_HEADER } from '../shared/protocol.ts';
-import { toFailure } from './console.ts';
 import type { Invocation } from './context.ts';
 import { listGet, listSet } from './http/index.ts';
 import type { Outgoing } from './outgoing.ts';
 import { jsonStringify, stringSlice, stringStartsWith, utf8Encode } from './primordials.ts';
+import { toThrownFailure } from './thrown.ts';
 
 /** Marks the harness's words as its own: user code never sees it. */
 let nonce = '';
@@ -28,7 +28,7 @@ export const failedOutgoing = (error: unknown): Outgoing => ({
   status: 500,
   statusText: '',
   list: [OUTCOME_HEADER, `${nonce};${OUTCOME_FLAGS.exception}`],
-  whole: utf8Encode(jsonStringify(toFailure(error))),
+  whole: utf8Encode(jsonStringify(toThrownFailure(error))),
   stream: null,
   isNull: false,
 });

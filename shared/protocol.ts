@@ -127,7 +127,32 @@ export interface Failure {
   readonly stack?: string;
   /** The connection was lost: the same again may succeed. */
   readonly retryable?: boolean;
+  /** What another worker threw, for the calling worker to catch. */
+  readonly thrown?: ThrownError;
 }
+
+/** What of an exception crosses from worker to worker besides its texts. */
+export interface ThrownError {
+  readonly kind: ErrorKind;
+  /** Own properties that are texts, numbers, booleans or null, `name` among them. */
+  readonly own: Readonly<Record<string, string | number | boolean | null>>;
+}
+
+/** The built-in class nearest to an exception. */
+export const ERROR_KINDS = [
+  'Error',
+  'EvalError',
+  'RangeError',
+  'ReferenceError',
+  'SyntaxError',
+  'TypeError',
+  'URIError',
+  'AggregateError',
+  'DOMException',
+] as const;
+export type ErrorKind = (typeof ERROR_KINDS)[number];
+/** More own properties of an exception do not cross. */
+export const MAX_THROWN_PROPERTIES = 32;
 
 export interface CancelMessage {
   readonly invocation: number;

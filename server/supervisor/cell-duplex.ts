@@ -5,7 +5,7 @@
 import { Duplex } from 'node:stream';
 import { encodeFrame, readU32, writeU32 } from '../../shared/frames.ts';
 import { CHANNEL_LIMITS } from '../../shared/limits.ts';
-import { DATA, END, FAIL, WINDOW } from '../../shared/protocol.ts';
+import { DATA, END, FAIL, type ThrownError, WINDOW } from '../../shared/protocol.ts';
 import { CellMisbehaved } from './misbehaved.ts';
 
 const CHUNK_BYTES = 64 * 1024;
@@ -32,10 +32,13 @@ export interface CallFailure {
   readonly message: string;
   /** The connection was lost: the same again may succeed. */
   readonly retryable?: boolean;
+  readonly stack?: string;
+  /** What another worker threw. */
+  readonly thrown?: ThrownError;
 }
 
-export const failFrame = (stream: number, { name, message, retryable }: CallFailure): Uint8Array =>
-  encodeFrame(FAIL, stream, Buffer.from(JSON.stringify({ name, message, retryable })));
+export const failFrame = (stream: number, { name, message, retryable, stack, thrown }: CallFailure): Uint8Array =>
+  encodeFrame(FAIL, stream, Buffer.from(JSON.stringify({ name, message, retryable, stack, thrown })));
 
 export class CellDuplex extends Duplex implements CellStream {
   readonly #wire: CallWire;

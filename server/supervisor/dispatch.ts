@@ -18,6 +18,11 @@ import {
   OUTCOME_FLAGS,
   OUTCOME_HEADER,
   STATUS_TEXT_HEADER,
+  ERROR_KINDS,
+  type ErrorKind,
+  type Failure,
+  MAX_THROWN_PROPERTIES,
+  type ThrownError,
 } from '../../shared/protocol.ts';
 import type { Cell } from './cell.ts';
 import { CellProtocolError, ConnectionLost, type Exchange } from './cell-http.ts';
@@ -404,16 +409,29 @@ function exitedWithin(cell: Cell, timeoutMs: number): Promise<boolean> {
 }
 
 function exceptionFailure(body: string): InvocationFailure {
-  let error = { name: 'Error', message: 'unknown' };
+  let error: Failure = { name: 'Error', message: 'unknown' };
   let reason = body;
   try {
     const parsed = JSON.parse(body) as Record<string, unknown>;
-    error = { name: String(parsed.name), message: String(parsed.message) };
+    const thrown = readThrown(parsed.thrown);
+    error = { name: String(parsed.name), message: String(parsed.message), ...(thrown && { thrown }) };
     reason = typeof parsed.stack === 'string' ? parsed.stack : `${error.name}: ${error.message}`;
+    if (typeof parsed.stack === 'string') error = { ...error, stack: parsed.stack };
   } catch {
     // Not the harness's own words after all; the text is shown to the operator as it is.
   }
   return { kind: 'exception', outcome: 'exception', reason, error };
+}
+
+/** Only what has the agreed shape goes on to the calling worker. */
+function readThrown(value: unknown): ThrownError | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { kind, own } = value as Record<string, unknown>;
+  if (!(ERROR_KINDS as readonly unknown[]).includes(kind) || typeof own !== 'object' || own === null) return undefined;
+  const kept = Object.entries(own)
+    .filter(([, item]) => item === null || ['string', 'number', 'boolean'].includes(typeof item))
+    .slice(0, MAX_THROWN_PROPERTIES);
+  return { kind: kind as ErrorKind, own: Object.fromEntries(kept) as ThrownError['own'] };
 }
 
 export const deathFailure = (outcome: Outcome, reason: string): InvocationFailure => ({

@@ -3,7 +3,7 @@
  * into a sink. Which cell runs it, whether one must be started, retries and limits are not the caller's business.
  */
 import type { Duplex, Readable } from 'node:stream';
-import type { CacheTarget, InvocationTarget } from '../../shared/protocol.ts';
+import type { CacheTarget, Failure, InvocationTarget } from '../../shared/protocol.ts';
 import type { WorkerVersion } from '../../shared/worker.ts';
 import type { CallFailure } from './cell-duplex.ts';
 
@@ -89,7 +89,7 @@ export interface InvocationFailure {
   readonly outcome: Outcome;
   readonly reason: string;
   /** The exception as user code threw it, for a calling worker to see. */
-  readonly error?: { readonly name: string; readonly message: string };
+  readonly error?: Failure;
 }
 
 /** An RPC session to be opened with a version. */

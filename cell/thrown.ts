@@ -1,0 +1,102 @@
+/** An exception on its way to the worker that called: out of the one cell as text, and back into an error in the other. */
+import {
+  ERROR_KINDS,
+  type ErrorKind,
+  type Failure,
+  MAX_THROWN_PROPERTIES,
+  type ThrownError,
+} from '../shared/protocol.ts';
+import { toFailure } from './console.ts';
+import {
+  defineProperty,
+  getPrototypeOf,
+  NativeAggregateError,
+  NativeDOMException,
+  NativeError,
+  NativeEvalError,
+  NativeRangeError,
+  NativeReferenceError,
+  NativeSyntaxError,
+  NativeTypeError,
+  NativeURIError,
+  objectKeys,
+} from './primordials.ts';
+
+/** Texts of own properties that are longer do not cross. */
+const MAX_PROPERTY_TEXT = 8 * 1024;
+
+const CONSTRUCTORS: Readonly<Record<ErrorKind, { readonly prototype: object }>> = {
+  __proto__: null,
+  Error: NativeError,
+  EvalError: NativeEvalError,
+  RangeError: NativeRangeError,
+  ReferenceError: NativeReferenceError,
+  SyntaxError: NativeSyntaxError,
+  TypeError: NativeTypeError,
+  URIError: NativeURIError,
+  AggregateError: NativeAggregateError,
+  DOMException: NativeDOMException,
+} as unknown as Readonly<Record<ErrorKind, { readonly prototype: object }>>;
+
+/** The text of what was thrown, and what of it the calling worker is to see. Never throws, whatever the value's getters do. */
+export function toThrownFailure(error: unknown): Failure {
+  const failure = toFailure(error);
+  try {
+    return { ...failure, thrown: { kind: kindOf(error), own: error instanceof NativeError ? ownOf(error) : {} } };
+  } catch {
+    return failure;
+  }
+}
+
+function kindOf(error: unknown): ErrorKind {
+  if (typeof error !== 'object') return 'Error';
+  for (let step: object | null = error; step !== null; step = getPrototypeOf(step) as object | null) {
+    for (let index = 0; index < ERROR_KINDS.length; index++) {
+      const kind = ERROR_KINDS[index] as ErrorKind;
+      if (CONSTRUCTORS[kind].prototype === step) return kind;
+    }
+  }
+  return 'Error';
+}
+
+function ownOf(error: Error): ThrownError['own'] {
+  const own = { __proto__: null } as unknown as Record<string, string | number | boolean | null>;
+  const keys = objectKeys(error);
+  for (let index = 0, kept = 0; index < keys.length && kept < MAX_THROWN_PROPERTIES; index++) {
+    const key = keys[index] as string;
+    if (key === 'message' || key === 'stack' || key === 'remote') continue;
+    const value = (error as unknown as Record<string, unknown>)[key];
+    if (!crosses(value)) continue;
+    own[key] = value;
+    kept++;
+  }
+  return own;
+}
+
+const crosses = (value: unknown): value is string | number | boolean | null =>
+  value === null ||
+  typeof value === 'number' ||
+  typeof value === 'boolean' ||
+  (typeof value === 'string' && value.length <= MAX_PROPERTY_TEXT);
+
+/** The error as the caller catches it: of the same built-in class, with `remote: true`. */
+export function rebuildThrown({ name, message, stack }: Failure, { kind, own }: ThrownError): Error {
+  const error = newError(kind, name, message);
+  if (stack !== undefined)
+    defineProperty(error, 'stack', { value: stack, writable: true, enumerable: false, configurable: true });
+  const keys = objectKeys(own);
+  for (let index = 0; index < keys.length; index++) setOwn(error, keys[index] as string, own[keys[index] as string]);
+  setOwn(error, 'remote', true);
+  return error;
+}
+
+function newError(kind: ErrorKind, name: string, message: string): Error {
+  if (kind === 'DOMException') return new NativeDOMException(message, name);
+  if (kind === 'AggregateError') return new NativeAggregateError([], message);
+  const Constructor = CONSTRUCTORS[kind] as unknown as new (message: string) => Error;
+  return new Constructor(message);
+}
+
+const setOwn = (object: object, key: string, value: unknown): void => {
+  defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true });
+};
