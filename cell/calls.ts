@@ -17,6 +17,7 @@ import {
 import { closeStream, openStream, sendFail, sendFrame, sendFull, sendWindow, type StreamListener } from './channel.ts';
 import { compatFlag } from './compat.ts';
 import { advanceClock, type Invocation } from './context.ts';
+import { type DataUrl, readDataUrl } from './data-url.ts';
 import { viewOf } from './http/bytes.ts';
 import {
   type BodyInit,
@@ -101,6 +102,8 @@ export async function fetchThrough(destination: Destination, input: unknown, ini
   if (request === input && isUsed(request)) {
     throw new NativeTypeError('Cannot reconstruct a Request with a used body.');
   }
+  const content = stringStartsWith(requestUrl(request), 'data:') ? readDataUrl(requestUrl(request)) : undefined;
+  if (content !== undefined) return dataResponse(content, requestMethod(request) === 'GET');
   if (!isHttp(requestUrl(request)) && compatFlag('fetch_refuses_unknown_protocols')) {
     throw new NativeTypeError(`Fetch API cannot load: ${requestUrl(request)}`);
   }
@@ -120,6 +123,18 @@ export async function fetchThrough(destination: Destination, input: unknown, ini
     request = followUp(request, bytes, stream !== null, responseStatus(response), location);
   }
 }
+
+/** It has no URL, as on Workers. */
+const dataResponse = ({ type, bytes }: DataUrl, isGet: boolean): Response =>
+  makeReceivedResponse({
+    status: 200,
+    statusText: 'OK',
+    list: listFromWire(['content-type', type]),
+    body: bodyOf(isGet ? bytes : null),
+    url: '',
+    redirected: false,
+    webSocket: null,
+  });
 
 const isBytes = (body: Whole | ByteStream): body is Uint8Array<ArrayBuffer> => body instanceof NativeUint8Array;
 const isWhole = (body: Whole | ByteStream): body is Whole => typeof body === 'string' || isBytes(body);

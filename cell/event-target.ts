@@ -15,6 +15,7 @@ import {
   eventTargetAdd,
   eventTargetDispatch,
   eventTargetRemove,
+  getOwnPropertyDescriptor,
   getterOf,
   isAbortSignal,
   isArray,
@@ -294,8 +295,8 @@ const { preventDefault } = {
 class CustomEvent<T> extends NativeEvent {
   readonly #detail: T | undefined;
 
-  constructor(type: string, init?: CustomEventInit<T>) {
-    super(type, init);
+  constructor(type: string, init?: CustomEventInit<T> | null) {
+    super(type, init ?? undefined);
     this.#detail = init?.detail;
   }
 
@@ -360,9 +361,9 @@ function shapeEvent(): void {
   for (const key of ['stopPropagation', 'stopImmediatePropagation', 'composedPath', 'cancelBubble']) {
     defineProperty(prototype, key, { enumerable: true });
   }
-  for (const key of ['returnValue', 'srcElement']) {
-    defineProperty(prototype, key, { set: undefined } as unknown as PropertyDescriptor);
-  }
+  defineProperty(prototype, 'returnValue', { set: undefined } as unknown as PropertyDescriptor);
+  const { get } = getOwnPropertyDescriptor(prototype, 'target') as PropertyDescriptor;
+  defineProperty(prototype, 'srcElement', { get, set: undefined } as unknown as PropertyDescriptor);
   // The real one would be a clock that runs while JavaScript does.
   defineProperty(prototype, 'timeStamp', { get: () => 0, enumerable: true, configurable: true });
   for (const [index, key] of ['NONE', 'CAPTURING_PHASE', 'AT_TARGET', 'BUBBLING_PHASE'].entries()) {

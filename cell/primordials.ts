@@ -259,6 +259,7 @@ export const byteEnqueue = uncurry(
 export const urlHash = getterOf<URL, string>(URL.prototype, 'hash');
 export const urlProtocol = getterOf<URL, string>(URL.prototype, 'protocol');
 export const nativeStructuredClone = structuredClone;
+export const nativeAtob = atob;
 export const arrayBufferIsView = ArrayBuffer.isView;
 const byteLength = getterOf<ArrayBuffer, number>(ArrayBuffer.prototype, 'byteLength');
 export function isArrayBuffer(value: unknown): value is ArrayBuffer {

@@ -1,7 +1,18 @@
 /** Functions of the global scope that Deno has too, with the argument checks and the words of Workers. */
 import { reportToScope } from './error-events.ts';
 import { defineGlobal } from './globals.ts';
-import { apply, NativeTypeError, promiseResolve, promiseThen, uncurry } from './primordials.ts';
+import {
+  apply,
+  defineProperty,
+  NativeAggregateError,
+  NativeError,
+  NativeTypeError,
+  ownKeys,
+  promiseResolve,
+  promiseThen,
+  uncurry,
+} from './primordials.ts';
+import { FormData as OwnFormData } from './http/form-data.ts';
 import { isObject, fieldError, parameterError, requireScopeThis, SCOPE } from './webidl.ts';
 
 const RESOLVED = promiseResolve(undefined);
@@ -38,6 +49,8 @@ const UNCLONEABLE: readonly (readonly [prototype: object, complaint: string])[] 
     AbortController,
     Crypto,
     SubtleCrypto,
+    OwnFormData,
+    CustomEvent,
     Event,
     EventTarget,
     TextDecoder,
@@ -68,6 +81,25 @@ function copyOfPlatformObject(value: unknown): object | undefined {
   return undefined;
 }
 
+/** Deno's clone of an error is without its own properties, and of an AggregateError it makes an Error. */
+function copyOfError(error: Error): Error {
+  const shell = nativeStructuredClone(error);
+  const copy = error instanceof NativeAggregateError ? new NativeAggregateError([], shell.message) : shell;
+  copyOwn(error, copy, 'stack', false);
+  const keys = ownKeys(error);
+  for (let index = 0; index < keys.length; index++) {
+    const key = keys[index];
+    if (typeof key === 'string' && key !== 'stack' && key !== 'message' && key !== 'cause')
+      copyOwn(error, copy, key, true);
+  }
+  return copy;
+}
+
+function copyOwn(from: Error, to: Error, key: string, enumerable: boolean): void {
+  const value: unknown = apply(functions.structuredClone, undefined, [from[key as keyof Error]]);
+  defineProperty(to, key, { value, writable: true, enumerable, configurable: true });
+}
+
 const functions = {
   queueMicrotask(this: unknown, callback: unknown): void {
     requireScopeThis(this);
@@ -88,6 +120,7 @@ const functions = {
     refuseToClone(args[0]);
     const copy = copyOfPlatformObject(args[0]);
     if (copy !== undefined) return copy;
+    if (args[0] instanceof NativeError && !(args[0] instanceof NativeDOMException)) return copyOfError(args[0]);
     const options = args[1];
     if (options === undefined || options === null) return nativeStructuredClone(args[0]);
     if (!isObject(options)) throw parameterError('structuredClone', SCOPE, 2, 'StructuredCloneOptions');

@@ -117,7 +117,7 @@ export const ERRORS = [
   URIError,
   AggregateError,
 ] as const;
-export const ERROR_PROTOTYPES: readonly object[] = ERRORS.map((constructor) => constructor.prototype);
+export const ERROR_NAMES: readonly string[] = ERRORS.map(({ name }) => name);
 
 /** Prototypes of what the engine itself refuses to clone. */
 export const UNCLONEABLE_PROTOTYPES: readonly (readonly [prototype: object, name: string])[] = [

@@ -6,7 +6,6 @@ import {
   defineProperty,
   mapSet,
   NativeDate,
-  NativeError,
   NativeTypeError,
   setAdd,
   stringSlice,
@@ -298,6 +297,6 @@ export function asThrown(value: unknown): unknown {
       setOwn(value, name, value[name]);
     }
     setOwn(value, 'remote', true);
-  } else if (value instanceof NativeError) setOwn(value, 'remote', true);
+  } else if (typeof value === 'object' && value !== null) setOwn(value, 'remote', true);
   return value;
 }
