@@ -4,7 +4,7 @@ import { Attempts } from './attempt.js';
 
 const { stringify } = JSON;
 
-export * from './attacks.js';
+export { Echo } from './echo.js';
 
 export default {
   async fetch(request, env, ctx) {

@@ -1,0 +1,3 @@
+import { runWorkerFamily } from './arena.ts';
+
+await runWorkerFamily('exhaust', 'attacks on resources');

@@ -1,0 +1,3 @@
+import { runWorkerFamily } from './arena.ts';
+
+await runWorkerFamily('prototypes', 'poisoned prototypes');
