@@ -1,0 +1,3 @@
+import { runClientFamily } from './arena.ts';
+
+await runClientFamily('websocket', 'clients that break WebSockets');
