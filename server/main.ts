@@ -249,6 +249,7 @@ async function startApi(
     store: opened.store,
     catalog,
     startup: supervisor,
+    health: supervisor,
     log: log.child({ component: 'api' }),
     maxLimits: { cpuMs: config.limitCpuMaxMs, subrequests: config.limitSubrequestsMax },
     publicUrl: (worker, subdomain) =>

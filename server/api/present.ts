@@ -1,6 +1,7 @@
 /** Our records in the shapes of Cloudflare's API. Only fields that wrangler, the SDK or the dashboard read. */
 import type { Binding } from '../../shared/worker.ts';
 import type { DeploymentRecord, VersionRecord, WorkerRecord } from '../storage/store.ts';
+import type { VersionHealthStatus } from '../supervisor/types.ts';
 import type { ApiOptions } from './router.ts';
 
 /** Our own annotation: the name of the token that made a version or deployment. Shown as the author. */
@@ -103,6 +104,14 @@ export function presentScript(worker: WorkerRecord, version: VersionRecord | nul
         }),
   };
 }
+
+/** Our own addition to a version and a worker: whether it keeps ending its cells on this node, and until when it is left alone. */
+export const presentHealth = ({ state, reason, since, retryAt }: VersionHealthStatus): Record<string, unknown> => ({
+  state,
+  reason,
+  since: since?.toISOString() ?? null,
+  retry_at: retryAt?.toISOString() ?? null,
+});
 
 /** A worker as `workers/services/:name` shows it: one service with the one environment `production`. */
 export function presentService(worker: WorkerRecord, version: VersionRecord | null): Record<string, unknown> {

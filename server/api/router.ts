@@ -8,7 +8,7 @@ import { UPLOAD_LIMITS } from '../../shared/limits.ts';
 import type { Catalog } from '../catalog/types.ts';
 import type { Logger } from '../log/types.ts';
 import type { Account, Store, TokenIdentity } from '../storage/store.ts';
-import type { StartupChecker } from '../supervisor/types.ts';
+import type { StartupChecker, VersionHealthSource } from '../supervisor/types.ts';
 import { readBytes } from './body.ts';
 import { checkShape, parseJson } from './json.ts';
 
@@ -24,6 +24,8 @@ export interface ApiOptions {
   readonly store: Store;
   readonly catalog: Pick<Catalog, 'waitForChange'>;
   readonly startup: StartupChecker;
+  /** How versions do on this node. */
+  readonly health: VersionHealthSource;
   readonly log: Logger;
   /** The most that a worker may ask for in its own `limits`. */
   readonly maxLimits: { readonly cpuMs: number; readonly subrequests: number };

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import type { Logger } from '../../server/log/types.ts';
 import { createApi, type Api } from '../../server/api/api.ts';
 import type { Account, Store } from '../../server/storage/store.ts';
-import type { StartupChecker, StartupResult } from '../../server/supervisor/types.ts';
+import type { StartupChecker, StartupResult, VersionHealthSource } from '../../server/supervisor/types.ts';
 import { testLog } from './log.ts';
 import { MULTIPART_TYPE } from './multipart.ts';
 import { createTestDatabase, type TestDatabase } from './postgres.ts';
@@ -60,6 +60,7 @@ export interface TestApiOptions {
   readonly log?: Logger;
   /** Answers start-up runs instead of the scripted ones. */
   readonly checker?: StartupChecker;
+  readonly health?: VersionHealthSource;
 }
 
 export async function createTestApi(options: TestApiOptions = {}): Promise<TestApi> {
@@ -83,6 +84,7 @@ export async function createTestApi(options: TestApiOptions = {}): Promise<TestA
       },
     },
     startup: options.checker ?? scripted,
+    health: options.health ?? { healthOf: () => ({ state: 'healthy', reason: null, since: null, retryAt: null }) },
     log: options.log ?? testLog,
     maxLimits: { cpuMs: 100, subrequests: 50 },
     publicUrl: (worker, subdomain) => `http://${worker}.${subdomain}.localhost:8787`,

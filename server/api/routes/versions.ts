@@ -6,7 +6,7 @@ import type { CloudflareProblem } from '../../../shared/cloudflare-errors.ts';
 import type { DeploymentRecord, VersionRecord, WorkerRecord } from '../../storage/store.ts';
 import { ApiError, fail, throwProblems } from '../errors.ts';
 import { paginate } from '../pages.ts';
-import { AUTHOR_ANNOTATION, presentDeployment, presentScript, presentVersion } from '../present.ts';
+import { AUTHOR_ANNOTATION, presentDeployment, presentHealth, presentScript, presentVersion } from '../present.ts';
 import {
   accountBodyRoute,
   accountRoute,
@@ -74,10 +74,12 @@ const readRoutes: readonly Route[] = [
     },
   }),
   accountRoute('GET', '/workers/scripts/:name/versions/:version', {
-    summary: 'One version',
+    summary: 'One version, with its health on this node',
     handle: async (request) => {
       const worker = await requireWorker(request);
-      return { result: presentVersion(await requireVersion(request.options, worker, request.param('version'))) };
+      const version = await requireVersion(request.options, worker, request.param('version'));
+      const health = presentHealth(request.options.health.healthOf(version.id));
+      return { result: { ...presentVersion(version), health } };
     },
   }),
   accountRoute('GET', '/workers/scripts/:name/deployments', {

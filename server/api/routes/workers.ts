@@ -1,8 +1,9 @@
 /** Workers as a whole: list, read, switch on and off, delete; and the reads that wrangler makes around every deploy. */
 import { z } from 'zod';
+import type { WorkerRecord } from '../../storage/store.ts';
 import { fail } from '../errors.ts';
 import { paginate } from '../pages.ts';
-import { presentScript, presentService, presentSettings, presentWorker } from '../present.ts';
+import { presentHealth, presentScript, presentService, presentSettings, presentWorker } from '../present.ts';
 import { accountBodyRoute, accountRoute, type AccountRequest, type ApiResult, type Route } from '../router.ts';
 import { pickSettings } from '../upload/metadata.ts';
 import { latestVersion, requireWorker, waitUntilServed } from '../workers.ts';
@@ -42,10 +43,11 @@ export const workerRoutes: readonly Route[] = [
     },
   }),
   accountRoute('GET', '/workers/workers/:name', {
-    summary: 'One Worker with the address it answers at',
+    summary: 'One Worker with the address it answers at, and the health of what is deployed on this node',
     handle: async (request) => {
       const worker = await requireWorker(request);
-      return { result: presentWorker(worker, request.account.subdomain, request.options) };
+      const health = await deployedHealth(request, worker);
+      return { result: { ...presentWorker(worker, request.account.subdomain, request.options), health } };
     },
   }),
   accountRoute('DELETE', '/workers/services/:name', {
@@ -137,4 +139,16 @@ async function deleteWorker(request: AccountRequest): Promise<ApiResult> {
   if (!deleted) throw fail('workerNotFound', { name });
   await waitUntilServed(request, changeSeq);
   return { result: null };
+}
+
+/** The health of the deployed version; of several, the one that is worst off. */
+async function deployedHealth(request: AccountRequest, worker: WorkerRecord): Promise<Record<string, unknown> | null> {
+  const { store, health } = request.options;
+  const [deployment] = await store.listDeployments(request.account.id, worker.name, 1);
+  const all = (deployment?.versions ?? []).map(({ versionId }) => ({ versionId, status: health.healthOf(versionId) }));
+  const worst =
+    all.find(({ status }) => status.state === 'unhealthy') ??
+    all.find(({ status }) => status.state === 'recovering') ??
+    all[0];
+  return worst === undefined ? null : { ...presentHealth(worst.status), version_id: worst.versionId };
 }
