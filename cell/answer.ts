@@ -3,7 +3,7 @@
  * a frame and a frame out of an answer; a large or streamed one is left for Deno to send over HTTP.
  */
 import { CHANNEL_LIMITS } from '../shared/limits.ts';
-import { ANSWER, ANSWER_WAITS, type AnswerHead, type InvokeHead } from '../shared/protocol.ts';
+import { ANSWER, ANSWER_WAITS, type AnswerHead, type InvokeHead, PONG } from '../shared/protocol.ts';
 import { sendFrame, sendFull } from './channel.ts';
 import { currentInvocation, runInvocation } from './context.ts';
 import {
@@ -32,6 +32,7 @@ import {
   utf8Decode,
   utf8Encode,
 } from './primordials.ts';
+import { hasUsage, takeReport } from './turns.ts';
 
 /** What becomes of a response: `serve.ts` asks for `completed` only when something waits for it. */
 export class Delivery {
@@ -112,6 +113,7 @@ function sendAnswer(id: number, entry: Served, outgoing: Outgoing, isHead: boole
     return;
   }
   const { status, statusText, list, whole } = outgoing;
+  if (hasUsage()) sendFrame(PONG, 0, takeReport());
   if (!isHead && (whole === null || whole.length > CHANNEL_LIMITS.maxInlineBodyBytes)) {
     entry.waiting = outgoing;
     sendFrame(ANSWER_WAITS, id, EMPTY);

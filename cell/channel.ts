@@ -11,12 +11,15 @@ import {
   INBOUND_DATA,
   INBOUND_FAIL,
   INVOKE,
+  PING,
+  PONG,
   RESPONSE,
   RESPONSE_FULL,
   SESSION_ACCEPT,
   SESSION_DATA,
   WINDOW,
 } from '../shared/protocol.ts';
+import { currentInvocation } from './context.ts';
 import { deno, type DenoConn } from './deno.ts';
 import {
   copyInto,
@@ -32,6 +35,7 @@ import {
   uncurry,
   utf8Encode,
 } from './primordials.ts';
+import { countEvent, inOwnTurn, isWaiting, mustWait, NOBODY, startTurn, takeReport } from './turns.ts';
 
 /** What a call hears back. Payloads are only valid during the call. */
 export interface StreamListener {
@@ -55,6 +59,8 @@ const MAX_JOINED_BYTES = 64 * 1024;
 const EMPTY = new NativeUint8Array(0);
 
 const listeners = new MapConstructor<number, StreamListener>();
+/** The invocation that opened a stream. */
+const owners = new MapConstructor<number, number>();
 let nextStream = 1;
 let connection: DenoConn;
 let connRead: (conn: DenoConn, buffer: Uint8Array) => Promise<number | null>;
@@ -76,19 +82,39 @@ export async function connectChannel(path: string): Promise<void> {
 /** Reads frames for ever. When the supervisor is gone there is nothing left to live for. */
 export async function startReading(onControl: ControlHandler): Promise<void> {
   const reader = new FrameReader(MAX_INCOMING_FRAME_BYTES, (type, stream, payload) => {
+    if (type === PING) sendFrame(PONG, 0, takeReport());
+    else if (stream === 0 && !isWaiting()) onControl(type, stream, payload);
+    else if (mustWait()) {
+      // The buffer is read into again before its turn comes.
+      const kept = new NativeUint8Array(payload.length);
+      copyInto(kept, payload, 0);
+      inOwnTurn(ownerOf(type, stream), () => deliver(type, stream, kept));
+    } else {
+      countEvent(ownerOf(type, stream));
+      deliver(type, stream, payload);
+    }
+  });
+  const deliver = (type: number, stream: number, payload: Uint8Array): void => {
     if (stream === 0 || type === INVOKE || isInbound(type)) onControl(type, stream, payload);
     else dispatch(type, stream, payload);
-  });
+  };
   const buffer = new NativeUint8Array(READ_BUFFER_BYTES);
   for (;;) {
     const count = await connRead(connection, buffer);
     if (count === null) return;
+    startTurn();
     reader.push(subarray(buffer, 0, count));
   }
 }
 
 /** About a request or session to this worker: the stream is the invocation. */
 const isInbound = (type: number): boolean => type === SESSION_ACCEPT || (type >= INBOUND_DATA && type <= INBOUND_FAIL);
+
+/** The invocation that a frame is for. */
+function ownerOf(type: number, stream: number): number {
+  if (type === INVOKE || isInbound(type)) return stream;
+  return mapGet(owners, stream) ?? NOBODY;
+}
 
 function dispatch(type: number, stream: number, payload: Uint8Array): void {
   const listener = mapGet(listeners, stream);
@@ -113,6 +139,8 @@ export function openStream(listener: StreamListener): number {
   const stream = nextStream;
   nextStream = nextStream >= 0xffffffff ? 1 : nextStream + 1;
   mapSet(listeners, stream, listener);
+  const owner = currentInvocation();
+  if (owner !== undefined) mapSet(owners, stream, owner.id);
   return stream;
 }
 
@@ -126,6 +154,7 @@ export const adoptStream = (stream: number, listener: StreamListener): void => {
 
 export const closeStream = (stream: number): void => {
   mapDelete(listeners, stream);
+  mapDelete(owners, stream);
 };
 
 export function sendFrame(type: number, stream: number, payload: Uint8Array): void {

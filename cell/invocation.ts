@@ -17,6 +17,7 @@ import {
   setForEach,
   setSize,
 } from './primordials.ts';
+import { forgetUsage } from './turns.ts';
 
 /** Invocations with something left to stop or to wait for, by id. Most never get here. */
 const tracked = new MapConstructor<number, Invocation>();
@@ -69,6 +70,7 @@ export function endInvocation(invocation: Invocation): void {
   if (invocation.ended) return;
   invocation.ended = true;
   mapDelete(tracked, invocation.id);
+  forgetUsage(invocation.id);
   if (invocation.onEnd !== undefined) setForEach(invocation.onEnd, (stop) => stop());
 }
 

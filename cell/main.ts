@@ -40,8 +40,6 @@ import {
   LOAD_FAILED,
   LOADED,
   type LoadMessage,
-  PING,
-  PONG,
   PROTOCOL_VERSION,
   REQUEST_AHEAD,
   type RequestAheadMessage,
@@ -53,7 +51,7 @@ import * as rpcClasses from './rpc-classes.ts';
 import * as sessions from './sessions.ts';
 import * as valuePrimordials from './value-primordials.ts';
 import * as worker from './worker.ts';
-import { connectChannel, sendFrame, sendJson, startReading, stopProcess } from './channel.ts';
+import { connectChannel, sendJson, startReading, stopProcess } from './channel.ts';
 import * as clock from './clock.ts';
 import { installConsole, toFailure } from './console.ts';
 import * as cryptoModule from './crypto.ts';
@@ -184,7 +182,6 @@ function onControl(type: number, stream: number, payload: Uint8Array): void {
     const { head, body } = splitFull(payload);
     receiveInvoke(stream, head, body, serveRequest);
   } else if (sessions.isSessionFrame(type)) sessions.receiveSessionFrame(type, stream, payload);
-  else if (type === PING) sendFrame(PONG, 0, EMPTY);
   else if (type === CANCEL) cancelInvocation((jsonParse(utf8Decode(payload)) as CancelMessage).invocation);
   else if (type === DISCONNECT) onDisconnect((jsonParse(utf8Decode(payload)) as CancelMessage).invocation);
   else if (type === REQUEST_AHEAD) receiveAhead(jsonParse(utf8Decode(payload)) as RequestAheadMessage);

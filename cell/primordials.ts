@@ -135,6 +135,7 @@ export const mapHas = uncurry(Map.prototype.has);
 export const mapDelete = uncurry(Map.prototype.delete);
 export const mapSize = getterOf<Map<unknown, unknown>, number>(Map.prototype, 'size');
 export const mapForEach = uncurry(Map.prototype.forEach);
+export const mapClear = uncurry(Map.prototype.clear);
 export const WeakMapConstructor = WeakMap;
 export const weakMapGet = uncurry(WeakMap.prototype.get);
 export const weakMapSet = uncurry(WeakMap.prototype.set);

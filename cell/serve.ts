@@ -58,6 +58,7 @@ import {
   stringIndexOf,
   stringSlice,
 } from './primordials.ts';
+import { countEvent, mustWait, ownTurn } from './turns.ts';
 import { declareLength, isDisturbed } from './stream-facts.ts';
 import { callFetchHandler } from './worker.ts';
 import { switchProtocols } from './websocket.ts';
@@ -104,7 +105,7 @@ function handle(
   const clockMs = numberParseInt(stringSlice(token, separator + 1), 10);
   const invoked = stringEndsWith(token, AHEAD_MARK)
     ? invokeWithAhead(id, clockMs, native, flat, info)
-    : invokeNative(createInvocation(id, clockMs), native, flat, info);
+    : invokeInTurn(createInvocation(id, clockMs), native, flat, info);
   return promiseThen(invoked, toNative);
 }
 
@@ -116,7 +117,30 @@ async function invokeWithAhead(
   info: DenoServeInfo,
 ): Promise<Outgoing> {
   const { headers, target, cf } = await takeAhead(id);
-  return invokeNative(createInvocation(id, clockMs, target), native, headers ?? flat, info, cf);
+  return invokeInTurn(createInvocation(id, clockMs, target), native, headers ?? flat, info, cf);
+}
+
+function invokeInTurn(
+  invocation: Invocation,
+  native: NativeRequestObject,
+  flat: readonly string[],
+  info: DenoServeInfo,
+  cf?: string,
+): Promise<Outgoing> {
+  if (mustWait()) return invokeLater(invocation, native, flat, info, cf);
+  countEvent(invocation.id);
+  return invokeNative(invocation, native, flat, info, cf);
+}
+
+async function invokeLater(
+  invocation: Invocation,
+  native: NativeRequestObject,
+  flat: readonly string[],
+  info: DenoServeInfo,
+  cf?: string,
+): Promise<Outgoing> {
+  await ownTurn(invocation.id);
+  return invokeNative(invocation, native, flat, info, cf);
 }
 
 /** Adds the request's headers to `flat`; returns our own one, which is not among them. */

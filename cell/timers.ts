@@ -29,6 +29,7 @@ import {
   signalReason,
 } from './primordials.ts';
 import { startupError } from './startup.ts';
+import { countEvent, mustWait, inOwnTurn } from './turns.ts';
 import {
   fieldError,
   illegalConstructor,
@@ -72,8 +73,23 @@ export function startTimer(repeat: boolean, callback: () => void, delayMs: numbe
     advanceClockToNow(invocation);
     runInvocation(invocation, runTimer, callback);
   };
+  let isWaiting = false;
+  const fireInOwnTurn = () => {
+    isWaiting = false;
+    // Cleared while it waited.
+    if (mapGet(timers, id) !== undefined) fire();
+  };
+  const due = () => {
+    if (!mustWait()) {
+      countEvent(invocation.id);
+      fire();
+    } else if (!isWaiting) {
+      isWaiting = true;
+      inOwnTurn(invocation.id, fireInOwnTurn);
+    }
+  };
   mapSet(timers, id, {
-    stop: startNative(repeat, fire, delayMs),
+    stop: startNative(repeat, due, delayMs),
     forget: onInvocationEnd(invocation, () => clearTimer(id)),
   });
   return id;

@@ -66,6 +66,12 @@ export const HELLO = 32;
 export const LOADED = 33;
 export const LOAD_FAILED = 34;
 export const PONG = 35;
+/**
+ * What PONG carries: u8, 1 when the harness gives every event of the worker a turn of its own; u32 microseconds used since the last PONG;
+ * then one entry per invocation that still runs and had a part in it: u32 invocation, u32 microseconds.
+ */
+export const TURN_REPORT_HEAD_BYTES = 5;
+export const TURN_REPORT_ENTRY_BYTES = 8;
 export const LOG = 36;
 export const EXCEPTION = 37;
 /** Everything an invocation started with `waitUntil` has settled. Payload: `InvocationEndMessage`. */

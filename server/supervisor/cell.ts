@@ -10,7 +10,7 @@
  */
 import { mkdirSync, rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { encodeFrame, splitFull } from '../../shared/frames.ts';
+import { encodeFrame, readU32, splitFull } from '../../shared/frames.ts';
 import { CELL_LIMITS, CHANNEL_LIMITS } from '../../shared/limits.ts';
 import {
   ANSWER,
@@ -56,6 +56,8 @@ import {
   SESSION_OPEN,
   type SessionAcceptHead,
   START_TLS,
+  TURN_REPORT_ENTRY_BYTES,
+  TURN_REPORT_HEAD_BYTES,
   UPGRADE,
   type UpgradeHead,
   WINDOW,
@@ -366,6 +368,8 @@ export class Cell {
       waitsSettled: false,
       waitTimer: undefined,
     };
+    // Whoever is in flight began no later.
+    if (this.#invocations.size === 0) this.#oldestStartMs = invocation.shareStartMs;
     this.#invocations.set(invocation.id, invocation);
     this.#publishLoad();
     return invocation;
@@ -406,6 +410,7 @@ export class Cell {
       () => this.#exchanges.delete(id),
     );
     this.#exchanges.set(id, exchange);
+    this.#sentEvents++;
     this.#channel?.send(invokeFrame(id, head, body));
     return exchange;
   }
@@ -413,10 +418,12 @@ export class Cell {
   /** Opens a session in this cell. */
   accept(invocation: Invocation, session: Session, head: SessionAcceptHead, first: Uint8Array): void {
     this.#inbound.set(invocation.id, session);
+    this.#sentEvents++;
     this.#channel?.send(acceptFrame(SESSION_ACCEPT, invocation.id, head, first));
   }
 
   sendInbound(type: number, invocation: Invocation, payload: Uint8Array): void {
+    this.#sentEvents++;
     this.#channel?.send(encodeFrame(type, invocation.id, payload));
   }
 
@@ -427,6 +434,7 @@ export class Cell {
   /** Ends an invocation: closes its calls, reports it, and lets a draining cell go when it was the last. Idempotent. */
   end(invocation: Invocation): void {
     if (!this.#invocations.delete(invocation.id)) return;
+    if (invocation.shareStartMs <= this.#oldestStartMs) this.#oldestStartMs = this.#findOldest();
     this.#publishLoad();
     clearTimeout(invocation.waitTimer);
     if (invocation.calls !== undefined) for (const call of invocation.calls) call.abort();
@@ -488,21 +496,20 @@ export class Cell {
 
   /** A connection that stays open (a WebSocket) starts a new CPU budget: what it used so far is settled. */
   renewBudget(invocation: Invocation): void {
-    if (!this.#invocations.delete(invocation.id)) return;
+    if (!this.#invocations.has(invocation.id)) return;
     invocation.shareStartMs = this.#watched?.shareMs ?? 0;
-    this.#invocations.set(invocation.id, invocation);
+    this.#oldestStartMs = this.#findOldest();
     this.#publishLoad();
   }
 
   #publishLoad(): void {
-    const size = this.#invocations.size;
-    let oldest = 0;
-    // Maps keep insertion order: the first is the oldest.
-    for (const invocation of this.#invocations.values()) {
-      oldest = invocation.shareStartMs;
-      break;
-    }
-    this.#watched?.setLoad(size, oldest);
+    this.#watched?.setLoad(this.#invocations.size, this.#oldestStartMs);
+  }
+
+  #findOldest(): number {
+    let oldest = Number.POSITIVE_INFINITY;
+    for (const { shareStartMs } of this.#invocations.values()) if (shareStartMs < oldest) oldest = shareStartMs;
+    return oldest;
   }
 
   /**
@@ -513,16 +520,29 @@ export class Cell {
     if (this.#pingOutstanding || this.#invocations.size === 0) return;
     const watched = this.#watched as WatchedCell;
     const now = performance.now();
-    if (watched.cpuMs - this.#pingCpuMs < PING_AFTER_CPU_MS && now - this.#pingedAtMs < PING_AFTER_MS) return;
+    const isQuiet = watched.cpuMs - this.#pingCpuMs < PING_AFTER_CPU_MS && this.#sentEvents === this.#eventsAtPing;
+    if (isQuiet && now - this.#pingedAtMs < PING_AFTER_MS) return;
+    // What was sent before the last ping is not in the turn of this one.
+    const events = this.#splitsTurns ? 1 : Math.min(this.#sentEvents - this.#eventsAtPing, this.#invocations.size);
+    this.#eventsAtPing = this.#sentEvents;
     this.#pingCpuMs = watched.cpuMs;
     this.#pingedAtMs = now;
     this.#pingOutstanding = true;
-    watched.pingOutstanding = true;
+    watched.pinged(events);
     this.#channel?.send(PING_FRAME);
   }
   #pingCpuMs = 0;
   #pingedAtMs = 0;
   #pingOutstanding = false;
+  /** Frames sent that may make user code run, and how many there were at the last ping. */
+  #sentEvents = 0;
+  #eventsAtPing = 0;
+  /** The harness says that it runs one event per turn. A lie costs or gains the worker's own requests only. */
+  #splitsTurns = true;
+  #reportedAllMs = 0;
+  #reportedShareMs = 0;
+  /** The least `shareStartMs` of those in flight: who has been charged most. */
+  #oldestStartMs = 0;
 
   // --- frames from the cell ---
 
@@ -536,7 +556,8 @@ export class Cell {
     switch (type) {
       case PONG:
         this.#pingOutstanding = false;
-        (this.#watched as WatchedCell).pingOutstanding = false;
+        this.#watched?.ponged();
+        this.#receiveReport(payload);
         return;
       case HELLO:
         return this.#settleAwaited('starting', payload);
@@ -564,6 +585,30 @@ export class Cell {
       default:
         throw new CellMisbehaved(`Unknown control frame ${type}`);
     }
+  }
+
+  /**
+   * Since the last report everybody in flight was charged alike; the harness tells whose the events were. What the kernel has
+   * counted is divided by that: the harness may only shift CPU among requests of its own worker.
+   */
+  #receiveReport(payload: Uint8Array): void {
+    const report = readReport(payload);
+    this.#splitsTurns = report.isSplit;
+    const watched = this.#watched;
+    if (watched === undefined) return;
+    const { shareMs, chargedMs: allMs } = watched;
+    const usedMs = allMs - this.#reportedAllMs;
+    const sinceMs = this.#reportedShareMs;
+    this.#reportedAllMs = allMs;
+    this.#reportedShareMs = shareMs;
+    if (report.total === 0) return;
+    for (const invocation of this.#invocations.values()) {
+      const fairMs = (usedMs * (report.byInvocation.get(invocation.id) ?? 0)) / report.total;
+      const chargedMs = shareMs - Math.max(invocation.shareStartMs, sinceMs);
+      invocation.shareStartMs = Math.min(shareMs, invocation.shareStartMs + chargedMs - fairMs);
+    }
+    this.#oldestStartMs = this.#findOldest();
+    this.#publishLoad();
   }
 
   #settleAwaited(state: CellState, payload: Uint8Array): void {
@@ -720,7 +765,10 @@ export class Cell {
     }
   }
 
-  readonly #sendFrame = (frame: Uint8Array): void => this.#channel?.send(frame);
+  readonly #sendFrame = (frame: Uint8Array): void => {
+    this.#sentEvents++;
+    this.#channel?.send(frame);
+  };
 
   /** Who calls, and how late it is there: the caller's clock may have moved on with its timers; it never runs ahead of the real one. */
   #beginCall(invocation: Invocation, clockMs: number): Caller {
@@ -900,6 +948,27 @@ function checkedMessage(message: object): object {
     }
   }
   return message;
+}
+
+interface TurnReport {
+  readonly isSplit: boolean;
+  readonly total: number;
+  readonly byInvocation: ReadonlyMap<number, number>;
+}
+
+function readReport(payload: Uint8Array): TurnReport {
+  const entries = payload.length - TURN_REPORT_HEAD_BYTES;
+  if (entries < 0 || entries % TURN_REPORT_ENTRY_BYTES !== 0) throw new CellMisbehaved('PONG of a wrong length');
+  const byInvocation = new Map<number, number>();
+  let left = readU32(payload, 1);
+  const report = { isSplit: payload[0] === 1, total: left, byInvocation };
+  for (let at = TURN_REPORT_HEAD_BYTES; at < payload.length; at += TURN_REPORT_ENTRY_BYTES) {
+    const part = readU32(payload, at + 4);
+    byInvocation.set(readU32(payload, at), part);
+    left -= part;
+  }
+  if (left < 0) throw new CellMisbehaved('PONG with parts larger than the whole');
+  return report;
 }
 
 function readFailure(payload: Uint8Array): Failure {

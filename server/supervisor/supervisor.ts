@@ -328,6 +328,7 @@ export class Supervisor implements Dispatcher, StartupChecker, VersionHealthSour
   }
 
   #pingBusy(): void {
+    this.#watchdog.beat();
     for (const cell of this.#alive) if (cell.inFlight > 0) cell.ping();
   }
 

@@ -22,6 +22,9 @@ export const PING_OUTSTANDING = 6;
 /** Counts how often the cell went from idle to busy. */
 export const BUSY_COUNT = 7;
 
+/** How many events (requests, answers to calls) may lie in one turn of the event loop: it has the budget of so many. 0 is 1. */
+export const TURN_EVENTS = 13;
+
 /** Written by the thread. */
 /** What each invocation in flight has been charged so far: CPU time divided by the number in flight, summed up. */
 export const SHARE_MS = 8;
@@ -31,6 +34,9 @@ export const PRIVATE_BYTES = 10;
 export const KILL_REASON = 11;
 /** The process id the numbers above belong to: lags behind PID after a slot was reused. */
 export const SEEN_GENERATION = 12;
+
+/** CPU milliseconds that went into SHARE, for all in flight together. */
+export const CHARGED_MS = 14;
 
 export const KILLED_CPU = 1;
 export const KILLED_MEMORY = 2;
@@ -45,6 +51,8 @@ export const KILLED_HANG = 5;
 export const CONTROL_WAKE = 0;
 export const CONTROL_ASLEEP = 1;
 export const CONTROL_STOP = 2;
+/** Counts up while the supervisor's event loop turns: as long as it does not, no answer to a ping can be heard. */
+export const CONTROL_HEARTBEAT = 3;
 
 export const TABLE_BYTES = MAX_SLOTS * FIELDS * 8;
 export const CONTROL_BYTES = 64;

@@ -9,7 +9,9 @@ import { workerData } from 'node:worker_threads';
 import {
   BUDGET_MS,
   BUSY_COUNT,
+  CHARGED_MS,
   CONTROL_ASLEEP,
+  CONTROL_HEARTBEAT,
   CONTROL_STOP,
   CONTROL_WAKE,
   CPU_MS,
@@ -31,6 +33,7 @@ import {
   SEEN_GENERATION,
   SHARE_MS,
   TABLE_BYTES,
+  TURN_EVENTS,
 } from './watchdog-layout.ts';
 import { setCellPriority } from './priority.ts';
 
@@ -46,6 +49,8 @@ const START_SLACK_MS = TICK_MS;
 const GIVES_WAY_AFTER_MS = 20;
 /** A cell whose event loop has not turned for so long, with work in flight and no CPU used, is blocked for good. */
 const HANG_MS = 20_000;
+/** The supervisor's heart beats every 20 ms. */
+const DEAF_AFTER_MS = 35;
 const PAGE_BYTES = 4096;
 
 const shared = workerData as SharedArrayBuffer;
@@ -208,6 +213,7 @@ function measureBusy(slot: number, row: number, entry: Watched, inFlight: number
   entry.busyCount = -1;
   const share = (table[row + SHARE_MS] as number) + charge;
   table[row + SHARE_MS] = share;
+  table[row + CHARGED_MS] = (table[row + CHARGED_MS] as number) + charge * inFlight;
   const budget = table[row + BUDGET_MS] as number;
   const charged = share - (table[row + OLDEST_START] as number);
   letGiveWay(entry, charged > GIVES_WAY_AFTER_MS);
@@ -238,12 +244,27 @@ function measureTurn(slot: number, row: number, entry: Watched, budget: number, 
     entry.pingSinceMs = nowMs;
     return TICK_MS;
   }
+  // The answer may be there, but nobody has read it: what is burnt meanwhile is in favour of the worker.
+  if (isDeaf(nowMs)) entry.pingCpuMs += used;
   // A long turn that computes is the budget's business; only one that does nothing is a hang.
   if (used > 0) entry.pingSinceMs = nowMs;
-  const left = budget - (entry.cpuMs - entry.pingCpuMs);
+  const left = budget * Math.max(1, table[row + TURN_EVENTS] as number) - (entry.cpuMs - entry.pingCpuMs);
   if (left <= 0) kill(slot, entry, KILLED_TURN);
   else if (nowMs - entry.pingSinceMs > HANG_MS) kill(slot, entry, KILLED_HANG);
   return left / parallelism;
+}
+
+let heartbeat = 0;
+let heartbeatAtMs = 0;
+
+/** True while the supervisor's event loop stands still. */
+function isDeaf(nowMs: number): boolean {
+  const beat = Atomics.load(control, CONTROL_HEARTBEAT);
+  if (beat !== heartbeat) {
+    heartbeat = beat;
+    heartbeatAtMs = nowMs;
+  }
+  return nowMs - heartbeatAtMs > DEAF_AFTER_MS;
 }
 
 function run(): void {

@@ -3,8 +3,10 @@ import { Worker } from 'node:worker_threads';
 import {
   BUDGET_MS,
   BUSY_COUNT,
+  CHARGED_MS,
   CONTROL_ASLEEP,
   CONTROL_BYTES,
+  CONTROL_HEARTBEAT,
   CONTROL_STOP,
   CONTROL_WAKE,
   CPU_MS,
@@ -21,6 +23,7 @@ import {
   SEEN_GENERATION,
   SHARE_MS,
   TABLE_BYTES,
+  TURN_EVENTS,
 } from './watchdog-layout.ts';
 
 export class Watchdog {
@@ -61,6 +64,11 @@ export class Watchdog {
     );
   }
 
+  /** Says that the supervisor's event loop turns; to be called every 20 ms while cells are busy. */
+  beat(): void {
+    Atomics.add(this.#control, CONTROL_HEARTBEAT, 1);
+  }
+
   async close(): Promise<void> {
     Atomics.store(this.#control, CONTROL_STOP, 1);
     this.#wake();
@@ -97,6 +105,11 @@ export class WatchedCell {
     return this.#seen() ? (this.#table[this.#row + SHARE_MS] as number) : 0;
   }
 
+  /** What all that were in flight have been charged together. */
+  get chargedMs(): number {
+    return this.#seen() ? (this.#table[this.#row + CHARGED_MS] as number) : 0;
+  }
+
   get cpuMs(): number {
     return this.#seen() ? (this.#table[this.#row + CPU_MS] as number) : 0;
   }
@@ -117,8 +130,14 @@ export class WatchedCell {
     this.#table[this.#row + MEMORY_LIMIT] = value;
   }
 
-  set pingOutstanding(value: boolean) {
-    this.#table[this.#row + PING_OUTSTANDING] = value ? 1 : 0;
+  /** `events`: how many may lie in the turn in which the ping waits. */
+  pinged(events: number): void {
+    this.#table[this.#row + TURN_EVENTS] = events;
+    this.#table[this.#row + PING_OUTSTANDING] = 1;
+  }
+
+  ponged(): void {
+    this.#table[this.#row + PING_OUTSTANDING] = 0;
   }
 
   /** Called whenever an invocation begins or ends. */

@@ -157,6 +157,56 @@ test('a suspect that lasts long does not keep the others waiting', async () => {
   for (const { control } of long) control.cancel();
 });
 
+/** About a quarter of the limit: thirty-two of them are eight times the limit. */
+const WORK = 'let x = 0; for (let n = 0; n < 12e6; n++) x += Math.sqrt(n); return new Response(String(x > 0));';
+
+for (const [how, before] of Object.entries({
+  'without waiting': '',
+  'after a microtask': 'await null;',
+  'after a timer that fires for all of them at once': 'await new Promise((resolve) => setTimeout(resolve, 20));',
+})) {
+  test(`32 POSTs at the same time, each of them within the limit and computing ${how}, are all answered and charged for themselves`, async () => {
+    const name = `together-${how.replaceAll(' ', '-')}`;
+    deploy(name, `${before} ${WORK}`);
+    await cells.fetch(name, { method: 'POST' });
+    const alone = lastCpuMs(name);
+    const answers = await Promise.all(Array.from({ length: 32 }, () => cells.fetch(name, { method: 'POST' })));
+    assert.deepEqual(
+      answers.map(({ body, failure }) => failure?.reason ?? body),
+      answers.map(() => 'true'),
+    );
+    const charged = cells
+      .eventsOf('invocation')
+      .filter(({ version }) => version.workerName === name)
+      .slice(1);
+    const mean = charged.reduce((sum, { cpuMs }) => sum + cpuMs, 0) / charged.length;
+    assert.ok(mean > alone / 3 && mean < alone * 3, `${mean} ms on the average, ${alone} ms alone`);
+    assert.equal(killsOf(name), 0);
+  });
+}
+
+const lastCpuMs = (name: string): number =>
+  cells.eventsOf('invocation').findLast(({ version }) => version.workerName === name)?.cpuMs ?? Number.NaN;
+
+test('a request that only waits is not charged for others that compute meanwhile', async () => {
+  deploy(
+    'waits',
+    `if (request.url.endsWith('/wait')) { await new Promise((resolve) => setTimeout(resolve, 1_500)); return new Response('waited'); } ${WORK}`,
+  );
+  await cells.fetch('waits');
+  const waiting = cells.fetch('waits', { url: '/wait', method: 'POST' });
+  const load = { isOn: true };
+  void waiting.then(() => {
+    load.isOn = false;
+  });
+  let others = 0;
+  for (; load.isOn; others++) assert.equal((await cells.fetch('waits', { method: 'POST' })).body, 'true');
+  assert.equal((await waiting).body, 'waited');
+  // Shared alike it would have been charged half of them.
+  assert.ok(others > 12, `only ${others} others ran`);
+  assert.equal(killsOf('waits'), 0);
+});
+
 test('an innocent request that must not run twice fails rather than being repeated', async () => {
   deploy(
     'shared-post',
