@@ -248,7 +248,10 @@ function measureTurn(slot: number, row: number, entry: Watched, budget: number, 
   if (isDeaf(nowMs)) entry.pingCpuMs += used;
   // A long turn that computes is the budget's business; only one that does nothing is a hang.
   if (used > 0) entry.pingSinceMs = nowMs;
-  const left = budget * Math.max(1, table[row + TURN_EVENTS] as number) - (entry.cpuMs - entry.pingCpuMs);
+  // With others in flight the turn before may still have been somebody else's: the ping waited for its end. Alone, what is charged is exact.
+  const events = Math.max(1, table[row + TURN_EVENTS] as number);
+  const isAlone = table[row + IN_FLIGHT] === 1;
+  const left = budget * (isAlone ? events : events + 1) - (entry.cpuMs - entry.pingCpuMs);
   if (left <= 0) kill(slot, entry, KILLED_TURN);
   else if (nowMs - entry.pingSinceMs > HANG_MS) kill(slot, entry, KILLED_HANG);
   return left / parallelism;
