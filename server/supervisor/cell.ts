@@ -113,8 +113,8 @@ const LOAD_CHUNK_BYTES = 1024 * 1024;
 const MAX_TEXT_BYTES = 64 * 1024;
 /** V8's own overhead and garbage not yet collected, on top of what a worker may use. */
 const MEMORY_SLACK_MIB = 32;
-/** The kernel's ceiling lies above the watchdog's limit: whoever gets there was faster than the watchdog looks. */
-const CEILING_SLACK_MIB = 32;
+/** The kernel's ceiling lies above the watchdog's limit: whoever gets there was faster than the watchdog looks. Half of it is for what the kernel counts beside the process's own pages. */
+const CEILING_SLACK_MIB = 64;
 const MiB = 1024 * 1024;
 /** Logs travel beside the response and may come after it: that many invocations are remembered for them. */
 const REMEMBERED_INVOCATIONS = 256;
@@ -159,6 +159,8 @@ export class Cell {
   #baselineBytes = 0;
   #largeAnswers = 0;
   #diedOfMemory = false;
+  /** Settles when its process is in its control group. */
+  #gathered: Promise<void> = Promise.resolve();
   #straySecond = 0;
   #strayBytes = 0;
   #awaiting: { resolve: (value: never) => void; reject: (error: Error) => void } | undefined;
@@ -194,6 +196,9 @@ export class Cell {
       });
       cell = new Cell(id, directory, context, spawnCell(context.program, directory, uid));
       cell.#channel = channel;
+      cell.#gathered = cell.#process.pid.then((pid) => context.groups.gather(id, pid));
+      // Awaited after the hello; a cell that dies before is told of by its death.
+      cell.#gathered.catch(() => undefined);
       await cell.#awaitHello(uid);
       return cell;
     } catch (error) {
@@ -258,12 +263,17 @@ export class Cell {
       throw new Error(`it speaks protocol ${hello.protocol}, not ${PROTOCOL_VERSION}`);
     const pid = await this.#process.denoPid();
     await verifySandbox(pid, uid);
-    const ceilingMiB = this.#context.memoryMiB + MEMORY_SLACK_MIB + CEILING_SLACK_MIB;
-    await this.#context.groups.confine(this.id, pid, ceilingMiB * MiB);
+    this.#baselineBytes = await readPrivateBytes(pid);
+    await this.#confine(pid);
     this.hello = hello;
     this.#watched = this.#context.watchdog.watch(pid);
-    this.#baselineBytes = await readPrivateBytes(pid);
     this.#transition('starting', 'warm');
+  }
+
+  async #confine(pid: number): Promise<void> {
+    const ceilingMiB = this.#context.memoryMiB + MEMORY_SLACK_MIB + CEILING_SLACK_MIB;
+    await this.#gathered;
+    await this.#context.groups.confine(this.id, pid, this.#baselineBytes + ceilingMiB * MiB);
   }
 
   /** Hands the cell its version and runs the top level, under the start-up limits. Throws LoadError. */

@@ -4,7 +4,7 @@
  * is delegated to us, v1 where its hierarchy is writable, otherwise nothing (RLIMIT_DATA stands behind it).
  */
 import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SandboxLayer } from './sandbox.ts';
 
@@ -20,7 +20,7 @@ interface Hierarchy {
   readonly parent: string;
   readonly limits: (ceilingBytes: number) => readonly (readonly [file: string, value: string])[];
   /** The file that counts processes killed for memory, as `oom_kill <n>`. */
-  readonly killsFile: string | null;
+  readonly killsFile: string;
 }
 
 export class CellGroups {
@@ -43,7 +43,7 @@ export class CellGroups {
         removeLeftovers(join(parent, '..'));
         mkdirSync(parent, { recursive: true });
       }
-      const groups = new CellGroups(found, 'The kernel holds each cell to its memory and to a number of threads.');
+      const groups = new CellGroups(found, 'The kernel holds each cell to its memory.');
       for (const { parent, limits } of found) {
         mkdirSync(join(parent, 'probe'));
         for (const [file, value] of limits(PROBE_BYTES)) writeFileSync(join(parent, 'probe', file), value);
@@ -56,20 +56,30 @@ export class CellGroups {
     }
   }
 
-  /** From here on the kernel counts what the process takes; what it has already is not counted. Takes about a millisecond. */
+  /**
+   * A group for the cell, with the process in it; what it starts from then on is in it, too. The kernel takes ten milliseconds and more
+   * to move a process, so this is begun while the cell starts. Rejects when the process is gone.
+   */
+  async gather(id: string, pid: number): Promise<void> {
+    for (const { parent } of this.#hierarchies) {
+      await mkdir(join(parent, id));
+      await writeFile(join(parent, id, 'cgroup.procs'), String(pid));
+    }
+  }
+
+  /** Sets the ceiling, and sees to it that the process is below it: it may have been started before its parent was moved. */
   async confine(id: string, pid: number, ceilingBytes: number): Promise<void> {
     for (const { parent, limits } of this.#hierarchies) {
       const group = join(parent, id);
-      await mkdir(group);
       for (const [file, value] of limits(ceilingBytes)) await writeFile(join(group, file), value);
-      await writeFile(join(group, 'cgroup.procs'), String(pid));
+      const members = await readFile(join(group, 'cgroup.procs'), 'latin1');
+      if (!members.split('\n').includes(String(pid))) await writeFile(join(group, 'cgroup.procs'), String(pid));
     }
   }
 
   /** True when the kernel has killed something in this cell's group because of memory. */
   ranOutOfMemory(id: string): boolean {
     return this.#hierarchies.some(({ parent, killsFile }) => {
-      if (killsFile === null) return false;
       try {
         const kills = /^oom_kill (\d+)$/m.exec(readFileSync(join(parent, id, killsFile), 'utf8'))?.[1];
         return Number(kills ?? 0) > 0;
@@ -97,7 +107,7 @@ export class CellGroups {
 
 const ADVICE = 'Run Skep in a control group of its own that it may change (systemd: Delegate=memory pids).';
 
-/** The hierarchies of this process's memory (and tasks) controllers, or why there are none. */
+/** Where this process's memory controller makes groups, or why it cannot. */
 function memoryHierarchies(): Hierarchy[] | string {
   let membership: string;
   let mounts: string;
@@ -112,22 +122,14 @@ function memoryHierarchies(): Hierarchy[] | string {
   if (second !== null) return [second];
   const memory = firstVersion(membership, mounts, 'memory');
   if (memory === null) return `no memory controller can be found. ${ADVICE}`;
-  const tasks = firstVersion(membership, mounts, 'pids');
-  const hierarchies: Hierarchy[] = [
+  return [
     {
       parent: join(memory, own),
+      // Not the tasks' hierarchy too: each move costs ten milliseconds, and RLIMIT_NPROC bounds threads as well.
       limits: (ceilingBytes) => [['memory.limit_in_bytes', String(ceilingBytes)]],
       killsFile: 'memory.oom_control',
     },
   ];
-  if (tasks !== null) {
-    hierarchies.push({
-      parent: join(tasks, own),
-      limits: () => [['pids.max', String(MAX_TASKS)]],
-      killsFile: null,
-    });
-  }
-  return hierarchies;
 }
 
 /** Version 2, when the group that Skep was started in may hand its memory controller down. */

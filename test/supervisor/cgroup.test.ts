@@ -24,7 +24,8 @@ test('a process that takes more than its ceiling is ended by the kernel, and the
   }
   const child = spawn(process.execPath, ['-e', HOARD], { stdio: ['pipe', 'pipe', 'inherit'] });
   await once(child.stdout, 'data');
-  await groups.confine('hoarder', child.pid as number, 64 * MiB);
+  await groups.gather('hoarder', child.pid as number);
+  await groups.confine('hoarder', child.pid as number, 96 * MiB);
   assert.equal(groups.ranOutOfMemory('hoarder'), false);
   child.stdin.write('go');
   const [, signal] = (await once(child, 'close')) as [number | null, string | null];
@@ -40,6 +41,7 @@ test('a process below its ceiling is left alone, and its group goes with it', as
     return;
   }
   const child = spawn(process.execPath, ['-e', 'process.stdin.resume()'], { stdio: ['pipe', 'ignore', 'inherit'] });
+  await groups.gather('modest', child.pid as number);
   await groups.confine('modest', child.pid as number, 256 * MiB);
   child.stdin.end();
   const [code] = (await once(child, 'close')) as [number | null];
