@@ -4,7 +4,13 @@
  */
 import { loadExtra } from './extras.ts';
 import { defineGlobal, defineLazyGlobal } from './globals.ts';
-import { defineProperty, getOwnPropertyDescriptor, getterOf, getPrototypeOf } from './primordials.ts';
+import {
+  NativeDOMException,
+  defineProperty,
+  getOwnPropertyDescriptor,
+  getterOf,
+  getPrototypeOf,
+} from './primordials.ts';
 import { fillRandomInInvocation, randomUuidInInvocation } from './random.ts';
 import { illegalConstructor, illegalInvocation, parameterError } from './webidl.ts';
 
@@ -24,7 +30,6 @@ let instance: object;
 export const webCryptoOf = (): Readonly<Record<string, unknown>> => instance as Readonly<Record<string, unknown>>;
 
 const MAX_RANDOM_BYTES = 65_536;
-const NativeDOMException = DOMException;
 const isView = ArrayBuffer.isView;
 const viewTag = getterOf<unknown, string | undefined>(
   getPrototypeOf(Uint8Array.prototype) as object,

@@ -3,6 +3,7 @@
  * listener goes by `set_event_target_this`, and before `spec_compliant_dispatch_exceptions` what a listener throws comes out of `dispatchEvent()`
  * and `abort()`. Events that the platform itself dispatches reach the listeners the same way.
  */
+import { abortException } from './dom-exception.ts';
 import { compatFlag, compatibilityIsKnown } from './compat.ts';
 import { replaceConstructor } from './constructors.ts';
 import { loadExtra } from './extras.ts';
@@ -33,6 +34,7 @@ import {
   WeakSetConstructor,
   weakSetDelete,
   weakSetHas,
+  NativeDOMException,
 } from './primordials.ts';
 import {
   constructorParameterError,
@@ -51,7 +53,6 @@ interface Registration {
 }
 
 const NativeEvent = Event;
-const NativeDOMException = DOMException;
 /** Events that user code can make. */
 const CONSTRUCTIBLE = () => [NativeEvent, CustomEvent, NativeMessageEvent, NativeErrorEvent, NativeCloseEvent];
 const NativeMessageEvent = MessageEvent;
@@ -385,7 +386,7 @@ function hideConstructor(name: string, native: { prototype: object }): void {
   defineGlobal(name, visible);
 }
 
-const abortError = (): DOMException => new NativeDOMException('The operation was aborted', 'AbortError');
+const abortError = (): DOMException => abortException('The operation was aborted', 'AbortError');
 const nativeAbort = uncurry(AbortController.prototype.abort as (reason: unknown) => void);
 const nativeAborted = AbortSignal.abort;
 const nativeAny = AbortSignal.any;

@@ -170,7 +170,9 @@ const specifiers = new MapConstructor<string, string>();
  * of the engine's: an error without a name adds nothing to it.
  */
 function typedSource(url: string, type: string): string {
-  if (!isNewRegistry()) throw unnamed('Unrecognized import attributes specified');
+  // Before the flag attributes meant nothing. Deno heeds them all the same, so this serves only those that say what the module is.
+  const isIgnored = !compatFlag('throw_on_unrecognized_import_assertion') && type === 'json';
+  if (!isNewRegistry() && !isIgnored) throw unnamed('Unrecognized import attributes specified');
   if (type !== 'json') throw unnamed(`Import attribute type "${type}" is not yet supported`);
   const refusal = mapGet(refusals, url);
   if (refusal !== undefined) throw unnamed(refusal.error.message);

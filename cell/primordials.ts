@@ -68,7 +68,7 @@ export const NativeSyntaxError = SyntaxError;
 export const NativeURIError = URIError;
 export const NativeAggregateError = AggregateError;
 export const NativeAbortController = AbortController;
-export const NativeDOMException = DOMException;
+export { NativeDOMException } from './dom-exception.ts';
 export const NativeArray = Array;
 export const NativePromise = Promise;
 export const NativeUint8Array = Uint8Array;

@@ -1,10 +1,12 @@
 /** Functions of the global scope that Deno has too, with the argument checks and the words of Workers. */
+import { adoptException } from './dom-exception.ts';
 import { reportToScope } from './error-events.ts';
 import { defineGlobal } from './globals.ts';
 import {
   apply,
   defineProperty,
   NativeAggregateError,
+  NativeDOMException,
   NativeError,
   NativeTypeError,
   ownKeys,
@@ -19,7 +21,6 @@ const RESOLVED = promiseResolve(undefined);
 const nativeStructuredClone = globalThis.structuredClone;
 const nativeAtob = globalThis.atob;
 const nativeBtoa = globalThis.btoa;
-const NativeDOMException = DOMException;
 const isArray = Array.isArray;
 
 const ATOB_INVALID =
@@ -100,6 +101,14 @@ function copyOwn(from: Error, to: Error, key: string, enumerable: boolean): void
   defineProperty(to, key, { value, writable: true, enumerable, configurable: true });
 }
 
+function clone(value: unknown, options?: StructuredSerializeOptions): unknown {
+  try {
+    return adoptException(nativeStructuredClone(value, options));
+  } catch (error) {
+    throw adoptException(error);
+  }
+}
+
 const functions = {
   queueMicrotask(this: unknown, callback: unknown): void {
     requireScopeThis(this);
@@ -122,15 +131,15 @@ const functions = {
     if (copy !== undefined) return copy;
     if (args[0] instanceof NativeError && !(args[0] instanceof NativeDOMException)) return copyOfError(args[0]);
     const options = args[1];
-    if (options === undefined || options === null) return nativeStructuredClone(args[0]);
+    if (options === undefined || options === null) return clone(args[0]);
     if (!isObject(options)) throw parameterError('structuredClone', SCOPE, 2, 'StructuredCloneOptions');
     const { transfer } = options as StructuredSerializeOptions;
-    if (transfer === undefined) return nativeStructuredClone(args[0]);
+    if (transfer === undefined) return clone(args[0]);
     if (!isArray(transfer)) throw fieldError('transfer', 'StructuredCloneOptions', 'Array');
     for (let index = 0; index < transfer.length; index++) {
       if (!(transfer[index] instanceof NativeArrayBuffer)) throw new NativeTypeError('Object is not transferable');
     }
-    return nativeStructuredClone(args[0], { __proto__: null, transfer } as StructuredSerializeOptions);
+    return clone(args[0], { __proto__: null, transfer } as StructuredSerializeOptions);
   },
 
   reportError(this: unknown, ...args: unknown[]): void {

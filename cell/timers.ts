@@ -2,6 +2,7 @@
  * Timers as on Workers: ids are numbers, a firing timer moves the invocation's clock on, and none outlives its invocation.
  * At the top level of a module they are refused (Cloudflare: no asynchronous I/O in global scope).
  */
+import { abortException } from './dom-exception.ts';
 import { advanceClockToNow, currentInvocation, type Invocation, runInvocation } from './context.ts';
 import { reportException } from './console.ts';
 import { abortWith } from './event-target.ts';
@@ -41,7 +42,6 @@ import {
 } from './webidl.ts';
 
 const NativeAbortController = AbortController;
-const NativeDOMException = DOMException;
 const controllerSignal = getterOf<AbortController, AbortSignal>(AbortController.prototype, 'signal');
 
 interface Timer {
@@ -212,7 +212,7 @@ const { timeout } = {
     const controller = new NativeAbortController();
     const signal = controllerSignal(controller);
     const expire = () =>
-      abortWith(controller, new NativeDOMException('The operation was aborted due to timeout', 'TimeoutError'));
+      abortWith(controller, abortException('The operation was aborted due to timeout', 'TimeoutError'));
     startTimer(false, expire, toNumber(args[0]));
     return signal;
   },

@@ -71,7 +71,7 @@ export const NativeDataView = DataView;
 export const NativeArrayBuffer = ArrayBuffer;
 export const NativeFloat64Array = Float64Array;
 export const NativeUint16Array = Uint16Array;
-export const NativeDOMException = DOMException;
+export { domExceptionCode, domExceptionMessage, domExceptionName, NativeDOMException } from './dom-exception.ts';
 export const NativeWritableStream = WritableStream;
 export const NativeFinalizationRegistry = FinalizationRegistry;
 export const NativeObject = Object;
@@ -165,9 +165,6 @@ export const functionText = uncurry(Function.prototype.toString);
 export const weakMapHas = uncurry(WeakMap.prototype.has);
 
 export const errorPrototypeName = (prototype: object): string => (prototype as { name: string }).name;
-export const domExceptionName = getterOf<DOMException, string>(DOMException.prototype, 'name');
-export const domExceptionMessage = getterOf<DOMException, string>(DOMException.prototype, 'message');
-export const domExceptionCode = getterOf<DOMException, number>(DOMException.prototype, 'code');
 
 export const writableLocked = getterOf<WritableStream, boolean>(WritableStream.prototype, 'locked');
 export const writableGetWriter = uncurry(WritableStream.prototype.getWriter) as (

@@ -342,8 +342,8 @@ export class Encoder {
 
   #domException(value: DOMException): void {
     this.writer.byte(tag.DOM_EXCEPTION);
-    this.writer.text(domExceptionName(value));
-    this.writer.text(domExceptionMessage(value));
+    this.writer.text(`${domExceptionName(value)}`);
+    this.writer.text(`${domExceptionMessage(value)}`);
     const { stack } = value;
     this.writer.text(typeof stack === 'string' ? userStack(stack) : '');
   }

@@ -1,8 +1,6 @@
 /** The exceptions of Web Crypto, by the names workerd gives them. */
-import { NativeError, NativeTypeError, NativeUint8Array } from '../../primordials.ts';
+import { NativeDOMException, NativeError, NativeTypeError, NativeUint8Array } from '../../primordials.ts';
 import { fillRandom } from '../../random.ts';
-
-const NativeDOMException = DOMException;
 
 const domError =
   (name: string) =>
