@@ -194,6 +194,15 @@ function join(self: object, engine: Engine): void {
       throw error;
     }
   };
+  /** Who reads hears of a chunk that is none: what comes after it would be missing. */
+  const bytesOf = (chunk: unknown): Uint8Array => {
+    try {
+      return chunkBytes(chunk);
+    } catch (error) {
+      end(error);
+      throw error;
+    }
+  };
   const readable = new NativeReadableStream(
     {
       type: 'bytes',
@@ -216,7 +225,7 @@ function join(self: object, engine: Engine): void {
       eventTargetAdd(signal, 'abort', () => end(signalReason(signal)));
     },
     write: (chunk) => {
-      run(chunkBytes(chunk), false);
+      run(bytesOf(chunk), false);
       const ready = -(desiredSize(output) ?? 0);
       if (ready < MAX_READY_BYTES) return promiseResolve(undefined);
       return new NativePromise<void>((resolve) => {
