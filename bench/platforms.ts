@@ -70,14 +70,14 @@ function collectOutput(child: ChildProcess): () => string {
 
 /** In a session of its own a child does not hear of Ctrl-C. */
 function stopWithUs(child: ChildProcess): void {
-  const stop = (): void => {
-    child.kill('SIGTERM');
-    process.exit(130);
-  };
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.once(signal, stop);
-    child.once('exit', () => process.off(signal, stop));
-  }
+  const kill = (): void => void child.kill('SIGTERM');
+  const end = (): void => process.exit(130);
+  process.once('exit', kill);
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, end);
+  child.once('exit', () => {
+    process.off('exit', kill);
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.off(signal, end);
+  });
 }
 
 async function stopProcess(child: ChildProcess): Promise<void> {

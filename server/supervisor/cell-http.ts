@@ -10,7 +10,7 @@ import type { Readable } from 'node:stream';
 import { HEADER_VALUE, HOP_BY_HOP, TOKEN } from '../../shared/http.ts';
 import { GATEWAY_LIMITS } from '../../shared/limits.ts';
 import { DATE_HEADER } from '../../shared/protocol.ts';
-import { letOthersRead } from './turns.ts';
+import { letOthersRead, resumeInTurn } from './turns.ts';
 
 /** Hears one response. After `onFailure` or `onEnd` nothing more is called. */
 export interface ResponseHandler {
@@ -137,7 +137,7 @@ class Connection implements Exchange {
 
   resume(): void {
     this.#isHeld = false;
-    this.#socket.resume();
+    resumeInTurn(this.#socket, () => !this.#isHeld);
   }
 
   abort(): void {

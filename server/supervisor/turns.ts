@@ -14,6 +14,11 @@ const waiting: (() => void)[] = [];
 export function letOthersRead(socket: Socket, chunk: Uint8Array, mayResume: () => boolean = () => true): void {
   if (chunk.length < FULL_CHUNK_BYTES) return;
   socket.pause();
+  resumeInTurn(socket, mayResume);
+}
+
+/** Reading goes on when this socket's turn has come, if it still may then. */
+export function resumeInTurn(socket: Socket, mayResume: () => boolean): void {
   if (waiting.length === 0) setImmediate(readOn);
   waiting.push(() => {
     if (mayResume()) socket.resume();
