@@ -13,6 +13,7 @@ import { nodeProcess } from './process.ts';
 import * as pure from './pure.ts';
 import * as stubs from './stubs.ts';
 import { timers, timersPromises } from './timers.ts';
+import { zlib } from './zlib.ts';
 
 interface Made {
   readonly names: Exports;
@@ -69,7 +70,7 @@ const MODULES: Readonly<Record<string, () => Made | Exports>> = {
   vm: plain(stubs.vm),
   wasi: plain(stubs.wasi),
   worker_threads: plain(stubs.workerThreads),
-  zlib: plain(pure.zlib),
+  zlib: plain(zlib),
 };
 
 const isMade = (made: Made | Exports): made is Made => Object.hasOwn(made, 'defaultExport');

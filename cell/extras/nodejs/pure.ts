@@ -1,6 +1,5 @@
 /** Modules that only compute: Deno's own, with the names and the few behaviours changed in which Workers differs. */
 import { currentDirectory } from './directory.ts';
-import { numbers, ZLIB_CONSTANTS } from './constants.ts';
 import { denoNode, type Exports } from './deno-node.ts';
 import { invalidArgType, nodeError, nodeTypeError, shaped, unimplemented } from './errors.ts';
 
@@ -260,11 +259,6 @@ function callSites(count: unknown = 8): CallSite[] {
 
 export function utilTypes(): Exports {
   return { ...denoNode('util/types'), isExternal: shaped(() => false, 'isExternal', 0) };
-}
-
-export function zlib(): Exports {
-  const constants = Object.freeze(numbers(ZLIB_CONSTANTS));
-  return { ...constants, ...denoNode('zlib'), constants };
 }
 
 /** Deno's, whose `Duplex.from` is told what a `Blob` is: that of a cell is not Deno's own. */
