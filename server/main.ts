@@ -32,6 +32,7 @@ import { startEmbeddedPostgres } from './storage/embedded/embedded.ts';
 import { loadMasterKey } from './storage/master-key.ts';
 import { type OpenedStore, openStore } from './storage/open-store.ts';
 import type { Account, Store } from './storage/store.ts';
+import { ConnectionCounts } from './supervisor/connection-counts.ts';
 import { openRunDir } from './supervisor/run-dir.ts';
 import { Supervisor } from './supervisor/supervisor.ts';
 import { explainMissingBindings } from './missing-bindings.ts';
@@ -154,7 +155,9 @@ async function startCells(running: Running, opened: OpenedStore): Promise<Cells>
     catalog: { findByName: (accountId, name) => catalog.findByName(accountId, name) },
     dispatcher: () => supervisor,
   });
+  const connections = new ConnectionCounts();
   const broker = createBroker({
+    connections,
     bindings: { service: services.call },
     loopback: services.loopback,
     cache: createCache({ store: cacheStore, log: cacheLog }),
@@ -180,6 +183,7 @@ async function startCells(running: Running, opened: OpenedStore): Promise<Cells>
     cpuMs: config.limitCpuMs,
     maxCpuMs: config.limitCpuMaxMs,
     memoryMiB: config.limitMemoryMiB,
+    connections,
     maxCells: config.limitCells,
     maxCellsPerAccount: config.limitCellsPerAccount,
     prestarted: config.prestartedCells,

@@ -120,6 +120,15 @@ export const CELL_LIMITS = {
   logBytesPerInvocation: 256 * KiB,
 } as const;
 
+/** Connections that stay open: WebSockets from visitors, WebSockets and sockets from workers. */
+export const CONNECTION_LIMITS = {
+  /** A fifth of the node's, so that one worker cannot take the places of all. */
+  perWorker: 2_000,
+  perAccount: 5_000,
+  /** Each takes a descriptor here and one at the other end. */
+  perNode: 10_000,
+} as const;
+
 /** Requests that find no free cell wait; beyond these numbers they are answered with 503 at once. */
 export const QUEUE_LIMITS = {
   /** Of one version. Stops one worker from making the server remember requests without bound. */

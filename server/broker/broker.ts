@@ -5,6 +5,7 @@
 import { CELL_LIMITS } from '../../shared/limits.ts';
 import type { Binding, ServiceBinding } from '../../shared/worker.ts';
 import type { BindingCall, BindingSession, Broker, Caller } from '../supervisor/types.ts';
+import type { ConnectionCounts } from '../supervisor/connection-counts.ts';
 import { createConnectionGate } from './connections.ts';
 
 /** One kind of binding. Must answer the call (respond…end, or fail); must not throw. */
@@ -27,6 +28,8 @@ export interface BrokerOptions {
   /** Calls to the internet per pipeline when the version asks for nothing else, and the most it may ask for. */
   readonly externalSubrequests: number;
   readonly maxExternalSubrequests: number;
+  /** Connections that workers hold open. */
+  readonly connections: Pick<ConnectionCounts, 'open' | 'refusal'>;
   /** For metrics. */
   readonly onSubrequest?: (caller: Caller, kind: SubrequestKind, isRefused: boolean) => void;
 }
@@ -34,7 +37,7 @@ export interface BrokerOptions {
 const TOO_MANY = { name: 'Error', message: 'Too many subrequests.' };
 
 export function createBroker(options: BrokerOptions): Broker {
-  const gate = createConnectionGate();
+  const gate = createConnectionGate(options.connections);
   return {
     call(call) {
       if (call.binding !== null) callBinding(options, call, call.binding);

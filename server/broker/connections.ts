@@ -4,6 +4,7 @@
  * responses nobody reads cannot tie up the node, the one that has not moved for longest is closed when there are too many.
  */
 import { CELL_LIMITS } from '../../shared/limits.ts';
+import type { ConnectionCounts } from '../supervisor/connection-counts.ts';
 import type { BindingCall, Pipeline } from '../supervisor/types.ts';
 
 /** Cloudflare's words for a response that was closed to make room. */
@@ -13,13 +14,18 @@ const CLOSED = { name: 'Error', message: 'Response closed due to connection limi
 export type ConnectionGate = (call: BindingCall, run: (call: BindingCall) => void) => void;
 
 /** One for all pipelines of a node. */
-export function createConnectionGate(): ConnectionGate {
+export function createConnectionGate(counts: Pick<ConnectionCounts, 'open' | 'refusal'>): ConnectionGate {
   const pipelines = new WeakMap<Pipeline, PipelineConnections>();
   return (call, run) => {
-    const { pipeline } = call.caller;
+    const { pipeline, version } = call.caller;
+    const refusal = call.upgrade === null ? undefined : counts.refusal(version);
+    if (refusal !== undefined) {
+      call.fail({ name: 'Error', message: `${refusal}.` });
+      return;
+    }
     let connections = pipelines.get(pipeline);
     if (connections === undefined) pipelines.set(pipeline, (connections = new PipelineConnections()));
-    connections.enter(call, run);
+    connections.enter(call, run, () => counts.open(version));
   };
 }
 
@@ -32,8 +38,20 @@ class PipelineConnections {
   readonly #open = new Set<BindingCall>();
   #isStarting = false;
 
-  enter(call: BindingCall, run: (call: BindingCall) => void): void {
-    call.observer = { answered: () => this.#answered(call), over: () => this.#over(call) };
+  /** `open`: counts what stays open, when the answer is a connection. */
+  enter(call: BindingCall, run: (call: BindingCall) => void, open: () => () => void): void {
+    let closed: (() => void) | undefined;
+    call.observer = {
+      answered: (isConnection) => {
+        if (isConnection) closed = open();
+        else this.#open.add(call);
+        this.#answered(call);
+      },
+      over: () => {
+        closed?.();
+        this.#over(call);
+      },
+    };
     this.#queue.set(call, run);
     this.#startNext();
   }
@@ -54,7 +72,6 @@ class PipelineConnections {
   }
 
   #answered(call: BindingCall): void {
-    this.#open.add(call);
     if (this.#open.size > CELL_LIMITS.openResponses) this.#closeStalled();
     this.#leave(call);
   }

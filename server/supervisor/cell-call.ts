@@ -245,7 +245,7 @@ export class CellCall implements BindingCall, CellStream {
   respond(status: number, statusText: string, headers: readonly string[]): void {
     if (this.#over) return;
     this.movedAtMs = performance.now();
-    this.observer?.answered();
+    this.observer?.answered(false);
     const clockMs = this.caller.pipeline.clockMs;
     this.#head = Buffer.from(JSON.stringify({ status, statusText, headers, clockMs }));
     // Most answers are complete within this turn and leave as one frame; a stream's head must not wait for its first byte.
@@ -261,7 +261,7 @@ export class CellCall implements BindingCall, CellStream {
     this.#duplex = duplex;
     const { observer } = this;
     if (observer !== undefined) {
-      observer.answered();
+      observer.answered(true);
       duplex.once('close', () => observer.over());
     }
     return duplex;

@@ -228,6 +228,11 @@ export class Cell {
     return this.#nonce;
   }
 
+  /** CPU time of the process so far. */
+  get cpuMs(): number {
+    return this.#watched?.cpuMs ?? 0;
+  }
+
   get privateBytes(): number {
     return this.#watched?.privateBytes ?? 0;
   }

@@ -5,6 +5,7 @@
  */
 import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { SandboxLayer } from './sandbox.ts';
 
@@ -23,13 +24,26 @@ interface Hierarchy {
   readonly killsFile: string;
 }
 
+/** Where shares of the processors are said. */
+interface Shares {
+  readonly parent: string;
+  readonly file: string;
+  /** What everybody has. */
+  readonly usual: number;
+  readonly least: number;
+  /** Version 1: processors have a hierarchy of their own, which a cell joins when it first matters, because a move takes its time. */
+  readonly isOwnHierarchy: boolean;
+}
+
 export class CellGroups {
   readonly layer: SandboxLayer;
   readonly #hierarchies: readonly Hierarchy[];
+  readonly #shares: Shares | null;
   /** Groups whose process was not quite gone when they were to be removed. */
   readonly #lingering = new Set<string>();
 
-  private constructor(hierarchies: readonly Hierarchy[], detail: string) {
+  private constructor(hierarchies: readonly Hierarchy[], shares: Shares | null, detail: string) {
+    this.#shares = shares;
     this.#hierarchies = hierarchies;
     this.layer = { name: 'memory-cgroup', active: hierarchies.length > 0, detail };
   }
@@ -37,13 +51,14 @@ export class CellGroups {
   /** Finds out by making a group. Never throws: without one the other limits hold. */
   static detect(): CellGroups {
     const found = memoryHierarchies();
-    if (typeof found === 'string') return new CellGroups([], `Not available: ${found}`);
+    const shares = findShares();
+    if (typeof found === 'string') return new CellGroups([], shares, `Not available: ${found}`);
     try {
       for (const { parent } of found) {
         removeLeftovers(join(parent, '..'));
         mkdirSync(parent, { recursive: true });
       }
-      const groups = new CellGroups(found, 'The kernel holds each cell to its memory.');
+      const groups = new CellGroups(found, shares, 'The kernel holds each cell to its memory.');
       for (const { parent, limits } of found) {
         mkdirSync(join(parent, 'probe'));
         for (const [file, value] of limits(PROBE_BYTES)) writeFileSync(join(parent, 'probe', file), value);
@@ -52,7 +67,7 @@ export class CellGroups {
       return groups;
     } catch (error) {
       for (const { parent } of found) remove(parent);
-      return new CellGroups([], `Not available: ${(error as Error).message}. ${ADVICE}`);
+      return new CellGroups([], shares, `Not available: ${(error as Error).message}. ${ADVICE}`);
     }
   }
 
@@ -77,6 +92,26 @@ export class CellGroups {
     }
   }
 
+  /** Whether `setShare` does something on this machine. */
+  get hasShares(): boolean {
+    return this.#shares !== null;
+  }
+
+  /** How much of the processors the cell gets against other cells when all are busy: 1 is the usual. */
+  async setShare(id: string, pid: number, weight: number): Promise<void> {
+    if (this.#shares === null) return;
+    const { parent, file, usual, least, isOwnHierarchy } = this.#shares;
+    const group = join(parent, id);
+    try {
+      if (isOwnHierarchy) await mkdir(group, { recursive: true });
+      await writeFile(join(group, file), String(Math.max(least, Math.round(usual * weight))));
+      if (isOwnHierarchy) await writeFile(join(group, 'cgroup.procs'), String(pid));
+    } catch {
+      // Its process is gone; what was made for it goes with the next removal.
+      this.#lingering.add(id);
+    }
+  }
+
   /** True when the kernel has killed something in this cell's group because of memory. */
   ranOutOfMemory(id: string): boolean {
     return this.#hierarchies.some(({ parent, killsFile }) => {
@@ -93,7 +128,7 @@ export class CellGroups {
   remove(id: string): void {
     this.#lingering.add(id);
     for (const each of this.#lingering) {
-      const isGone = this.#hierarchies.map(({ parent }) => remove(join(parent, each))).every(Boolean);
+      const isGone = this.#parents().map((parent) => remove(join(parent, each))).every(Boolean);
       if (isGone) this.#lingering.delete(each);
     }
   }
@@ -101,11 +136,16 @@ export class CellGroups {
   /** After the last cell. */
   close(): void {
     for (const id of this.#lingering) this.remove(id);
-    for (const { parent } of this.#hierarchies) remove(parent);
+    for (const parent of this.#parents()) remove(parent);
+  }
+
+  #parents(): string[] {
+    const parents = this.#hierarchies.map(({ parent }) => parent);
+    return this.#shares?.isOwnHierarchy === true ? [...parents, this.#shares.parent] : parents;
   }
 }
 
-const ADVICE = 'Run Skep in a control group of its own that it may change (systemd: Delegate=memory pids).';
+const ADVICE = 'Run Skep in a control group of its own that it may change (systemd: Delegate=cpu memory pids).';
 
 /** Where this process's memory controller makes groups, or why it cannot. */
 function memoryHierarchies(): Hierarchy[] | string {
@@ -132,12 +172,39 @@ function memoryHierarchies(): Hierarchy[] | string {
   ];
 }
 
-/** Version 2, when the group that Skep was started in may hand its memory controller down. */
-function secondVersion(membership: string, mounts: string, own: string): Hierarchy | null {
+/** Null where we may not say. After `memoryHierarchies`, which makes the groups of version 2. */
+function findShares(): Shares | null {
+  try {
+    const membership = readFileSync('/proc/self/cgroup', 'utf8');
+    const mounts = readFileSync('/proc/self/mounts', 'utf8');
+    const own = `skep-${process.pid}-${instances}`;
+    const base = unifiedBase(membership, mounts)?.replace(/\/skep-server$/, '');
+    if (base !== undefined && words(join(base, own, 'cgroup.subtree_control')).includes('cpu')) {
+      return { parent: join(base, own), file: 'cpu.weight', usual: 100, least: 1, isOwnHierarchy: false };
+    }
+    const controller = firstVersion(membership, mounts, 'cpu');
+    if (controller === null) return null;
+    const parent = join(controller, own);
+    removeLeftovers(controller);
+    mkdirSync(parent, { recursive: true });
+    // All cells in it together against the rest of the machine: as many busy processes as there are processors.
+    writeFileSync(join(parent, 'cpu.shares'), String(1024 * availableParallelism()));
+    return { parent, file: 'cpu.shares', usual: 1024, least: 2, isOwnHierarchy: true };
+  } catch {
+    return null;
+  }
+}
+
+function unifiedBase(membership: string, mounts: string): string | undefined {
   const path = /^0::(.*)$/m.exec(membership)?.[1];
   const mount = /^\S+ (\S+) cgroup2 /m.exec(mounts)?.[1];
-  if (path === undefined || mount === undefined) return null;
-  const base = join(mount, path);
+  return path === undefined || mount === undefined ? undefined : join(mount, path);
+}
+
+/** Version 2, when the group that Skep was started in may hand its memory controller down. */
+function secondVersion(membership: string, mounts: string, own: string): Hierarchy | null {
+  const base = unifiedBase(membership, mounts);
+  if (base === undefined) return null;
   if (!words(join(base, 'cgroup.controllers')).includes('memory')) return null;
   delegate(base, own);
   return {
@@ -169,6 +236,15 @@ function delegate(base: string, own: string): void {
     writeFileSync(join(base, own, 'cgroup.subtree_control'), wanted);
   } catch {
     // Seen by the probe.
+    return;
+  }
+  try {
+    // Where it may be had; the ceilings do not hang on it.
+    writeFileSync(join(base, 'cgroup.subtree_control'), '+cpu');
+    writeFileSync(join(base, own, 'cgroup.subtree_control'), '+cpu');
+    writeFileSync(join(base, own, 'cpu.weight'), String(Math.min(10_000, 100 * availableParallelism())));
+  } catch {
+    // Cells share as groups of equal weight do.
   }
 }
 

@@ -25,6 +25,7 @@ import {
   type ThrownError,
 } from '../../shared/protocol.ts';
 import type { Cell } from './cell.ts';
+import type { ConnectionCounts } from './connection-counts.ts';
 import { CellProtocolError, ConnectionLost, type Exchange } from './cell-http.ts';
 import type { AnswerHandler } from './channel-exchange.ts';
 import type { Invocation } from './invocation.ts';
@@ -67,6 +68,7 @@ export class Dispatch implements FetchControl, AnswerHandler {
   readonly #call: FetchCall;
   readonly #sink: FetchSink;
   readonly #source: CellSource;
+  readonly #connections: ConnectionCounts;
   #cell: Cell | undefined;
   #invocation: Invocation | undefined;
   #exchange: Exchange | undefined;
@@ -81,15 +83,18 @@ export class Dispatch implements FetchControl, AnswerHandler {
   #smallBody: Buffer | null = null;
   #overHttp = false;
 
-  constructor(call: FetchCall, sink: FetchSink, source: CellSource) {
+  constructor(call: FetchCall, sink: FetchSink, source: CellSource, connections: ConnectionCounts) {
+    this.#connections = connections;
     this.#call = call;
     this.#sink = sink;
     this.#source = source;
   }
 
   start(): this {
-    const { body, bodyBytes } = this.#call;
-    if (body === null || bodyBytes === null || bodyBytes > CHANNEL_LIMITS.maxInlineBodyBytes) this.#findCell();
+    const { body, bodyBytes, upgrade, version } = this.#call;
+    const refusal = upgrade ? this.#connections.refusal(version) : undefined;
+    if (refusal !== undefined) setImmediate(() => this.#fail({ kind: 'no-cell', outcome: 'unknown', reason: refusal }));
+    else if (body === null || bodyBytes === null || bodyBytes > CHANNEL_LIMITS.maxInlineBodyBytes) this.#findCell();
     else {
       // A small body mostly comes with its head; at the end of this turn Node has read that far. Nobody waits for one that does not.
       setImmediate(() => {
@@ -233,7 +238,9 @@ export class Dispatch implements FetchControl, AnswerHandler {
     const invocation = this.#invocation as Invocation;
     const renewal = setInterval(() => cell.renewBudget(invocation), RENEW_INTERVAL_MS);
     renewal.unref();
+    const closed = this.#connections.open(this.#call.version);
     socket.once('close', () => {
+      closed();
       clearInterval(renewal);
       cell.connectionEnded(invocation);
       this.#release?.();

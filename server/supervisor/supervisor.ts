@@ -12,6 +12,8 @@ import { Cell, type CellContext, LoadError } from './cell.ts';
 import { CellRoom } from './cell-room.ts';
 import { Dispatch } from './dispatch.ts';
 import { CellGroups } from './cgroup.ts';
+import { ConnectionCounts } from './connection-counts.ts';
+import { BALANCE_INTERVAL_MS, FairShare } from './fair-share.ts';
 import { HEALTHY } from './health.ts';
 import { detectSandbox, type Sandbox, SandboxError, type SandboxMode } from './sandbox.ts';
 import { Session } from './session.ts';
@@ -47,6 +49,8 @@ export interface SupervisorOptions {
   readonly cpuMs: number;
   readonly maxCpuMs: number;
   readonly memoryMiB: number;
+  /** Shared with the broker; absent: only the visitors' WebSockets are counted. */
+  readonly connections?: ConnectionCounts;
   readonly maxCells: number;
   /** Of one account; absent: as many as the node may have. */
   readonly maxCellsPerAccount?: number;
@@ -70,6 +74,7 @@ const REFILL_PAUSE_MS = 1_000;
 
 export class Supervisor implements Dispatcher, StartupChecker, VersionHealthSource {
   readonly sandbox: Sandbox;
+  readonly connections: ConnectionCounts;
   readonly #options: SupervisorOptions;
   readonly #watchdog: Watchdog;
   readonly #groups: CellGroups;
@@ -92,6 +97,7 @@ export class Supervisor implements Dispatcher, StartupChecker, VersionHealthSour
 
   private constructor(options: SupervisorOptions, sandbox: Sandbox) {
     this.#options = options;
+    this.connections = options.connections ?? new ConnectionCounts();
     this.#groups = CellGroups.detect();
     this.sandbox = { ...sandbox, layers: [...sandbox.layers, this.#groups.layer] };
     this.#watchdog = new Watchdog(options.watchdogPath, (error) => {
@@ -125,6 +131,10 @@ export class Supervisor implements Dispatcher, StartupChecker, VersionHealthSour
       stopIdle: (accountId) => this.#stopLongestIdle(accountId),
     });
     this.#timers.push(setInterval(() => this.#pingBusy(), PING_INTERVAL_MS).unref());
+    if (this.#groups.hasShares) {
+      const fairShare = new FairShare((cell, weight) => this.#groups.setShare(cell.id, weight));
+      this.#timers.push(setInterval(() => fairShare.balance(this.#alive), BALANCE_INTERVAL_MS).unref());
+    }
     this.#timers.push(setInterval(() => this.#sweep(), SWEEP_INTERVAL_MS).unref());
   }
 
@@ -145,7 +155,7 @@ export class Supervisor implements Dispatcher, StartupChecker, VersionHealthSour
   // --- the data path ---
 
   fetch(call: FetchCall, sink: FetchSink): FetchControl {
-    return new Dispatch(call, sink, this.#pool(call.version)).start();
+    return new Dispatch(call, sink, this.#pool(call.version), this.connections).start();
   }
 
   openSession(call: SessionCall, session: BindingSession): void {

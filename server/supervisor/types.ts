@@ -158,7 +158,7 @@ export interface Caller {
 /** Hears how far a call is. */
 export interface CallObserver {
   /** The head of the answer is there, or the connection. */
-  answered(): void;
+  answered(isConnection: boolean): void;
   /** Nothing is open any longer: answered to the end, failed, or given up. Called once. */
   over(): void;
 }

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createBroker } from '../../server/broker/broker.ts';
+import { ConnectionCounts } from '../../server/supervisor/connection-counts.ts';
 import type { BindingCall } from '../../server/supervisor/types.ts';
 import { serviceBinding } from '../support/cells.ts';
 import { createTestSupervisor, type TestSupervisor } from '../support/supervisor.ts';
@@ -26,6 +27,7 @@ async function withCells(
   work: (cells: TestSupervisor) => Promise<void>,
 ): Promise<void> {
   const broker = createBroker({
+    connections: new ConnectionCounts(),
     bindings: { service: answer },
     egress: answer,
     loopback: answer,

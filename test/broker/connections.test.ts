@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
 import { after, before, beforeEach, test } from 'node:test';
 import { createBroker } from '../../server/broker/broker.ts';
+import { ConnectionCounts } from '../../server/supervisor/connection-counts.ts';
 import type { BindingCall } from '../../server/supervisor/types.ts';
 import { CELL_LIMITS } from '../../shared/limits.ts';
 import { serviceBinding } from '../support/cells.ts';
@@ -224,6 +225,7 @@ test('a thousand queued calls that fail together do not run over the server’s 
   const fail = (call: BindingCall): void => call.fail({ name: 'Error', message: 'no' });
   const own = await createTestSupervisor({
     broker: createBroker({
+      connections: new ConnectionCounts(),
       bindings: {},
       loopback: fail,
       cache: fail,

@@ -24,6 +24,7 @@ import { createPublicFetch } from '../../server/bindings/service/public.ts';
 import { createServiceBinding } from '../../server/bindings/service/service.ts';
 import { createBroker } from '../../server/broker/broker.ts';
 import type { DeployedWorker } from '../../server/catalog/types.ts';
+import { ConnectionCounts } from '../../server/supervisor/connection-counts.ts';
 import { openRunDir } from '../../server/supervisor/run-dir.ts';
 import { Supervisor, type SupervisorOptions } from '../../server/supervisor/supervisor.ts';
 import type {
@@ -129,6 +130,7 @@ export class TestSupervisor implements StartupChecker {
     });
     this.#closers.push(() => store.close());
     const cache = createCache({ store, log: this.#log });
+    const connections = options.connections ?? new ConnectionCounts();
     const runDir = openRunDir(dataDir);
     this.runDir = runDir.path;
     this.#closers.push(() => runDir.remove());
@@ -143,11 +145,13 @@ export class TestSupervisor implements StartupChecker {
       maxCells: 64,
       prestarted: 1,
       idleCellMs: 60_000,
+      connections,
       ...rest,
       runDir: this.runDir,
       broker:
         broker ??
         createBroker({
+          connections,
           bindings: { service: services.call },
           loopback: services.loopback,
           cache,
