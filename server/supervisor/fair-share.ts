@@ -7,12 +7,14 @@ import type { Cell } from './cell.ts';
 
 /** How often weights follow what is busy. */
 export const BALANCE_INTERVAL_MS = 250;
-/** CPU time within an interval that makes a cell a busy one. */
-const BUSY_MS = BALANCE_INTERVAL_MS / 25;
+/** Less CPU time than this within an interval, and a cell is not busy however little there is for all. */
+const LEAST_MS = 1;
+/** Busy is who wants at least this part of what the most eager wants: a machine that is full gives nobody much. */
+const EAGER = 0.2;
 
 export class FairShare {
-  /** CPU time of each cell at the last look, and its weight. */
-  readonly #known = new WeakMap<Cell, { cpuMs: number; weight: number }>();
+  /** CPU time of each cell at the last look, what it used in an interval lately, and its weight. */
+  readonly #known = new WeakMap<Cell, { cpuMs: number; usedMs: number; weight: number }>();
   readonly #apply: (cell: Cell, weight: number) => void;
 
   constructor(apply: (cell: Cell, weight: number) => void) {
@@ -20,16 +22,22 @@ export class FairShare {
   }
 
   balance(cells: Iterable<Cell>): void {
-    const busy: { cell: Cell; accountId: string }[] = [];
+    const running: { cell: Cell; accountId: string; wish: number }[] = [];
+    let mostWished = 0;
     for (const cell of cells) {
       const accountId = cell.version?.accountId;
+      const known = this.#known.get(cell) ?? { cpuMs: 0, usedMs: 0, weight: 1 };
       const { cpuMs } = cell;
-      const known = this.#known.get(cell);
-      const used = cpuMs - (known?.cpuMs ?? 0);
-      if (known === undefined) this.#known.set(cell, { cpuMs, weight: 1 });
-      else known.cpuMs = cpuMs;
-      if (accountId !== undefined && used >= BUSY_MS) busy.push({ cell, accountId });
+      // Half of it from before: on a full machine a cell may not run for a whole interval.
+      const usedMs = (known.usedMs + cpuMs - known.cpuMs) / 2;
+      // Whoever weighs a third gets a third of what he wants.
+      const wish = usedMs / known.weight;
+      this.#known.set(cell, { ...known, cpuMs, usedMs });
+      if (accountId === undefined || usedMs < LEAST_MS) continue;
+      running.push({ cell, accountId, wish });
+      mostWished = Math.max(mostWished, wish);
     }
+    const busy = running.filter(({ wish }) => wish >= mostWished * EAGER);
     const weights = weightsOf(busy.map(({ accountId }) => accountId));
     for (const { cell, accountId } of busy) this.#set(cell, weights.get(accountId) as number);
   }
