@@ -130,6 +130,8 @@ export class Cell {
   version: WorkerVersion | undefined;
   loaded: LoadedMessage | undefined;
   hello: HelloMessage | undefined;
+  /** Of the Deno process; known from its first word on. */
+  pid: number | undefined;
   lastUsedMs: number;
   /** How many invocations were in flight when the process died. */
   inFlightAtDeath = 0;
@@ -267,6 +269,7 @@ export class Cell {
     if (hello.protocol !== PROTOCOL_VERSION)
       throw new Error(`it speaks protocol ${hello.protocol}, not ${PROTOCOL_VERSION}`);
     const pid = await this.#process.denoPid();
+    this.pid = pid;
     await verifySandbox(pid, uid);
     this.#baselineBytes = await readPrivateBytes(pid);
     await this.#confine(pid);

@@ -128,7 +128,9 @@ export class CellGroups {
   remove(id: string): void {
     this.#lingering.add(id);
     for (const each of this.#lingering) {
-      const isGone = this.#parents().map((parent) => remove(join(parent, each))).every(Boolean);
+      const isGone = this.#parents()
+        .map((parent) => remove(join(parent, each)))
+        .every(Boolean);
       if (isGone) this.#lingering.delete(each);
     }
   }

@@ -14,7 +14,7 @@ const EAGER = 0.2;
 
 export class FairShare {
   /** CPU time of each cell at the last look, what it used in an interval lately, and its weight. */
-  readonly #known = new WeakMap<Cell, { cpuMs: number; usedMs: number; weight: number }>();
+  readonly #known = new WeakMap<Cell, { cpuMs: number; usedMs: number; weight: number; isSet: boolean }>();
   readonly #apply: (cell: Cell, weight: number) => void;
 
   constructor(apply: (cell: Cell, weight: number) => void) {
@@ -26,7 +26,7 @@ export class FairShare {
     let mostWished = 0;
     for (const cell of cells) {
       const accountId = cell.version?.accountId;
-      const known = this.#known.get(cell) ?? { cpuMs: 0, usedMs: 0, weight: 1 };
+      const known = this.#known.get(cell) ?? { cpuMs: 0, usedMs: 0, weight: 1, isSet: false };
       const { cpuMs } = cell;
       // Half of it from before: on a full machine a cell may not run for a whole interval.
       const usedMs = (known.usedMs + cpuMs - known.cpuMs) / 2;
@@ -39,13 +39,16 @@ export class FairShare {
     }
     const busy = running.filter(({ wish }) => wish >= mostWished * EAGER);
     const weights = weightsOf(busy.map(({ accountId }) => accountId));
-    for (const { cell, accountId } of busy) this.#set(cell, weights.get(accountId) as number);
+    const isShared = weights.size > 1;
+    for (const { cell, accountId } of busy) this.#set(cell, weights.get(accountId) as number, isShared);
   }
 
-  #set(cell: Cell, weight: number): void {
-    const known = this.#known.get(cell) as { weight: number };
-    if (known.weight === weight) return;
+  /** A weight has a meaning among those that have one: the first is set when there is somebody to share with. */
+  #set(cell: Cell, weight: number, isShared: boolean): void {
+    const known = this.#known.get(cell) as { weight: number; isSet: boolean };
+    if (known.isSet ? known.weight === weight : !isShared) return;
     known.weight = weight;
+    known.isSet = true;
     this.#apply(cell, weight);
   }
 }

@@ -132,7 +132,9 @@ export class Supervisor implements Dispatcher, StartupChecker, VersionHealthSour
     });
     this.#timers.push(setInterval(() => this.#pingBusy(), PING_INTERVAL_MS).unref());
     if (this.#groups.hasShares) {
-      const fairShare = new FairShare((cell, weight) => this.#groups.setShare(cell.id, weight));
+      const fairShare = new FairShare((cell, weight) => {
+        if (cell.pid !== undefined) void this.#groups.setShare(cell.id, cell.pid, weight);
+      });
       this.#timers.push(setInterval(() => fairShare.balance(this.#alive), BALANCE_INTERVAL_MS).unref());
     }
     this.#timers.push(setInterval(() => this.#sweep(), SWEEP_INTERVAL_MS).unref());
