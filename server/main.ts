@@ -24,6 +24,7 @@ import { commandOf, type Config, loadConfig } from './config/config.ts';
 import { helpText } from './config/docs.ts';
 import { createGateway, type Gateway } from './gateway/gateway.ts';
 import { createLogger, type RootLogger } from './log/log.ts';
+import { createLinks, type Links } from './metrics/links.ts';
 import { createMetrics, type Metrics } from './metrics/metrics.ts';
 import { workerHost } from './routing/host.ts';
 import { openDataDir } from './storage/data-dir.ts';
@@ -63,6 +64,7 @@ interface Cells {
   readonly supervisor: Supervisor;
   readonly catalog: RunningCatalog;
   readonly metrics: Metrics;
+  readonly links: Links;
 }
 
 async function main(): Promise<void> {
@@ -172,6 +174,7 @@ async function startCells(running: Running, opened: OpenedStore): Promise<Cells>
     maxExternalSubrequests: config.limitSubrequestsMax,
     onSubrequest: (caller, kind, isRefused) => metrics.onSubrequest(caller, kind, isRefused),
   });
+  const links = createLinks();
   const logEvent = logWorkerEvent(log);
   const loadModules = (version: WorkerVersion): Promise<ModuleContent[]> => catalog.loadModules(version);
   const supervisor = await Supervisor.start({
@@ -196,6 +199,7 @@ async function startCells(running: Running, opened: OpenedStore): Promise<Cells>
       onEvent: mapStackTraces({
         loadModules,
         onEvent: (event) => {
+          links.onWorkerEvent(event);
           metrics.onWorkerEvent(event);
           logEvent(event);
         },
@@ -221,7 +225,7 @@ async function startCells(running: Running, opened: OpenedStore): Promise<Cells>
     },
   });
   resources.use('the catalog', catalog, (open) => open.close());
-  return { supervisor, catalog, metrics };
+  return { supervisor, catalog, metrics, links };
 }
 
 async function startGateway(running: Running, supervisor: Supervisor, catalog: RunningCatalog): Promise<number> {
@@ -246,7 +250,7 @@ async function startGateway(running: Running, supervisor: Supervisor, catalog: R
 async function startApi(
   { config, log, resources }: Running,
   opened: OpenedStore,
-  { supervisor, catalog, metrics }: Cells,
+  { supervisor, catalog, metrics, links }: Cells,
   gatewayPort: number | null,
 ): Promise<number> {
   const api = createApi({
@@ -259,6 +263,7 @@ async function startApi(
     publicUrl: (worker, subdomain) =>
       `http://${workerHost(worker, subdomain, config.baseDomain)}:${gatewayPort ?? config.gatewayPort}`,
     metrics: () => metrics.render(),
+    links: (accountId, workerName) => links.of(accountId, workerName),
     readiness: async () => {
       const database = await opened.store.ping().then(
         () => ({ ok: true }),

@@ -20,6 +20,7 @@ import { ApiError, fail, unavailable } from './errors.ts';
 import { openApiDocument } from './openapi.ts';
 import { type AccountRequest, type ApiOptions, type ApiRequest, readJsonBody, type Route } from './router.ts';
 import { identityRoutes } from './routes/identity.ts';
+import { linkRoutes } from './routes/links.ts';
 import { platformRoutes } from './routes/platform.ts';
 import { secretRoutes } from './routes/secrets.ts';
 import { triggerRoutes } from './routes/triggers.ts';
@@ -65,6 +66,7 @@ export function createApi(options: ApiOptions): Api {
     ...versionRoutes(),
     ...secretRoutes,
     ...triggerRoutes,
+    ...linkRoutes,
     ...platformRoutes,
   ];
   const app = new Hono<Env>({ getPath: routingPath });

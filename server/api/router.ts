@@ -7,6 +7,7 @@ import type { ZodType } from 'zod';
 import { UPLOAD_LIMITS } from '../../shared/limits.ts';
 import type { Catalog } from '../catalog/types.ts';
 import type { Logger } from '../log/types.ts';
+import type { Link } from '../metrics/links.ts';
 import type { Account, Store, TokenIdentity } from '../storage/store.ts';
 import type { StartupChecker, VersionHealthSource } from '../supervisor/types.ts';
 import { readBytes } from './body.ts';
@@ -32,6 +33,8 @@ export interface ApiOptions {
   /** Absolute URL at which a worker of the account with this subdomain answers. */
   readonly publicUrl: (workerName: string, accountSubdomain: string) => string;
   readonly readiness: () => Promise<Readiness>;
+  /** Who called whom on this node; absent: it runs no workers. */
+  readonly links?: (accountId: string, workerName: string) => readonly Link[];
   /** Prometheus' text; absent: this process has no metrics. */
   readonly metrics?: () => string;
 }

@@ -70,6 +70,26 @@ test('what workers did is counted: outcomes, CPU, calls of each kind, cold start
   }
 });
 
+test('the API tells whom a worker is bound to and who is bound to it, with calls, errors and latency', async () => {
+  await skep.request('tree');
+  const read = async (worker: string) => (await skep.api('GET', `/skep/workers/${worker}/services`)).json().result;
+  const tree = await read('tree');
+  assert.deepEqual(tree.incoming, []);
+  const [link] = tree.outgoing;
+  assert.equal(link.service, 'leaf');
+  assert.equal(link.exists, true);
+  assert.deepEqual(link.bindings, [{ name: 'LEAF', entrypoint: null }]);
+  assert.ok(link.calls >= 1 && link.errors === 0 && link.average_ms > 0, JSON.stringify(link));
+  assert.equal(
+    link.calls,
+    link.minutes.reduce((sum: number, { calls }: { calls: number }) => sum + calls, 0),
+  );
+  const { exists: _, ...seenFromTree } = link;
+  const { outgoing, incoming } = await read('leaf');
+  assert.deepEqual(outgoing, []);
+  assert.deepEqual(incoming, [{ ...seenFromTree, service: 'tree' }]);
+});
+
 test('every line is a comment or a sample, every sample has its type', async () => {
   const types = new Set<string>();
   for (const line of await metrics()) {
