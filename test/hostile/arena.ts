@@ -6,12 +6,14 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer as createHttpServer } from 'node:http';
+import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import { ESM, MULTIPART_TYPE, multipartBody } from '../support/multipart.ts';
 import { descendantsOf } from '../support/processes.ts';
 import { type HttpAnswer, type Skep, startSkep } from '../support/server.ts';
@@ -311,7 +313,7 @@ class Outside {
     const server = createHttpServer((request, response) => {
       const to = new URL(request.url ?? '/', 'http://allowed').searchParams.get('to');
       const status = Number(/^\/(30[1-8])/.exec(request.url ?? '')?.[1] ?? 200);
-      if (request.url === '/headers') return void response.end(JSON.stringify(request.headers));
+      if (serveSpecial(request.url ?? '', request, response)) return;
       if (to !== null) response.writeHead(status, { location: to.replaceAll('PORT', String(port)) });
       else if (request.url === '/events') response.writeHead(200, { 'content-type': 'text/event-stream' });
       response.end(request.url === '/events' ? 'data: reached\n\n' : 'reached');
@@ -339,6 +341,46 @@ class Outside {
     }
     rmSync(this.folder, { recursive: true, force: true });
   }
+}
+
+const ENDLESS = Buffer.alloc(65_536, 'endless ');
+let bombs: Record<string, Buffer> | undefined;
+
+/** What an origin may do to who asks it. */
+function serveSpecial(url: string, request: IncomingMessage, response: ServerResponse): boolean {
+  switch (url) {
+    case '/headers':
+      response.end(JSON.stringify(request.headers));
+      return true;
+    case '/circle':
+      response.writeHead(302, { location: '/circle' }).end();
+      return true;
+    case '/bomb-gzip':
+    case '/bomb-br': {
+      // Members of gzip may follow one another; a brotli stream is one.
+      const zeros = Buffer.alloc(100_000_000);
+      bombs ??= { gzip: Buffer.concat(Array(10).fill(gzipSync(zeros))), br: brotliCompressSync(zeros, FAST) };
+      const encoding = url.slice('/bomb-'.length);
+      response.writeHead(200, { 'content-encoding': encoding }).end(bombs[encoding]);
+      return true;
+    }
+    case '/endless':
+      Readable.from(endless())
+        .on('error', () => {})
+        .pipe(response.writeHead(200, { 'content-type': 'text/event-stream' }));
+      return true;
+    case '/endless-headers':
+      response.socket?.on('error', () => {}).write(`HTTP/1.1 200 OK\r\n${'X-Endless: yes\r\n'.repeat(1_000_000)}`);
+      return true;
+    default:
+      return false;
+  }
+}
+
+const FAST = { params: { [constants.BROTLI_PARAM_QUALITY]: 1, [constants.BROTLI_PARAM_LGWIN]: 24 } };
+
+function* endless(): Generator<Buffer> {
+  for (;;) yield ENDLESS;
 }
 
 function ownAddress(): string {

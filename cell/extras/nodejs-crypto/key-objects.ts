@@ -18,6 +18,8 @@ type AnyFunction = (...args: unknown[]) => unknown;
 /** The part of the `webcrypto` extra that makes CryptoKeys of KeyObjects and back. */
 interface KeyBridge {
   keyObjectOf(key: unknown): KeyObject | Uint8Array | undefined;
+  isExtractable(key: unknown): boolean;
+  sealedKeyError(): Error;
   jwkForUser(jwk: Record<string, unknown>): Record<string, unknown>;
   generateRsaPair(bits: number, exponent: number): { publicKey: KeyObject; privateKey: KeyObject };
   importKeyObject(key: KeyObject, algorithm: unknown, extractable: unknown, usages: unknown): unknown;
@@ -34,9 +36,26 @@ export function toKeyObject(key: unknown): unknown {
   return found instanceof Uint8Array ? createSecretKey(found) : (found ?? key);
 }
 
+/** KeyObjects of CryptoKeys that are not extractable, each with the open one that the harness itself works with. */
+const openTwins = new WeakMap<KeyObject, KeyObject>();
+
+/** A KeyObject of the same key that signs and decrypts, and whose bytes are not told. */
+function seal(open: KeyObject): KeyObject {
+  const copy = copyOf(open);
+  openTwins.set(copy, open);
+  return copy;
+}
+
+function copyOf(key: KeyObject): KeyObject {
+  if (key.type === 'secret') return createSecretKey(key.export(undefined as never)) as KeyObject;
+  const [name, type] = key.type === 'private' ? ['createPrivateKey', 'pkcs8'] : ['createPublicKey', 'spki'];
+  const der = { format: 'der', type } as const;
+  return nativeFunction(name)({ key: key.export(der as never), ...der }) as KeyObject;
+}
+
 function from(key: unknown): unknown {
   const keyObject = toKeyObject(key);
-  if (keyObject !== key) return keyObject;
+  if (keyObject !== key) return bridge().isExtractable(key) ? keyObject : seal(keyObject as KeyObject);
   throw argumentTypeError(`The "key" argument must be an instance of CryptoKey. Received ${describe(key)}`);
 }
 
@@ -46,7 +65,9 @@ function patchKeyObject(): void {
   Object.defineProperty(KeyObjectClass, 'from', { value: from, ...hidden });
   const { toCryptoKey } = {
     toCryptoKey(this: KeyObject, algorithm: unknown, extractable: unknown, usages: unknown): unknown {
-      return bridge().importKeyObject(this, algorithm, extractable, usages);
+      const open = openTwins.get(this);
+      if (open !== undefined && Boolean(extractable)) throw bridge().sealedKeyError();
+      return bridge().importKeyObject(open ?? this, algorithm, extractable, usages);
     },
   };
   for (let prototype = classOf('PrivateKeyObject'); prototype !== null && prototype !== Object.prototype; ) {
@@ -88,6 +109,7 @@ function patchExport(): void {
     const prototype = classOf(name) as { export: Export };
     const original = prototype.export;
     const method: Export = function (this: KeyObject, options) {
+      if (openTwins.has(this)) throw new NativeTypeError('Unable to export non-extractable key');
       const result = rephrased(
         () => Reflect.apply(original, this, [options]) as unknown,
         this.type === 'public' ? EXPORT_PUBLIC : EXPORT,

@@ -2,7 +2,7 @@
 import type { KeyObject } from 'node:crypto';
 import { copyBytes } from '../../primordials.ts';
 import { toImportAlgorithm, toTexts, jwkForUser } from './convert.ts';
-import { typeError } from './errors.ts';
+import { invalidAccess, typeError } from './errors.ts';
 import { type CryptoKey, keyState } from './key.ts';
 import { importKey } from './operations.ts';
 
@@ -12,6 +12,12 @@ export function keyObjectOf(key: unknown): KeyObject | Uint8Array | undefined {
   if (state === undefined) return undefined;
   return state.type === 'secret' ? copyBytes(state.secret) : state.keyObject;
 }
+
+export const isExtractable = (key: unknown): boolean => keyState(key)?.extractable === true;
+
+/** What `toCryptoKey` says of a KeyObject whose key must not be read. */
+export const sealedKeyError = (): Error =>
+  invalidAccess('Cannot create an extractable CryptoKey from a non-extractable key.');
 
 /** `keyObject.toCryptoKey(algorithm, extractable, usages)` */
 export function importKeyObject(key: KeyObject, algorithm: unknown, extractable: unknown, usages: unknown): CryptoKey {

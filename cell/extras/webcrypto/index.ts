@@ -13,5 +13,5 @@ if (!compatFlag('set_tostring_tag')) {
 }
 
 export { generateRsaPair } from './rsa-generate.ts';
-export { importKeyObject, keyObjectOf, jwkForUser } from './bridge.ts';
+export { importKeyObject, isExtractable, keyObjectOf, jwkForUser, sealedKeyError } from './bridge.ts';
 export { CryptoKey, DigestStream, subtle, SubtleCrypto };

@@ -1,0 +1,3 @@
+import { runWorkerFamily } from './arena.ts';
+
+await runWorkerFamily('bombs', 'little that becomes much');

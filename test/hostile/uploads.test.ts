@@ -1,0 +1,3 @@
+import { runClientFamily } from './arena.ts';
+
+await runClientFamily('uploads', 'uploads that try to leave their place');
