@@ -377,6 +377,7 @@ export class Cell {
       caller: parent,
       startedAtMs: performance.now(),
       shareStartMs: watched.shareMs,
+      settledCpuMs: 0,
       calls: undefined,
       hasCalled: false,
       logBytes: 0,
@@ -462,7 +463,8 @@ export class Cell {
     const now = performance.now();
     this.lastUsedMs = now;
     const { pipeline, caller } = invocation;
-    const cpuMs = Math.max(0, (this.#watched?.shareMs ?? 0) - invocation.shareStartMs);
+    const presentMs = (this.#watched?.shareMs ?? 0) - invocation.shareStartMs;
+    const cpuMs = invocation.settledCpuMs + Math.max(0, presentMs);
     pipeline.cpuMs += cpuMs;
     this.#context.onEvent({
       type: 'invocation',
@@ -492,13 +494,14 @@ export class Cell {
     invocation.answered = true;
     invocation.waitTimer = setTimeout(() => {
       this.#send(CANCEL, { invocation: invocation.id });
+      if (invocation.outcome === 'ok') invocation.outcome = 'exceededWallTime';
       this.end(invocation);
     }, this.#context.timings.waitUntilMs);
     invocation.waitTimer.unref();
   }
 
   /** The visitor is gone: only `waitUntil` work may go on, and the cell says when it has ended. */
-  disconnect(invocation: Invocation, outcome: 'ok' | 'canceled' = 'canceled'): void {
+  disconnect(invocation: Invocation, outcome: 'ok' | 'canceled' | 'responseStreamDisconnected' = 'canceled'): void {
     if (!this.#invocations.has(invocation.id)) return;
     invocation.outcome = outcome;
     this.keepForWaitUntil(invocation);
@@ -515,7 +518,9 @@ export class Cell {
   /** A connection that stays open (a WebSocket) starts a new CPU budget: what it used so far is settled. */
   renewBudget(invocation: Invocation): void {
     if (!this.#invocations.has(invocation.id)) return;
-    invocation.shareStartMs = this.#watched?.shareMs ?? 0;
+    const shareMs = this.#watched?.shareMs ?? 0;
+    invocation.settledCpuMs += Math.max(0, shareMs - invocation.shareStartMs);
+    invocation.shareStartMs = shareMs;
     this.#oldestStartMs = this.#findOldest();
     this.#publishLoad();
   }
@@ -893,7 +898,9 @@ export class Cell {
     for (const exchange of [...this.#exchanges.values()]) exchange.lost();
     for (const session of [...this.#inbound.values()]) session.lost();
     for (const invocation of [...this.#invocations.values()]) {
-      if (invocation.outcome === 'ok' && !invocation.answered) invocation.outcome = outcome;
+      // A limit is the outcome also of those whose answer is out: it ended their `waitUntil` work.
+      const isItsOutcome = !invocation.answered || outcome !== 'unknown';
+      if (invocation.outcome === 'ok' && isItsOutcome) invocation.outcome = outcome;
       this.end(invocation);
     }
     this.http.close();

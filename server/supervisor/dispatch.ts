@@ -82,6 +82,7 @@ export class Dispatch implements FetchControl, AnswerHandler {
   #release: (() => void) | undefined;
   #smallBody: Buffer | null = null;
   #overHttp = false;
+  #renewal: NodeJS.Timeout | undefined;
 
   constructor(call: FetchCall, sink: FetchSink, source: CellSource, connections: ConnectionCounts) {
     this.#connections = connections;
@@ -133,8 +134,11 @@ export class Dispatch implements FetchControl, AnswerHandler {
   cancel(): void {
     if (this.#over) return;
     this.#over = true;
+    clearInterval(this.#renewal);
     this.#exchange?.abort();
-    if (this.#cell !== undefined && this.#invocation !== undefined) this.#cell.disconnect(this.#invocation);
+    if (this.#cell !== undefined && this.#invocation !== undefined) {
+      this.#cell.disconnect(this.#invocation, this.#headSent ? 'responseStreamDisconnected' : 'canceled');
+    }
     this.#release?.();
   }
 
@@ -202,6 +206,7 @@ export class Dispatch implements FetchControl, AnswerHandler {
       return;
     }
     this.#headSent = true;
+    if (this.#overHttp || isLargeOrStream(headers)) this.#renewBudget();
     this.#sink.head(status, text, headers);
   }
 
@@ -221,6 +226,7 @@ export class Dispatch implements FetchControl, AnswerHandler {
       return;
     }
     this.#over = true;
+    clearInterval(this.#renewal);
     this.#endInvocation();
     this.#release?.();
     this.#sink.end();
@@ -236,12 +242,11 @@ export class Dispatch implements FetchControl, AnswerHandler {
     addAccept(headers, this.#call.headers);
     const cell = this.#cell as Cell;
     const invocation = this.#invocation as Invocation;
-    const renewal = setInterval(() => cell.renewBudget(invocation), RENEW_INTERVAL_MS);
-    renewal.unref();
+    this.#renewBudget();
     const closed = this.#connections.open(this.#call.version);
     socket.once('close', () => {
       closed();
-      clearInterval(renewal);
+      clearInterval(this.#renewal);
       cell.connectionEnded(invocation);
       this.#release?.();
     });
@@ -252,13 +257,31 @@ export class Dispatch implements FetchControl, AnswerHandler {
     if (this.#over) return;
     const cell = this.#cell as Cell;
     if (this.#headSent) {
-      (this.#invocation as Invocation).outcome = 'responseStreamDisconnected';
-      cell.end(this.#invocation as Invocation);
-      this.#fail({ kind: 'exception', outcome: 'responseStreamDisconnected', reason: error.message });
+      this.#breakOff(cell, error);
       return;
     }
     if (error instanceof ConnectionLost) void this.#afterDeath(cell, error);
     else this.#afterBreach(cell, error);
+  }
+
+  /** What lasts (a stream, a connection) has the budget for every second anew. */
+  #renewBudget(): void {
+    const cell = this.#cell as Cell;
+    const invocation = this.#invocation as Invocation;
+    this.#renewal = setInterval(() => cell.renewBudget(invocation), RENEW_INTERVAL_MS);
+    this.#renewal.unref();
+  }
+
+  /** The answer broke off in the middle. Whether that was the worker's stream or the end of its cell shows a moment later. */
+  #breakOff(cell: Cell, error: Error): void {
+    const invocation = this.#invocation as Invocation;
+    this.#fail({ kind: 'exception', outcome: 'exception', reason: error.message });
+    void exitedWithin(cell, EXIT_WAIT_MS).then((died) => {
+      // With the process all its invocations have ended, with what ended it.
+      if (died) return;
+      invocation.outcome = 'exception';
+      cell.end(invocation);
+    });
   }
 
   /** What came was no HTTP, or the client broke off its body: nobody waits any longer, and the cell hears of it. */
@@ -326,6 +349,7 @@ export class Dispatch implements FetchControl, AnswerHandler {
   #fail(failure: InvocationFailure): void {
     if (this.#over) return;
     this.#over = true;
+    clearInterval(this.#renewal);
     this.#release?.();
     this.#sink.fail(failure);
   }

@@ -17,6 +17,8 @@ export interface Invocation {
   readonly startedAtMs: number;
   /** The watchdog's reading when it began: what has been charged since is this invocation's CPU. */
   shareStartMs: number;
+  /** CPU of budgets before the present one. */
+  settledCpuMs: number;
   /** Streams still open: calls and sessions, and the connection it answered with. Created with the first. */
   calls: Set<OpenCall> | undefined;
   /** A call to something that may have changed the world: not to be run a second time. */
