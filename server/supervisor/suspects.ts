@@ -26,7 +26,7 @@ export interface SuspectsContext {
 /** The dead cell's requests hear of it within a moment, those on its HTTP socket a little later. */
 const GATHER_MS = 3;
 /** After this long the cell joins the others, whatever its group still does: a suspect may be a stream that lasts for hours. */
-const PROBATION_MS = 2_000;
+const PROBATION_MS = 10_000;
 
 interface Suspect {
   resolve(isolated: IsolatedCell): void;
