@@ -54,7 +54,7 @@ interface Registration {
 
 const NativeEvent = Event;
 /** Events that user code can make. */
-const CONSTRUCTIBLE = () => [NativeEvent, CustomEvent, NativeMessageEvent, NativeErrorEvent, NativeCloseEvent];
+const CONSTRUCTIBLE = () => [NativeEvent, OwnCustomEvent, NativeMessageEvent, NativeErrorEvent, NativeCloseEvent];
 const NativeMessageEvent = MessageEvent;
 const NativeErrorEvent = ErrorEvent;
 const NativeCloseEvent = CloseEvent;
@@ -293,18 +293,21 @@ const { preventDefault } = {
   },
 };
 
-class CustomEvent<T> extends NativeEvent {
-  readonly #detail: T | undefined;
+/** Named by its property: the bundler renames a class of its own that is called like a global. */
+export const OwnCustomEvent = {
+  CustomEvent: class extends NativeEvent {
+    readonly #detail: unknown;
 
-  constructor(type: string, init?: CustomEventInit<T> | null) {
-    super(type, init ?? undefined);
-    this.#detail = init?.detail;
-  }
+    constructor(type: string, init?: CustomEventInit | null) {
+      super(type, init ?? undefined);
+      this.#detail = init?.detail as unknown;
+    }
 
-  get detail(): T | undefined {
-    return this.#detail;
-  }
-}
+    get detail(): unknown {
+      return this.#detail;
+    }
+  },
+}.CustomEvent;
 
 /**
  * @param hook what to do with listeners of the worker's own events
@@ -314,7 +317,7 @@ export function installEventTarget(hook: WorkerListenerHook): void {
   for (const [name, value] of Object.entries(methods)) {
     defineProperty(EventTarget.prototype, name, { value, writable: true, enumerable: true, configurable: true });
   }
-  defineProperty(CustomEvent.prototype, 'detail', { enumerable: true });
+  defineProperty(OwnCustomEvent.prototype, 'detail', { enumerable: true });
   for (const event of CONSTRUCTIBLE()) defineTag(event);
   defineTag(PromiseRejectionEvent);
   replaceEventConstructors();

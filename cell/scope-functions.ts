@@ -1,4 +1,5 @@
 /** Functions of the global scope that Deno has too, with the argument checks and the words of Workers. */
+import { OwnCustomEvent } from './event-target.ts';
 import { adoptException } from './dom-exception.ts';
 import { reportToScope } from './error-events.ts';
 import { defineGlobal } from './globals.ts';
@@ -51,7 +52,7 @@ const UNCLONEABLE: readonly (readonly [prototype: object, complaint: string])[] 
     Crypto,
     SubtleCrypto,
     OwnFormData,
-    CustomEvent,
+    OwnCustomEvent,
     Event,
     EventTarget,
     TextDecoder,

@@ -51,6 +51,8 @@ export async function startSkep(): Promise<Skep> {
       SKEP_DATA_DIR: join(folder, 'data'),
       SKEP_ACCOUNT_ID: accountId,
       SKEP_ADMIN_TOKEN: token,
+      // What is judged is behaviour; limits have tests of their own, and the reference has none.
+      SKEP_LIMIT_CPU_MS: '1000',
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
