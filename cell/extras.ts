@@ -81,19 +81,28 @@ const DENO_AT_START = freeze({
   version: freeze({ deno: '', v8: '', typescript: '' }),
 });
 
-function loadDenoModule(name: string): unknown {
-  const before = getOwnPropertyDescriptor(globalThis, 'Deno');
-  defineProperty(globalThis, 'Deno', { value: DENO_AT_START, enumerable: false, configurable: true });
+/** What they read of the global `process`, which a worker without the second version of Node's compatibility does not have. */
+const PROCESS_AT_START = freeze({ __proto__: null, emitWarning: () => undefined });
+
+/** Runs code that may make Deno's modules start: loading one, or reading an export that loads another. */
+export function whileModulesStart<T>(run: () => T): T {
+  const withProcess = (): T => ('process' in globalThis ? run() : whileGlobal('process', PROCESS_AT_START, run));
+  return whileGlobal('Deno', DENO_AT_START, withProcess);
+}
+
+function whileGlobal<T>(name: string, value: object, run: () => T): T {
+  const before = getOwnPropertyDescriptor(globalThis, name);
+  defineProperty(globalThis, name, { value, enumerable: false, configurable: true });
   try {
-    return getBuiltinModule(name);
+    return run();
   } finally {
-    deleteProperty(globalThis, 'Deno');
-    if (before !== undefined) defineProperty(globalThis, 'Deno', before);
+    deleteProperty(globalThis, name);
+    if (before !== undefined) defineProperty(globalThis, name, before);
   }
 }
 
 function requireHarness(name: string): unknown {
-  if (stringStartsWith(name, 'node:')) return loadDenoModule(name);
+  if (stringStartsWith(name, 'node:')) return whileModulesStart(() => getBuiltinModule(name));
   if (!hasOwn(harness, name)) throw new NativeError(`"${name}" is not offered to extras: add it in cell/main.ts`);
   return harness[name];
 }

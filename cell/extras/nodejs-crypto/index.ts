@@ -4,7 +4,8 @@
  */
 import type { BuiltinNamespace } from '../../builtins.ts';
 import { loadWebCrypto, webCryptoOf } from '../../crypto.ts';
-import { denoNode, type Exports, whileModulesStart } from '../nodejs/deno-node.ts';
+import { whileModulesStart } from '../../extras.ts';
+import { denoNode, type Exports } from '../nodejs/deno-node.ts';
 import { exportedNames } from '../nodejs/exports.ts';
 import { X509Certificate } from './certificates.ts';
 import { createCipheriv, createDecipheriv, Cipheriv, Decipheriv } from './ciphers.ts';

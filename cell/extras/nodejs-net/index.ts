@@ -1,6 +1,7 @@
 /** `node:dns`, `node:net`, `node:tls` and their internals that programs import. */
 import type { BuiltinNamespace } from '../../builtins.ts';
-import { type Exports, whileModulesStart } from '../nodejs/deno-node.ts';
+import { whileModulesStart } from '../../extras.ts';
+import type { Exports } from '../nodejs/deno-node.ts';
 import { defaultObject, exportedNames } from '../nodejs/exports.ts';
 import { dns, dnsPromises } from './dns.ts';
 import { net, tls, tlsCommon, tlsWrap } from './net.ts';
