@@ -2,7 +2,8 @@
 import { compatFlag } from './compat.ts';
 import type { Invocation } from './context.ts';
 import { endInvocation, waitUntil } from './invocation.ts';
-import { dressClass, illegalConstructor, illegalInvocation, wrongParameter } from './jsg.ts';
+import { dressClass, wrongParameter } from './jsg.ts';
+import { illegalConstructor, illegalInvocation } from './webidl.ts';
 import { defineProperty, NativeError } from './primordials.ts';
 import { createTracing } from './tracing.ts';
 

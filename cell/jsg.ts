@@ -1,14 +1,8 @@
 /**
  * Helpers for classes that look to user code as those of Workers do: methods that are enumerable, constructors whose length is 0, and
- * the error texts of a wrong `new` or a wrong `this`.
+ * the error texts of a missing `new` or a wrong argument. `webidl.ts` has the texts that need no class.
  */
 import { defineProperty, getOwnPropertyDescriptor, NativeTypeError } from './primordials.ts';
-
-export const ILLEGAL_INVOCATION =
-  'Illegal invocation: function called with incorrect `this` reference. See https://developers.cloudflare.com/workers/observability/errors/#illegal-invocation-errors for details.';
-
-export const illegalInvocation = (): TypeError => new NativeTypeError(ILLEGAL_INVOCATION);
-export const illegalConstructor = (): TypeError => new NativeTypeError('Illegal constructor');
 
 /** What `C()` without `new` throws. */
 export const needsNew = (name: string): TypeError =>

@@ -5,7 +5,8 @@
 import type { Destination } from './calls.ts';
 import { loadExtra } from './extras.ts';
 import type { Response } from './http/index.ts';
-import { dressClass, illegalConstructor, needsNew } from './jsg.ts';
+import { dressClass, needsNew } from './jsg.ts';
+import { illegalConstructor } from './webidl.ts';
 import { defineProperty } from './primordials.ts';
 
 /** What the RPC part offers to the rest of the harness (`cell/extras/rpc/index.ts`). */

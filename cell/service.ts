@@ -12,7 +12,8 @@ import { compatFlag } from './compat.ts';
 import { loadExtra } from './extras.ts';
 import { bodyArrayBuffer, bodyJson, bodyText, type Response, setFetcherCheck, streamBehind } from './http/index.ts';
 import { connectThrough } from './sockets.ts';
-import { dressClass, illegalConstructor, illegalInvocation, wrongParameter } from './jsg.ts';
+import { dressClass, wrongParameter } from './jsg.ts';
+import { illegalConstructor, illegalInvocation } from './webidl.ts';
 import {
   defineProperty,
   deleteProperty,

@@ -2,7 +2,8 @@
  * `tracing` of `cloudflare:workers` and `ctx.tracing`: user spans. There is no trace store yet: a span runs its code, takes what it is
  * told, and says of itself that it is not traced.
  */
-import { dressClass, illegalConstructor, wrongParameter } from './jsg.ts';
+import { dressClass, wrongParameter } from './jsg.ts';
+import { illegalConstructor } from './webidl.ts';
 import { apply } from './primordials.ts';
 
 const CREATE = {};

@@ -12,9 +12,6 @@ import {
   symbolToStringTag,
 } from '../../primordials.ts';
 
-export const ILLEGAL_INVOCATION =
-  'Illegal invocation: function called with incorrect `this` reference. See https://developers.cloudflare.com/workers/observability/errors/#illegal-invocation-errors for details.';
-
 type AnyFunction = (...args: never[]) => unknown;
 
 /** A function in the property `on<type>` is called before the listeners that were added. */

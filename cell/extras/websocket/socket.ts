@@ -13,7 +13,8 @@ import {
   stringToWellFormed,
   utf8Encode,
 } from '../../primordials.ts';
-import { addAttributeListeners, bytesOf, exposeInterface, ILLEGAL_INVOCATION, uncaughtMessage } from './interface.ts';
+import { addAttributeListeners, bytesOf, exposeInterface, uncaughtMessage } from './interface.ts';
+import { illegalInvocation } from '../../webidl.ts';
 import type { End, Message } from './inbox.ts';
 import { NO_STATUS } from './frames.ts';
 
@@ -78,7 +79,7 @@ export class WebSocket extends EventTarget {
     const isWebSocket = (value: unknown): value is WebSocket =>
       typeof value === 'object' && value !== null && #end in value;
     requireSelf = (value) => {
-      if (!isWebSocket(value)) throw new NativeTypeError(ILLEGAL_INVOCATION);
+      if (!isWebSocket(value)) throw illegalInvocation();
     };
     internals = {
       isWebSocket,
