@@ -46,7 +46,6 @@ export function getterOf<Self, Result>(prototype: object, key: PropertyKey): (se
 
 export const NativeRequest = Request;
 export const NativeResponse = Response;
-export const NativeHeaders = Headers;
 export const NativeURL = URL;
 export const NativeReadableStream = ReadableStream;
 export const NativeWritableStream = WritableStream;
@@ -125,7 +124,6 @@ export const stringToWellFormed = uncurry(
 export const stringReplace = uncurry(String.prototype.replace as (from: string, to: string) => string);
 export const symbolIterator: typeof Symbol.iterator = Symbol.iterator;
 export const symbolToStringTag: typeof Symbol.toStringTag = Symbol.toStringTag;
-export const symbolDescription = getterOf<symbol, string | undefined>(Symbol.prototype, 'description');
 export const numberParseInt = Number.parseInt;
 
 export const MapConstructor = Map;
@@ -192,7 +190,6 @@ const exactDecoder = new TextDecoder('utf-8', { ignoreBOM: true });
 export const exactUtf8Decode = (bytes: Uint8Array): string => decode(exactDecoder, bytes);
 export const utf8Decode = (bytes: Uint8Array): string => decode(decoder, bytes);
 
-export const nativeResponseBody = getterOf<Response, ReadableStream<Uint8Array> | null>(Response.prototype, 'body');
 export const nativeRequestMethod = getterOf<Request, string>(Request.prototype, 'method');
 export const nativeRequestUrl = getterOf<Request, string>(Request.prototype, 'url');
 export const nativeRequestBody = getterOf<Request, ReadableStream<Uint8Array> | null>(Request.prototype, 'body');

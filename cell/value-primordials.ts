@@ -70,7 +70,6 @@ export const NativeBigInt = BigInt;
 export const NativeDataView = DataView;
 export const NativeArrayBuffer = ArrayBuffer;
 export const NativeFloat64Array = Float64Array;
-export const NativeUint16Array = Uint16Array;
 export { domExceptionCode, domExceptionMessage, domExceptionName, NativeDOMException } from './dom-exception.ts';
 export const NativeWritableStream = WritableStream;
 export const NativeFinalizationRegistry = FinalizationRegistry;
@@ -162,9 +161,6 @@ export const isWellFormed = uncurry((String.prototype as unknown as { isWellForm
 export const charCodeAt = uncurry(String.prototype.charCodeAt);
 export const fromCharCodes = String.fromCharCode;
 export const functionText = uncurry(Function.prototype.toString);
-export const weakMapHas = uncurry(WeakMap.prototype.has);
-
-export const errorPrototypeName = (prototype: object): string => (prototype as { name: string }).name;
 
 export const writableLocked = getterOf<WritableStream, boolean>(WritableStream.prototype, 'locked');
 export const writableGetWriter = uncurry(WritableStream.prototype.getWriter) as (
