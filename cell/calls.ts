@@ -9,6 +9,7 @@ import {
   type CacheTarget,
   type CallHead,
   DATA,
+  type DataOperation,
   END,
   type Failure,
   type InvocationTarget,
@@ -237,29 +238,32 @@ function callOnce(
   };
   const origin = { url: withoutFragment(requestUrl(request)), redirected: hops > 0, isHead: head.method === 'HEAD' };
   return sendCall(invocation, head, body ?? whole, {
-    origin,
+    receive: (answer, content, stream) => receiveResponse(origin, answer, content, stream),
     signal: requestSignal(request),
   });
 }
 
-interface CallOptions {
-  readonly origin: Origin;
+/** What a call's answer becomes. `body` is null when `stream` has become a connection, which belongs to the receiver from now on. */
+type Receive<T> = (head: ResponseHead, body: Uint8Array<ArrayBuffer> | ByteStream | null, stream: number) => T;
+
+interface CallOptions<T> {
+  readonly receive: Receive<T>;
   readonly signal: AbortSignal | undefined;
 }
 
 /** Sends one call; the answer's head resolves it. `body`: a stream, or all of it. */
-function sendCall(
+function sendCall<T>(
   invocation: Invocation,
   head: CallHead,
   body: Uint8Array<ArrayBuffer> | ByteStream | null,
-  { origin, signal }: CallOptions,
-): Promise<Response> {
+  { receive, signal }: CallOptions<T>,
+): Promise<T> {
   const encoded = utf8Encode(jsonStringify(head));
   if (encoded.length > CHANNEL_LIMITS.maxHeadBytes) {
     throw new NativeTypeError(`URL and headers of a request may have ${CHANNEL_LIMITS.maxHeadBytes} bytes together.`);
   }
   return new NativePromise((resolve, reject) => {
-    const call = new OpenCall(invocation, origin, resolve, reject);
+    const call = new OpenCall(invocation, receive, resolve, reject);
     const stream = openStream(call);
     if (!call.start(stream, signal)) return;
     if (body !== null && !isBytes(body)) {
@@ -298,7 +302,42 @@ export function callCache({ cache, method, url, headers, body }: CacheCall): Pro
     upgrade: null,
     clockMs: invocation.clockMs,
   };
-  return sendCall(invocation, head, body, { origin: NOWHERE, signal: undefined });
+  const receive: Receive<Response> = (answer, content, stream) => receiveResponse(NOWHERE, answer, content, stream);
+  return sendCall(invocation, head, body, { receive, signal: undefined });
+}
+
+/** The answer to a `DataOperation`. `body`: all of it (empty when there is none), or a stream. */
+export interface DataAnswer {
+  readonly result: unknown;
+  readonly body: Uint8Array<ArrayBuffer> | ByteStream;
+}
+
+/**
+ * Asks something of a data binding (KV, objects, databases).
+ * @throws {Error} outside an invocation; what the binding says, when it cannot do it
+ */
+export function callData(
+  binding: string,
+  operation: DataOperation,
+  body: Uint8Array<ArrayBuffer> | ByteStream | null = null,
+): Promise<DataAnswer> {
+  const invocation = requireInvocation();
+  const head: CallHead = {
+    invocation: invocation.id,
+    binding,
+    operation,
+    method: 'POST',
+    url: '',
+    headers: [],
+    hasBody: body !== null,
+    bodyBytes: body === null ? null : isBytes(body) ? body.length : promisedLength(body),
+    upgrade: null,
+    clockMs: invocation.clockMs,
+  };
+  return sendCall(invocation, head, body, {
+    receive: ({ result }, content) => ({ result, body: content ?? EMPTY }),
+    signal: undefined,
+  });
 }
 
 /** A cached response does not say where it came from. */
@@ -406,10 +445,10 @@ function toError(failure: Failure): Error {
 const notConvertible = (): TypeError =>
   new NativeTypeError('Draining read encountered a value that cannot be converted to bytes');
 
-class OpenCall {
+class OpenCall<T> {
   readonly #invocation: Invocation;
-  readonly #origin: Origin;
-  readonly #resolve: (response: Response) => void;
+  readonly #receive: Receive<T>;
+  readonly #resolve: (answer: T) => void;
   readonly #reject: (error: unknown) => void;
   #stream = 0;
   #sendCredit: number = CHANNEL_LIMITS.streamWindowBytes;
@@ -420,12 +459,12 @@ class OpenCall {
 
   constructor(
     invocation: Invocation,
-    origin: Origin,
-    resolve: (response: Response) => void,
+    receive: Receive<T>,
+    resolve: (answer: T) => void,
     reject: (error: unknown) => void,
   ) {
     this.#invocation = invocation;
-    this.#origin = origin;
+    this.#receive = receive;
     this.#resolve = resolve;
     this.#reject = reject;
   }
@@ -451,20 +490,19 @@ class OpenCall {
     if (head.status === 101) {
       this.#done = true;
       this.#removeAbort?.();
-      this.#resolve(makeResponse(head, null, this.#origin, clientSocket(this.#stream)));
+      this.#resolve(this.#receive(head, null, this.#stream));
       return;
     }
     if (bodyBytes !== null) {
       this.#finish();
-      const whole = this.#origin.isHead ? null : copyBytes(bodyBytes);
-      this.#resolve(makeResponse(head, whole, this.#origin));
+      this.#resolve(this.#receive(head, copyBytes(bodyBytes), this.#stream));
       return;
     }
     this.#body = new IncomingBody(
       (bytes) => sendWindow(this.#stream, bytes),
       () => this.#abort(undefined),
     );
-    this.#resolve(makeResponse(head, this.#body.stream, this.#origin));
+    this.#resolve(this.#receive(head, this.#body.stream, this.#stream));
   }
 
   onData(bytes: Uint8Array): void {
@@ -630,6 +668,16 @@ class IncomingBody {
       // Already closed or errored.
     }
   }
+}
+
+function receiveResponse(
+  origin: Origin,
+  head: ResponseHead,
+  body: Uint8Array<ArrayBuffer> | ByteStream | null,
+  stream: number,
+): Response {
+  if (head.status === 101) return makeResponse(head, null, origin, clientSocket(stream));
+  return makeResponse(head, origin.isHead && body instanceof NativeUint8Array ? null : body, origin);
 }
 
 function makeResponse(

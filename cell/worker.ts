@@ -218,9 +218,16 @@ function isListed(names: readonly string[], wanted: string): boolean {
   return false;
 }
 
+/** What a part of the harness that speaks for data bindings exports. */
+export interface DataRuntime {
+  /** The object in `env`. `config`: what `server/supervisor/load-message.ts` says of the binding. */
+  createBinding(name: string, config: unknown): object;
+}
+
 function bindingValue(entry: EnvEntry): unknown {
   if (entry.kind === 'value') return entry.value;
   if (entry.kind === 'module') return readModuleValue(entry.module);
+  if (entry.kind === 'data') return loadExtra<DataRuntime>(entry.extra).createBinding(entry.name, entry.config);
   return createFetcher(entry.name);
 }
 

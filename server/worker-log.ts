@@ -45,7 +45,7 @@ export function logWorkerEvent(log: Logger): (event: WorkerEvent) => void {
     const fields = { worker: event.version.workerName, version: event.version.id, pipeline: event.pipelineId };
     if (event.type === 'log') log[levelOf(event.level)](text, fields);
     else if (event.type === 'exception') log.error(text, fields);
-    else {
+    else if (event.type === 'invocation') {
       const { outcome, cpuMs, wallMs } = event;
       log.warn(text, { ...fields, outcome, cpuMs: Math.round(cpuMs), wallMs: Math.round(wallMs) });
     }
@@ -56,6 +56,8 @@ export function logWorkerEvent(log: Logger): (event: WorkerEvent) => void {
 function textOf(event: WorkerEvent): string | undefined {
   if (event.type === 'log') return event.message.join(' ');
   if (event.type === 'exception') return event.stack ?? `${event.name}: ${event.message}`;
+  // A trace event has a span for each; a line for each would drown what the worker says.
+  if (event.type === 'operation') return undefined;
   const isUsual = event.outcome === 'ok' || event.outcome === 'exception' || event.outcome === 'canceled';
   return isUsual ? undefined : 'An invocation was ended';
 }

@@ -97,7 +97,12 @@ export const START_TLS = 61;
 export type EnvEntry =
   | { readonly kind: 'value'; readonly name: string; readonly value: unknown }
   | { readonly kind: 'service'; readonly name: string }
+  /** An object that a part of the harness makes: `cell/extras/<extra>`. */
+  | { readonly kind: 'data'; readonly name: string; readonly extra: DataExtra; readonly config: unknown }
   | { readonly kind: 'module'; readonly name: string; readonly module: string };
+
+/** The parts of the harness that speak for data bindings. */
+export type DataExtra = 'kv' | 'r2' | 'database';
 
 export interface LoadMessage {
   readonly format: 'modules' | 'service-worker';
@@ -242,6 +247,8 @@ export interface CallHead {
   readonly cf?: string;
   /** The Cache API: GET matches, PUT stores (`headers` are those of the response), PURGE deletes. */
   readonly cache?: CacheTarget;
+  /** What is asked of a data binding (KV, objects, databases), in place of an HTTP request: `method`, `url` and `headers` say nothing then. */
+  readonly operation?: DataOperation;
   readonly method: string;
   readonly url: string;
   /** Flat `[name, value …]`. */
@@ -253,6 +260,14 @@ export interface CallHead {
   readonly upgrade: 'websocket' | 'socket' | null;
   /** The caller's clock, milliseconds since the epoch: what the callee's starts from. */
   readonly clockMs: number;
+}
+
+/** What a worker asks of a data binding. What is too large for a call's head goes as its body. */
+export interface DataOperation {
+  /** The binding's own word for it, e.g. `get`. */
+  readonly name: string;
+  /** JSON. Its shape is the operation's, and the binding checks it. */
+  readonly args: unknown;
 }
 
 /** Which cache of the account, and what is to be stored in it. */
@@ -282,6 +297,8 @@ export interface ResponseHead {
   readonly headers: readonly string[];
   /** What the caller's clock reads from now on. */
   readonly clockMs: number;
+  /** The answer to a `DataOperation`, beside its body. JSON. */
+  readonly result?: unknown;
 }
 
 /**

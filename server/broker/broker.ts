@@ -6,13 +6,13 @@ import { CELL_LIMITS } from '../../shared/limits.ts';
 import type { Binding, ServiceBinding } from '../../shared/worker.ts';
 import type { BindingCall, BindingSession, Broker, Caller } from '../supervisor/types.ts';
 import type { ConnectionCounts } from '../supervisor/connection-counts.ts';
-import { createConnectionGate } from './connections.ts';
+import { type ConnectionGate, createConnectionGate } from './connections.ts';
 
 /** One kind of binding. Must answer the call (respond…end, or fail); must not throw. */
 export type BindingHandler<B extends Binding = Binding> = (call: BindingCall, binding: B) => void;
 
 /** What a call of a worker goes to. */
-export type SubrequestKind = 'internet' | 'binding' | 'cache' | 'self' | 'session';
+export type SubrequestKind = 'internet' | 'binding' | 'data' | 'cache' | 'self' | 'session';
 
 export interface BrokerOptions {
   /** Handlers by binding type: add a binding by adding one here (in `main.ts`). */
@@ -40,7 +40,7 @@ export function createBroker(options: BrokerOptions): Broker {
   const gate = createConnectionGate(options.connections);
   return {
     call(call) {
-      if (call.binding !== null) callBinding(options, call, call.binding);
+      if (call.binding !== null) callBinding(options, gate, call, call.binding);
       else if (call.cache !== undefined) {
         if (mayCall(options, call, 'cache')) gate(call, options.cache);
       } else if (call.loopback !== undefined) {
@@ -56,11 +56,16 @@ export function createBroker(options: BrokerOptions): Broker {
   };
 }
 
-function callBinding(options: BrokerOptions, call: BindingCall, name: string): void {
+function callBinding(options: BrokerOptions, gate: ConnectionGate, call: BindingCall, name: string): void {
   const binding = findBinding(call.caller, name);
   const handler = binding === undefined ? undefined : (options.bindings[binding.type] as BindingHandler | undefined);
-  if (binding === undefined || handler === undefined) call.fail(noSuchBinding(name));
-  else if (mayCall(options, call, 'binding')) handler(call, binding);
+  const isService = binding?.type === 'service';
+  // A service has no operations; of a data binding nothing else is asked, but for the sockets of databases.
+  const fits = isService ? call.operation === undefined : call.operation !== undefined || call.upgrade === 'socket';
+  if (binding === undefined || handler === undefined || !fits) call.fail(noSuchBinding(name));
+  else if (!mayCall(options, call, isService ? 'binding' : 'data')) return;
+  else if (isService) handler(call, binding);
+  else gate(call, () => handler(call, binding));
 }
 
 /** Counts a call against the pipeline; answers it when there were too many. */

@@ -46,6 +46,15 @@ export function createMetrics(sources: MetricsSources): Metrics {
     'skep_subrequests_total',
     'Calls of workers by kind, and whether the limit of the pipeline refused them.',
   );
+  const operations = registry.counter(
+    'skep_binding_operations_total',
+    'Operations of data bindings, by how they ended.',
+  );
+  const operationDuration = registry.histogram(
+    'skep_binding_operation_duration_seconds',
+    'From the call of an operation to the end of its answer.',
+    SECONDS,
+  );
   const started = registry.histogram(
     'skep_cell_start_seconds',
     'From the start of a process to a closed sandbox.',
@@ -66,7 +75,11 @@ export function createMetrics(sources: MetricsSources): Metrics {
       const labels = workerLabels(event.version);
       if (event.type === 'log') logs.add(labels);
       else if (event.type === 'exception') exceptions.add(labels);
-      else {
+      else if (event.type === 'operation') {
+        const { bindingType, operation, ending, ms } = event;
+        operations.add({ ...labels, binding_type: bindingType, operation, ending });
+        operationDuration.observe({ binding_type: bindingType, operation }, ms / 1000);
+      } else {
         invocations.add({ ...labels, outcome: event.outcome, source: event.caller === null ? 'visitor' : 'worker' });
         cpu.add(labels, event.cpuMs / 1000);
         duration.observe(NOTHING, event.answerMs / 1000);

@@ -10,16 +10,18 @@ import {
   type CacheTarget,
   type CallHead,
   DATA,
+  type DataOperation,
   END,
   INTERNAL_HEADER_PREFIX,
   type InvocationTarget,
   RESPONSE,
   RESPONSE_FULL,
+  type ResponseHead,
   WINDOW,
 } from '../../shared/protocol.ts';
 import { type CallFailure, CellDuplex, type CallWire, type CellStream, failFrame } from './cell-duplex.ts';
 import { CellMisbehaved } from './misbehaved.ts';
-import type { BindingCall, Caller, CallObserver } from './types.ts';
+import type { BindingCall, CallEnding, Caller, CallObserver } from './types.ts';
 
 /** Framing belongs to whoever sends, and `host` follows from the URL. */
 const NOT_PASSED_ON = new Set([...HOP_BY_HOP, 'content-length', 'host']);
@@ -41,6 +43,7 @@ export function parseCallHead(bytes: Uint8Array): CallHead {
     (head.loopback === undefined || isTarget(head.loopback)) &&
     (head.cf === undefined || typeof head.cf === 'string') &&
     (head.cache === undefined || isCacheTarget(head.cache)) &&
+    (head.operation === undefined || isOperation(head.operation)) &&
     typeof head.method === 'string' &&
     typeof head.url === 'string' &&
     Array.isArray(head.headers) &&
@@ -59,6 +62,10 @@ export function isTarget(target: InvocationTarget): boolean {
   if (entrypoint !== null && typeof entrypoint !== 'string') return false;
   return props === null || typeof (props as { encoded?: unknown }).encoded === 'string';
 }
+
+/** Only the name is looked at: what the arguments have to be, the binding knows. */
+const isOperation = (operation: DataOperation): boolean =>
+  typeof operation === 'object' && operation !== null && typeof operation.name === 'string';
 
 /** Which cache, and the status line of what is to be stored: it is sent back as it is. */
 function isCacheTarget(target: CacheTarget): boolean {
@@ -106,9 +113,10 @@ export class CellCall implements BindingCall, CellStream {
   readonly loopback: InvocationTarget | undefined;
   readonly cf: string | undefined;
   readonly cache: CacheTarget | undefined;
+  readonly operation: DataOperation | undefined;
   readonly method: string;
   readonly headers: readonly string[];
-  readonly body: Readable | null;
+  readonly wholeBody: Uint8Array | null;
   readonly bodyBytes: number | null;
   readonly upgrade: CallHead['upgrade'];
   url: string;
@@ -120,6 +128,8 @@ export class CellCall implements BindingCall, CellStream {
 
   readonly #wire: CallWire;
   readonly #stream: number;
+  /** Undefined: nobody has asked for it yet. */
+  #body: Readable | null | undefined;
   #over = false;
   #head: Buffer | undefined;
   #inline: Uint8Array[] = [];
@@ -142,20 +152,33 @@ export class CellCall implements BindingCall, CellStream {
     this.loopback = head.loopback;
     this.cf = head.cf;
     this.cache = head.cache;
+    this.operation = head.operation;
     this.method = head.method;
     this.url = head.url;
     this.upgrade = head.upgrade;
     this.headers = passableHeaders(head.headers);
     this.bodyBytes = wholeBody === null || !head.hasBody ? head.bodyBytes : wholeBody.length;
     this.#inputEnded = wholeBody !== null;
-    if (wholeBody !== null) this.body = wholeBody.length === 0 ? null : Readable.from([Buffer.from(wholeBody)]);
-    else {
-      // Later in the turn: Node asks for more before it takes out what it reads, and does not ask again until more has come.
-      const read = (): void => queueMicrotask(() => this.#grant());
-      this.body = new Readable({ read, highWaterMark: DATA_CHUNK_BYTES });
-    }
+    this.wholeBody = wholeBody === null ? null : Buffer.from(wholeBody);
+    if (wholeBody === null) this.#body = this.#makeBody();
+  }
+
+  /** Made when a binding asks for it: many only want the bytes. */
+  get body(): Readable | null {
+    if (this.#body === undefined) this.#body = this.#makeBody();
+    return this.#body;
+  }
+
+  #makeBody(): Readable | null {
+    const { wholeBody } = this;
+    if (wholeBody?.length === 0) return null;
+    // Later in the turn: Node asks for more before it takes out what it reads, and does not ask again until more has come.
+    const read = (): void => queueMicrotask(() => this.#grant());
+    const body =
+      wholeBody === null ? new Readable({ read, highWaterMark: DATA_CHUNK_BYTES }) : Readable.from([wholeBody]);
     // A binding that does not listen must not bring the server down with the cell's abort.
-    this.body?.on('error', () => undefined);
+    body.on('error', () => undefined);
+    return body;
   }
 
   /** Makes the call, or answers it with the reason it cannot be made. */
@@ -186,7 +209,7 @@ export class CellCall implements BindingCall, CellStream {
     if (this.#inputEnded || (this.bodyBytes !== null && this.#received > this.bodyBytes)) {
       throw new CellMisbehaved('The cell sent more than the body it announced');
     }
-    this.body?.push(Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength));
+    this.#body?.push(Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength));
   }
 
   receiveEnd(): void {
@@ -194,12 +217,13 @@ export class CellCall implements BindingCall, CellStream {
       this.#duplex.receiveEnd();
       return;
     }
-    if (this.#inputEnded || this.body === null) throw new CellMisbehaved('The cell ended a body that was over');
+    const body = this.#body ?? null;
+    if (this.#inputEnded || body === null) throw new CellMisbehaved('The cell ended a body that was over');
     if (this.bodyBytes !== null && this.#received < this.bodyBytes) {
       throw new CellMisbehaved('The cell sent less than the body it announced');
     }
     this.#inputEnded = true;
-    this.body.push(null);
+    body.push(null);
   }
 
   receiveWindow(payload: Uint8Array): void {
@@ -224,8 +248,8 @@ export class CellCall implements BindingCall, CellStream {
   abort(): void {
     this.#duplex?.abort();
     if (this.#over) return;
-    this.#finish();
-    this.body?.destroy(new Error('The worker gave up its request'));
+    this.#finish('canceled');
+    this.#body?.destroy(new Error('The worker gave up its request'));
     this.onAbort?.();
   }
 
@@ -236,18 +260,25 @@ export class CellCall implements BindingCall, CellStream {
   cancel(error: CallFailure): void {
     if (this.#over) return;
     this.fail(error);
-    this.body?.destroy(new Error(error.message));
+    this.#body?.destroy(new Error(error.message));
     this.onAbort?.();
   }
 
   // --- from the binding ---
 
   respond(status: number, statusText: string, headers: readonly string[]): void {
+    this.#begin({ status, statusText, headers, clockMs: this.caller.pipeline.clockMs });
+  }
+
+  respondWith(result: unknown): void {
+    this.#begin({ status: 200, statusText: '', headers: [], clockMs: this.caller.pipeline.clockMs, result });
+  }
+
+  #begin(head: ResponseHead): void {
     if (this.#over) return;
     this.movedAtMs = performance.now();
     this.observer?.answered(false);
-    const clockMs = this.caller.pipeline.clockMs;
-    this.#head = Buffer.from(JSON.stringify({ status, statusText, headers, clockMs }));
+    this.#head = Buffer.from(JSON.stringify(head));
     // Most answers are complete within this turn and leave as one frame; a stream's head must not wait for its first byte.
     setImmediate(() => this.#sendHead());
   }
@@ -262,7 +293,7 @@ export class CellCall implements BindingCall, CellStream {
     const { observer } = this;
     if (observer !== undefined) {
       observer.answered(true);
-      duplex.once('close', () => observer.over());
+      duplex.once('close', () => observer.over('answered'));
     }
     return duplex;
   }
@@ -284,7 +315,7 @@ export class CellCall implements BindingCall, CellStream {
     if (!this.#headSent) {
       const body = this.#inline.length === 1 ? (this.#inline[0] as Uint8Array) : Buffer.concat(this.#inline);
       this.#wire.send(encodeFullFrame(RESPONSE_FULL, this.#stream, this.#head as Buffer, body));
-      this.#finish();
+      this.#finish('answered');
       return;
     }
     this.#ending = true;
@@ -294,7 +325,7 @@ export class CellCall implements BindingCall, CellStream {
   fail(error: CallFailure): void {
     if (this.#over) return;
     this.#wire.send(failFrame(this.#stream, error));
-    this.#finish();
+    this.#finish('failed');
   }
 
   #sendHead(): void {
@@ -318,13 +349,13 @@ export class CellCall implements BindingCall, CellStream {
     }
     if (this.#ending && this.#queue.length === 0) {
       this.#wire.send(encodeFrame(END, this.#stream, new Uint8Array(0)));
-      this.#finish();
+      this.#finish('answered');
     }
   }
 
   /** The binding reads the body: what it took, the cell may send again. */
   #grant(): void {
-    this.#consumed = CHANNEL_LIMITS.streamWindowBytes - this.#receivable - (this.body?.readableLength ?? 0);
+    this.#consumed = CHANNEL_LIMITS.streamWindowBytes - this.#receivable - (this.#body?.readableLength ?? 0);
     if (this.#over || this.#consumed < CHANNEL_LIMITS.streamWindowBytes / 4) return;
     const payload = new Uint8Array(4);
     writeU32(payload, 0, this.#consumed);
@@ -332,11 +363,11 @@ export class CellCall implements BindingCall, CellStream {
     this.#wire.send(encodeFrame(WINDOW, this.#stream, payload));
   }
 
-  #finish(): void {
+  #finish(ending: CallEnding): void {
     this.#over = true;
     this.#queue = [];
     this.#inline = [];
     this.#wire.closed(this.#stream);
-    this.observer?.over();
+    this.observer?.over(ending);
   }
 }

@@ -3,8 +3,8 @@
  * into a sink. Which cell runs it, whether one must be started, retries and limits are not the caller's business.
  */
 import type { Duplex, Readable } from 'node:stream';
-import type { CacheTarget, Failure, InvocationTarget } from '../../shared/protocol.ts';
-import type { WorkerVersion } from '../../shared/worker.ts';
+import type { CacheTarget, DataOperation, Failure, InvocationTarget } from '../../shared/protocol.ts';
+import type { Binding, WorkerVersion } from '../../shared/worker.ts';
 import type { CallFailure } from './cell-duplex.ts';
 
 /** The tree of invocations one outside request causes. Made by the gateway's call, handed on by service bindings. */
@@ -155,12 +155,15 @@ export interface Caller {
   readonly depth: number;
 }
 
+/** How a call ended: answered whole, failed by the binding, or given up by the worker. */
+export type CallEnding = 'answered' | 'failed' | 'canceled';
+
 /** Hears how far a call is. */
 export interface CallObserver {
   /** The head of the answer is there, or the connection. */
   answered(isConnection: boolean): void;
-  /** Nothing is open any longer: answered to the end, failed, or given up. Called once. */
-  over(): void;
+  /** Nothing is open any longer. Called once. */
+  over(ending: CallEnding): void;
 }
 
 /**
@@ -176,16 +179,22 @@ export interface BindingCall {
   readonly cf: string | undefined;
   /** The account's cache, in place of a binding. */
   readonly cache?: CacheTarget | undefined;
+  /** What is asked of a data binding. Its arguments are the worker's own words, of any shape. */
+  readonly operation?: DataOperation | undefined;
   readonly method: string;
   readonly url: string;
   readonly headers: readonly string[];
   /** Null: no body. Reading grants the cell credit to send more. */
   readonly body: Readable | null;
+  /** The whole body, when it came in one frame with the call: cheaper than reading it from `body`. Empty: there is none. */
+  readonly wholeBody: Uint8Array | null;
   /** Known when the whole body came with the call. */
   readonly bodyBytes: number | null;
   /** The worker asks for a connection of its own: a WebSocket, or a TCP socket to the URL's host and port. */
   readonly upgrade: 'websocket' | 'socket' | null;
   respond(status: number, statusText: string, headers: readonly string[]): void;
+  /** The head of the answer to an operation; a body may follow, as after `respond`. `result`: JSON. */
+  respondWith(result: unknown): void;
   /** False: wait for `onDrain`. */
   write(chunk: Uint8Array): boolean;
   end(): void;
@@ -248,6 +257,20 @@ export type WorkerEvent =
       readonly name: string;
       readonly message: string;
       readonly stack?: string;
+    }
+  /** A span: something was asked of a data binding, and is over. */
+  | {
+      readonly type: 'operation';
+      readonly version: WorkerVersion;
+      readonly invocationId: number;
+      readonly pipelineId: string;
+      readonly binding: string;
+      readonly bindingType: Binding['type'];
+      /** One of those the binding knows. */
+      readonly operation: string;
+      readonly ending: CallEnding;
+      /** From the call to the end of its answer. */
+      readonly ms: number;
     }
   | {
       readonly type: 'invocation';
