@@ -75,6 +75,13 @@ export const CLOUDFLARE_ERRORS = {
     remedy: 'Send fewer items at a time.',
     source: 'cloudflare',
   },
+  bodyTooSlow: {
+    code: 10026,
+    status: 408,
+    message: 'Could not read the request body: {seen} came in {seconds} seconds, at least {least} are needed.',
+    remedy: 'Try again over a faster connection.',
+    source: 'skep',
+  },
   workerNotFound: {
     code: 10007,
     status: 404,

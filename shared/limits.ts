@@ -21,12 +21,21 @@ export const GATEWAY_LIMITS = {
   headersTimeoutMs: 30_000,
   /** A body that brings no byte for this long is cut off; stops slow-post. */
   bodyIdleTimeoutMs: 30_000,
+  /** A body that the worker waits for brings at least so many bytes … Stops bodies of a byte at a time from holding a cell's places. */
+  minBodyBytesPerWindow: 1 * KiB,
+  /** … in every such span of time → 408. */
+  bodyWindowMs: 60_000,
   /** A client that takes no byte of a response for this long is cut off; stops slow readers pinning cells. */
   writeIdleTimeoutMs: 120_000,
   /** Keep-alive idle time. */
   keepAliveTimeoutMs: 75_000,
   /** Open client connections on one node; each costs about 20 KB and a file descriptor. Further ones are closed at once. */
   maxConnections: 20_000,
+  /**
+   * Of one client address (IPv6: one /64): a fifth of the node's, so that one client cannot take the places of all. Trusted proxies and this
+   * machine itself, where a proxy may stand, are not counted.
+   */
+  maxConnectionsPerAddress: 4_000,
   /** Requests one connection may have waiting behind the one being answered; more and it is closed. Stops pipelined floods. */
   maxPipelinedRequests: 64,
   /** All headers of a worker's response together; more is an exception of the worker (1101). */
@@ -73,6 +82,12 @@ export const UPLOAD_LIMITS = {
   maxAnnotations: 16,
   /** Uploads read at the same time; further ones wait unread. Bounds the memory that uploads can take. */
   maxConcurrentUploads: 4,
+  /** Of one account: its slow uploads leave places for those of others. */
+  maxConcurrentUploadsPerAccount: 2,
+  /** A body brings at least so many bytes … Stops clients that send a byte at a time from holding a place. */
+  minBodyBytesPerWindow: 10 * KiB,
+  /** … in every such span of time, or less when it ends before → 408. */
+  bodyWindowMs: 10_000,
   /** Any JSON body of the control API but an upload. */
   maxJsonBodyBytes: 4 * MiB,
   /** Nesting of JSON; deeper values overflow the stack of whoever walks or prints them. */

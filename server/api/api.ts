@@ -246,6 +246,8 @@ function envelope(context: ApiContext, problems: readonly CloudflareProblem[]): 
   const shown = problems.slice(0, MAX_PROBLEMS);
   // The most serious decides: a 5xx among 4xx means that trying again may help.
   const status = Math.max(...shown.map((problem) => problem.status));
+  // The rest of a body that came too slowly is not waited for.
+  if (status === 408) context.header('connection', 'close');
   const remedies = [...new Set(shown.map((problem) => problem.remedy))];
   const body = {
     success: false,

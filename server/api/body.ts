@@ -14,10 +14,12 @@ export async function readChunks(
 ): Promise<void> {
   if (body === null) return;
   const reader = body.getReader();
+  const pace = new Pace();
   try {
     for (;;) {
-      const { done, value } = await reader.read();
+      const { done, value } = await pace.hold(reader.read());
       if (done) return;
+      pace.received(value.byteLength);
       try {
         await onChunk(value);
       } catch (error) {
@@ -26,8 +28,53 @@ export async function readChunks(
       }
     }
   } finally {
+    pace.stop();
     // Not cancel(): that would destroy the socket under the answer.
     reader.releaseLock();
+  }
+}
+
+/** Holds a client to a least speed: who sends a byte at a time would hold a place, and its memory, for as long as it likes. */
+class Pace {
+  readonly #timer: NodeJS.Timeout;
+  #bytes = 0;
+  #reject: ((error: unknown) => void) | undefined;
+
+  constructor() {
+    this.#timer = setInterval(() => this.#check(), UPLOAD_LIMITS.bodyWindowMs);
+  }
+
+  /** Waits for what is read. Rejects with an ApiError 408 when the client is too slow meanwhile. */
+  async hold<T>(read: Promise<T>): Promise<T> {
+    const tooSlow = new Promise<never>((_resolve, reject) => (this.#reject = reject));
+    try {
+      return await Promise.race([read, tooSlow]);
+    } finally {
+      this.#reject = undefined;
+    }
+  }
+
+  received(bytes: number): void {
+    this.#bytes += bytes;
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  #check(): void {
+    const { bodyWindowMs, minBodyBytesPerWindow } = UPLOAD_LIMITS;
+    const seen = this.#bytes;
+    this.#bytes = 0;
+    // Nobody waits for the client at this moment: then it is not what everything waits for.
+    if (seen >= minBodyBytesPerWindow) return;
+    this.#reject?.(
+      fail('bodyTooSlow', {
+        seen: formatBytes(seen),
+        seconds: bodyWindowMs / 1000,
+        least: formatBytes(minBodyBytesPerWindow),
+      }),
+    );
   }
 }
 

@@ -15,6 +15,7 @@ import type { FetchDispatcher } from '../supervisor/types.ts';
 import { ListenError } from '../../shared/listen-error.ts';
 import { GATEWAY_LIMITS } from '../../shared/limits.ts';
 import { VISITOR_ERRORS } from '../../shared/visitor-errors.ts';
+import { AddressPlaces } from './address-places.ts';
 import { answerRaw, handleClientError } from './bad-bytes.ts';
 import { Connection } from './connection.ts';
 import type { GatewayCore, GatewayLimits, Readiness } from './core.ts';
@@ -65,8 +66,15 @@ export function createGateway(options: GatewayOptions): Gateway {
   const core = makeCore(options);
   const server = makeServer(core);
   const connections = new Set<ClientSocket>();
+  const addresses = new AddressPlaces(core.limits.maxConnectionsPerAddress);
   server.on('connection', (socket: ClientSocket) => {
-    socket.skepConnection = new Connection(core, socket);
+    const connection = new Connection(core, socket);
+    socket.skepConnection = connection;
+    if (!connection.sender.isTrustedPeer && !addresses.take(connection.sender.peer, socket)) {
+      core.counters.rejectedConnections++;
+      socket.destroy();
+      return;
+    }
     core.counters.connections++;
     connections.add(socket);
     socket.once('close', () => {

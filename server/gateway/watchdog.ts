@@ -14,9 +14,15 @@ interface Mark {
   since: number;
 }
 
+/** Of a body: when its last byte came, and what had come when the span began in which it owes its least number of bytes. */
+interface BodyMark extends Mark {
+  windowStart: number;
+  windowSince: number;
+}
+
 export class Watchdog {
   readonly #limits: GatewayLimits;
-  readonly #reading = new Map<Exchange, Mark>();
+  readonly #reading = new Map<Exchange, BodyMark>();
   readonly #writing = new Map<Exchange, Mark>();
   readonly #discarding = new Map<Exchange, Mark>();
   #timer: NodeJS.Timeout | undefined;
@@ -26,8 +32,8 @@ export class Watchdog {
   }
 
   start(): void {
-    const { bodyIdleTimeoutMs, writeIdleTimeoutMs, discardTimeoutMs } = this.#limits;
-    const shortest = Math.min(bodyIdleTimeoutMs, writeIdleTimeoutMs, discardTimeoutMs);
+    const { bodyIdleTimeoutMs, bodyWindowMs, writeIdleTimeoutMs, discardTimeoutMs } = this.#limits;
+    const shortest = Math.min(bodyIdleTimeoutMs, bodyWindowMs, writeIdleTimeoutMs, discardTimeoutMs);
     const interval = Math.max(MIN_SWEEP_INTERVAL_MS, Math.min(MAX_SWEEP_INTERVAL_MS, shortest / 4));
     this.#timer = setInterval(() => this.#sweep(performance.now()), interval);
     this.#timer.unref();
@@ -39,7 +45,9 @@ export class Watchdog {
 
   /** The rest of a request body is to come. */
   watchReading(exchange: Exchange): void {
-    this.#reading.set(exchange, { progress: exchange.req.received, since: performance.now() });
+    const { received } = exchange.req;
+    const now = performance.now();
+    this.#reading.set(exchange, { progress: received, since: now, windowStart: received, windowSince: now });
   }
 
   /** Bytes of the answer wait for the client to take them. */
@@ -80,17 +88,25 @@ export class Watchdog {
     }
   }
 
-  #checkReading(exchange: Exchange, mark: Mark, now: number): void {
+  #checkReading(exchange: Exchange, mark: BodyMark, now: number): void {
     const { received, complete } = exchange.req;
     if (complete) {
       this.#reading.delete(exchange);
-    } else if (received !== mark.progress || exchange.isWorkerBehind()) {
+      return;
+    }
+    const isWorkerBehind = exchange.isWorkerBehind();
+    if (received !== mark.progress || isWorkerBehind) {
       mark.progress = received;
       mark.since = now;
-    } else if (now - mark.since >= this.#limits.bodyIdleTimeoutMs) {
-      this.#reading.delete(exchange);
-      exchange.bodyTimedOut();
     }
+    const { bodyIdleTimeoutMs, bodyWindowMs, minBodyBytesPerWindow } = this.#limits;
+    if (isWorkerBehind || received - mark.windowStart >= minBodyBytesPerWindow) {
+      mark.windowStart = received;
+      mark.windowSince = now;
+    }
+    if (now - mark.since < bodyIdleTimeoutMs && now - mark.windowSince < bodyWindowMs) return;
+    this.#reading.delete(exchange);
+    exchange.bodyTimedOut();
   }
 
   #checkWriting(exchange: Exchange, mark: Mark, now: number): void {

@@ -139,3 +139,17 @@ function withoutPort(hop: string): string {
   const match = /^(?:\[([^\]]*)\](?::\d+)?|([\d.]+):\d+)$/.exec(hop);
   return match === null ? hop : (match[1] ?? match[2] ?? hop);
 }
+
+/** True for an address of this machine that only programs on it can have. */
+export function isLoopback(address: string): boolean {
+  const bytes = parseAddress(address);
+  if (bytes === null) return false;
+  return bytes.length === 4 ? bytes[0] === 127 : bytes.every((byte, index) => byte === (index === 15 ? 1 : 0));
+}
+
+/** What one client has of the internet: an IPv4 address, or the /64 around an IPv6 address, of which it may use every one. */
+export function networkOf(address: string): string {
+  const bytes = parseAddress(address);
+  if (bytes === null) return address;
+  return bytes.length === 4 ? bytes.join('.') : bytes.slice(0, 8).join(':');
+}

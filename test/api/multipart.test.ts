@@ -134,11 +134,11 @@ test('the rest of a refused body is read to its end, but not for ever', async ()
 });
 
 test('no more uploads are read at once than there are places, and those waiting go in order', async () => {
-  const slots = new UploadSlots(2);
+  const slots = new UploadSlots(2, 2);
   const log: string[] = [];
   const finish: (() => void)[] = [];
   const job = (name: string) =>
-    slots.run(async () => {
+    slots.run('account', async () => {
       log.push(`start ${name}`);
       await new Promise<void>((resolve) => finish.push(resolve));
       if (name === 'b') throw new Error('fails');
@@ -157,6 +157,29 @@ test('no more uploads are read at once than there are places, and those waiting 
   finish.shift()?.();
   finish.shift()?.();
   await Promise.all(jobs);
-  await slots.run(async () => log.push('free again'));
+  await slots.run('account', async () => log.push('free again'));
   assert.equal(log.at(-1), 'free again');
+});
+
+test('uploads of one account leave places for others, and have their turn after them', async () => {
+  const slots = new UploadSlots(3, 2);
+  const started: string[] = [];
+  const finish = new Map<string, () => void>();
+  const job = (account: string, name: string) =>
+    slots.run(account, async () => {
+      started.push(name);
+      await new Promise<void>((resolve) => finish.set(name, resolve));
+    });
+  const jobs = [job('a', 'a1'), job('a', 'a2'), job('a', 'a3'), job('b', 'b1'), job('b', 'b2')];
+  const turn = () => new Promise((resolve) => setImmediate(resolve));
+  await turn();
+  assert.deepEqual(started, ['a1', 'a2', 'b1']);
+  finish.get('b1')?.();
+  await turn();
+  assert.deepEqual(started, ['a1', 'a2', 'b1', 'b2'], 'a has its share, so b goes on');
+  finish.get('a1')?.();
+  await turn();
+  assert.deepEqual(started.at(-1), 'a3');
+  for (const end of finish.values()) end();
+  await Promise.all(jobs);
 });

@@ -1,5 +1,6 @@
 /** Clients that lie about where a request ends, send too much, or too slowly. */
 import assert from 'node:assert/strict';
+import { networkInterfaces } from 'node:os';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import {
@@ -293,6 +294,24 @@ test('a body that stops coming ends in 408 and cancels the worker; a slow but st
   assert.equal((await steady.answer())?.status, 200);
 });
 
+test('a body that comes a few bytes at a time ends in 408, but not while the worker does not read', async (t) => {
+  const limits = { bodyWindowMs: 250, minBodyBytesPerWindow: 1_000 };
+  const { port, dispatcher } = await startGateway(t, describe, { limits });
+  const slow = openClient(t, port);
+  slow.write(request('POST /', 'Transfer-Encoding: chunked\r\n'));
+  const drip = setInterval(() => slow.write('1\r\nx\r\n'), 10);
+  const answer = await slow.answer().finally(() => clearInterval(drip));
+  assert.equal(answer?.status, 408);
+  assert.equal(dispatcher.cancels, 1);
+  const fast = openClient(t, port);
+  fast.write(request('POST /', 'Content-Length: 10000\r\n'));
+  for (let sent = 0; sent < 10_000; sent += 500) {
+    await sleep(40);
+    fast.write('x'.repeat(500));
+  }
+  assert.equal((await fast.answer())?.status, 200);
+});
+
 test('a worker that does not read its body is not the fault of the client', async (t) => {
   const { port, dispatcher } = await startGateway(
     t,
@@ -334,6 +353,33 @@ test('more connections than allowed are closed at once', async (t) => {
   const third = openClient(t, port);
   await third.closed;
   assert.equal(third.text, '');
+});
+
+test('one address has so many connections and no more, and gets them back when it closes some', async (t) => {
+  const own = Object.values(networkInterfaces())
+    .flatMap((list) => list ?? [])
+    .find(({ internal, family }) => !internal && family === 'IPv4')?.address;
+  if (own === undefined) return t.skip('this machine has only loopback addresses, which are not counted');
+  const limits = { maxConnectionsPerAddress: 2 };
+  const { port, gateway } = await startGateway(t, say('x'), { limits, host: '0.0.0.0' });
+  const from = (host: string) => openClient(t, port, host);
+  const [first, second] = [from(own), from(own)];
+  for (const client of [first, second]) {
+    client.write(request());
+    assert.equal((await client.answer())?.status, 200);
+  }
+  const third = from(own);
+  await third.closed;
+  assert.equal(third.text, '');
+  assert.equal(gateway.counters.connections, 2);
+  const local = from('127.0.0.1');
+  local.write(request());
+  assert.equal((await local.answer())?.status, 200, 'others have theirs');
+  first.destroy();
+  await eventually('a place is free again', () => gateway.counters.connections === 2);
+  const fourth = from(own);
+  fourth.write(request());
+  assert.equal((await fourth.answer())?.status, 200);
 });
 
 const token = fc.constantFrom(

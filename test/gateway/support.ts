@@ -218,8 +218,8 @@ export class RawClient {
   #isClosed = false;
   #onData: (() => void) | undefined;
 
-  constructor(port: number) {
-    this.socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+  constructor(port: number, host = '127.0.0.1') {
+    this.socket = connect({ port, host, allowHalfOpen: true });
     this.socket.on('data', (chunk) => {
       this.text += chunk.toString('latin1');
       this.#onData?.();
@@ -283,8 +283,8 @@ export class RawClient {
   }
 }
 
-export function openClient(t: TestContext, port: number): RawClient {
-  const client = new RawClient(port);
+export function openClient(t: TestContext, port: number, host?: string): RawClient {
+  const client = new RawClient(port, host);
   t.after(async () => {
     client.destroy();
     await client.closed;

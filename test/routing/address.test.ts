@@ -4,6 +4,8 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import {
   addressText,
+  isLoopback,
+  networkOf,
   clientAddress,
   parseAddress,
   trustedProxies,
@@ -146,4 +148,13 @@ test('a client cannot choose its address: what it writes itself never comes out'
       },
     ),
   );
+});
+
+test('one client is an IPv4 address or an IPv6 network of 64 bits; this machine is nobody’s network', () => {
+  assert.equal(networkOf('192.0.2.1'), networkOf('::ffff:192.0.2.1'));
+  assert.notEqual(networkOf('192.0.2.1'), networkOf('192.0.2.2'));
+  assert.equal(networkOf('2001:db8:0:1::1'), networkOf('2001:db8:0:1:ffff::2'));
+  assert.notEqual(networkOf('2001:db8:0:1::1'), networkOf('2001:db8:0:2::1'));
+  for (const own of ['127.0.0.1', '127.1.2.3', '::1', '::ffff:127.0.0.1']) assert.ok(isLoopback(own), own);
+  for (const other of ['128.0.0.1', '::', '::2', '1::1', 'x']) assert.ok(!isLoopback(other), other);
 });

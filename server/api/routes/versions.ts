@@ -43,7 +43,7 @@ type NewDeployment = z.infer<typeof newDeployment>;
 
 /** One set per API: the places for uploads are shared by both upload routes. */
 export function versionRoutes(): readonly Route[] {
-  const slots = new UploadSlots(UPLOAD_LIMITS.maxConcurrentUploads);
+  const slots = new UploadSlots(UPLOAD_LIMITS.maxConcurrentUploads, UPLOAD_LIMITS.maxConcurrentUploadsPerAccount);
   return [
     accountUploadRoute('PUT', '/workers/scripts/:name', {
       summary: 'Upload a Worker and deploy it at once; creates it when it does not exist',

@@ -35,7 +35,7 @@ export async function publishUpload(
 ): Promise<PublishedVersion> {
   const workerName = request.param('name');
   checkWorkerName(workerName);
-  return await slots.run(async () => {
+  return await slots.run(request.account.id, async () => {
     const parts = await readMultipart(request.stream, request.contentType);
     const metadata = readMetadata(parts, request.options.maxLimits, new Date());
     const upload: Upload = { workerName, metadata, uploaded: collectModules(parts, metadata.entry) };

@@ -1,0 +1,29 @@
+/** How many connections each client address holds: one client cannot take the places of all. */
+import type { Socket } from 'node:net';
+import { isLoopback, networkOf } from '../routing/address.ts';
+
+export class AddressPlaces {
+  readonly #perAddress: number;
+  readonly #taken = new Map<string, number>();
+
+  constructor(perAddress: number) {
+    this.#perAddress = perAddress;
+  }
+
+  /** Takes a place until the socket is closed. False: the address has all that it may have. */
+  take(address: string, socket: Pick<Socket, 'once'>): boolean {
+    if (isLoopback(address)) return true;
+    const network = networkOf(address);
+    const taken = this.#taken.get(network) ?? 0;
+    if (taken >= this.#perAddress) return false;
+    this.#taken.set(network, taken + 1);
+    socket.once('close', () => this.#free(network));
+    return true;
+  }
+
+  #free(network: string): void {
+    const left = (this.#taken.get(network) ?? 1) - 1;
+    if (left > 0) this.#taken.set(network, left);
+    else this.#taken.delete(network);
+  }
+}

@@ -1,0 +1,3 @@
+import { runClientFamily } from './arena.ts';
+
+await runClientFamily('slow', 'slow and many clients');
