@@ -2,6 +2,7 @@
  * Which worker calls which: calls, errors and latency of the last hour, by minute, as this node saw them. The callee's events say it; the
  * dashboard draws it.
  */
+import type { WorkerVersion } from '../../shared/worker.ts';
 import type { WorkerEvent } from '../supervisor/types.ts';
 
 export interface CallMinute {
@@ -45,27 +46,37 @@ interface Kept {
   readonly caller: string;
   readonly callee: string;
   readonly minutes: Map<number, Bucket>;
+  /** The minute that runs, and what is counted in it. */
+  minute: number;
+  bucket: Bucket;
+  /** Forgotten: of too many it was quiet for longest. */
+  isForgotten: boolean;
 }
 
 /** `now`: milliseconds since the epoch. */
 export function createLinks(now: () => number = Date.now): Links {
   const links = new Map<string, Kept>();
+  /** The same by callee and name of the caller: an event costs no text. */
+  const byVersion = new WeakMap<WorkerVersion, Map<string, Kept>>();
+
+  const linkOf = (version: WorkerVersion, caller: string, minute: number): Kept => {
+    const known = byVersion.get(version)?.get(caller);
+    if (known !== undefined && !known.isForgotten && known.minute === minute) return known;
+    const link = startMinute(links, version, caller, minute);
+    const callers = byVersion.get(version) ?? new Map<string, Kept>();
+    byVersion.set(version, callers.set(caller, link));
+    if (callers.size > MAX_LINKS) callers.delete(callers.keys().next().value as string);
+    return link;
+  };
+
   return {
     onWorkerEvent(event) {
       if (event.type !== 'invocation' || event.caller === null) return;
-      const { accountId, workerName: callee } = event.version;
-      const caller = event.caller.workerName;
-      const key = `${accountId}/${caller}/${callee}`;
-      const link = links.get(key) ?? { accountId, caller, callee, minutes: new Map() };
-      // To the end: the quietest stand in front.
-      links.delete(key);
-      links.set(key, link);
-      if (links.size > MAX_LINKS) links.delete(links.keys().next().value as string);
-      const bucket = bucketOf(link.minutes, Math.floor(now() / MINUTE_MS));
+      const { bucket } = linkOf(event.version, event.caller.workerName, Math.floor(now() / MINUTE_MS));
       bucket.calls++;
       if (event.outcome !== 'ok' && event.outcome !== 'canceled') bucket.errors++;
       bucket.totalMs += event.answerMs;
-      bucket.longestMs = Math.max(bucket.longestMs, event.answerMs);
+      if (event.answerMs > bucket.longestMs) bucket.longestMs = event.answerMs;
     },
     of(accountId, workerName) {
       const found: Link[] = [];
@@ -78,6 +89,28 @@ export function createLinks(now: () => number = Date.now): Links {
       return found;
     },
   };
+}
+
+/** The link with a bucket for this minute, at the end of the list: those that were quiet for longest stand in front. */
+function startMinute(links: Map<string, Kept>, version: WorkerVersion, caller: string, minute: number): Kept {
+  const { accountId, workerName: callee } = version;
+  const key = `${accountId}/${caller}/${callee}`;
+  const known = links.get(key);
+  const minutes = known?.minutes ?? new Map<number, Bucket>();
+  const bucket = bucketOf(minutes, minute);
+  const link = known ?? { accountId, caller, callee, minutes, minute, bucket, isForgotten: false };
+  link.minute = minute;
+  link.bucket = bucket;
+  links.delete(key);
+  links.set(key, link);
+  if (links.size > MAX_LINKS) forgetFirst(links);
+  return link;
+}
+
+function forgetFirst(links: Map<string, Kept>): void {
+  const [key, link] = links.entries().next().value as [string, Kept];
+  link.isForgotten = true;
+  links.delete(key);
 }
 
 function bucketOf(minutes: Map<number, Bucket>, minute: number): Bucket {

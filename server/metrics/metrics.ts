@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { SubrequestKind } from '../broker/broker.ts';
 import type { GatewayCounters } from '../gateway/counters.ts';
-import type { Caller, CellEvent, WorkerEvent } from '../supervisor/types.ts';
+import type { Caller, CellEvent, Outcome, WorkerEvent } from '../supervisor/types.ts';
 import type { WorkerVersion } from '../../shared/worker.ts';
 import { type Labels, Registry } from './registry.ts';
 
@@ -70,18 +70,25 @@ export function createMetrics(sources: MetricsSources): Metrics {
     'Cells that ended, by reason; all but "stopped" are faults.',
   );
   const waited = registry.histogram('skep_queue_wait_seconds', 'How long requests waited for a cell.', SECONDS);
+  const invocationsOf = perVersion((labels, outcome: Outcome, source: 'visitor' | 'worker') =>
+    invocations.series({ ...labels, outcome, source }),
+  );
+  const cpuOf = perVersion((labels) => cpu.series(labels));
+  const subrequestsOf = perVersion((labels, kind: SubrequestKind, refused: 'true' | 'false') =>
+    subrequests.series({ ...labels, kind, refused }),
+  );
   return {
     onWorkerEvent(event) {
-      const labels = workerLabels(event.version);
-      if (event.type === 'log') logs.add(labels);
-      else if (event.type === 'exception') exceptions.add(labels);
+      const { version } = event;
+      if (event.type === 'log') logs.add(workerLabels(version));
+      else if (event.type === 'exception') exceptions.add(workerLabels(version));
       else if (event.type === 'operation') {
         const { bindingType, operation, ending, ms } = event;
-        operations.add({ ...labels, binding_type: bindingType, operation, ending });
+        operations.add({ ...workerLabels(version), binding_type: bindingType, operation, ending });
         operationDuration.observe({ binding_type: bindingType, operation }, ms / 1000);
       } else {
-        invocations.add({ ...labels, outcome: event.outcome, source: event.caller === null ? 'visitor' : 'worker' });
-        cpu.add(labels, event.cpuMs / 1000);
+        invocationsOf(version, event.outcome, event.caller === null ? 'visitor' : 'worker').value++;
+        cpuOf(version).value += event.cpuMs / 1000;
         duration.observe(NOTHING, event.answerMs / 1000);
       }
     },
@@ -92,7 +99,7 @@ export function createMetrics(sources: MetricsSources): Metrics {
       else waited.observe({ outcome: event.gotCell ? 'cell' : 'refused' }, event.ms / 1000);
     },
     onSubrequest({ version }, kind, isRefused) {
-      subrequests.add({ ...workerLabels(version), kind, refused: String(isRefused) });
+      subrequestsOf(version, kind, isRefused ? 'true' : 'false').value++;
     },
     render: () => registry.render(),
     close,
@@ -100,6 +107,26 @@ export function createMetrics(sources: MetricsSources): Metrics {
 }
 
 const workerLabels = ({ accountId, workerName }: WorkerVersion): Labels => ({ account: accountId, worker: workerName });
+
+/**
+ * Keeps what `find` gives by version and one or two words: writing labels as text for each event costs more than all else that is done
+ * with it.
+ */
+function perVersion<A extends string, B extends string>(
+  find: (labels: Labels, first: A, second: B) => { value: number },
+): (version: WorkerVersion, first?: A, second?: B) => { value: number } {
+  const byVersion = new WeakMap<WorkerVersion, Map<A | undefined, Map<B | undefined, { value: number }>>>();
+  return (version, first, second) => {
+    const found = byVersion.get(version)?.get(first)?.get(second);
+    if (found !== undefined) return found;
+    const series = find(workerLabels(version), first as A, second as B);
+    const byFirst = byVersion.get(version) ?? new Map<A | undefined, Map<B | undefined, { value: number }>>();
+    byVersion.set(version, byFirst);
+    const bySecond = byFirst.get(first) ?? new Map<B | undefined, { value: number }>();
+    byFirst.set(first, bySecond.set(second, series));
+    return series;
+  };
+}
 
 function addGauges(registry: Registry, { version, cells, gateway }: MetricsSources): void {
   registry.gauge('skep_info', 'The version of Skep.', () => [[{ version, node: process.version }, 1]]);

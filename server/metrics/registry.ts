@@ -92,6 +92,11 @@ export class Counter implements Metric {
     this.#series.at(labels).value += amount;
   }
 
+  /** What `add` counts up, for whoever counts the same labels many times. */
+  series(labels: Labels): { value: number } {
+    return this.#series.at(labels);
+  }
+
   render(lines: string[]): void {
     lines.push(...headOf(this.#name, this.#help, 'counter'));
     for (const [key, { value }] of this.#series) lines.push(`${this.#name}${braced(key)} ${value}`);
