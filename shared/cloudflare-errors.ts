@@ -146,6 +146,13 @@ export const CLOUDFLARE_ERRORS = {
     remedy: 'Keep large values in a module of the Worker, or split them.',
     source: 'cloudflare',
   },
+  variablesTooLarge: {
+    code: 10054,
+    status: 400,
+    message: 'The variables and secrets of the Worker have {size} together, which exceeds the limit of {limit}.',
+    remedy: 'Keep large values in a module of the Worker, or in KV.',
+    source: 'skep',
+  },
   tooManyVariables: {
     code: 10055,
     status: 400,

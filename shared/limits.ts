@@ -56,8 +56,8 @@ export const GATEWAY_LIMITS = {
 export const UPLOAD_LIMITS = {
   /** Cloudflare since mid-2026: 64 MiB uncompressed on every plan (10027). */
   maxWorkerBytes: 64 * MiB,
-  /** The metadata part alone. */
-  maxMetadataBytes: 1 * MiB,
+  /** The metadata part alone: `maxVariablesTotalBytes` as JSON, and what else it says. */
+  maxMetadataBytes: 4 * MiB,
   /** Modules in one version; stops inode and module-graph floods. */
   maxModules: 1_000,
   /** UTF-8 bytes of a module name. */
@@ -66,6 +66,10 @@ export const UPLOAD_LIMITS = {
   maxVariables: 128,
   /** Cloudflare: 5 KB per variable. */
   maxVariableBytes: 5 * KiB,
+  /** One secret. Cloudflare: 5 KB; here a chain of certificates or a service account's file fits, too. */
+  maxSecretBytes: 100 * KiB,
+  /** Variables and secrets of one version together. Every node keeps those of all deployed versions in memory, and every cell its own. */
+  maxVariablesTotalBytes: 2 * MiB,
   /** Bindings of all types. */
   maxBindings: 512,
   /** Cloudflare: worker names are DNS labels of at most 63 characters. */

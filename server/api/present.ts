@@ -1,6 +1,6 @@
 /** Our records in the shapes of Cloudflare's API. Only fields that wrangler, the SDK or the dashboard read. */
 import type { Binding } from '../../shared/worker.ts';
-import type { DeploymentRecord, VersionRecord, WorkerRecord } from '../storage/store.ts';
+import type { DeploymentRecord, ListedVersion, SecretName, VersionRecord, WorkerRecord } from '../storage/store.ts';
 import type { VersionHealthStatus } from '../supervisor/types.ts';
 import type { ApiOptions } from './router.ts';
 
@@ -10,7 +10,7 @@ export const AUTHOR_ANNOTATION = 'skep/author';
 const USAGE_MODEL = 'standard';
 
 /** A binding as upload metadata has it, without the value of a secret. */
-export function presentBinding(binding: Binding): Record<string, unknown> {
+export function presentBinding(binding: Binding | SecretName): Record<string, unknown> {
   if (binding.type === 'secret_text') return { name: binding.name, type: binding.type };
   if (binding.type === 'service') return { ...binding, environment: 'production' };
   return { ...binding };
@@ -24,13 +24,13 @@ function author(annotations: Readonly<Record<string, string>>): string {
   return annotations[AUTHOR_ANNOTATION] ?? 'unknown';
 }
 
-function presentLimits(version: VersionRecord): Record<string, number> {
+function presentLimits(version: Pick<VersionRecord, 'limits'>): Record<string, number> {
   const { cpuMs, subrequests } = version.limits;
   return { ...(cpuMs === undefined ? {} : { cpu_ms: cpuMs }), ...(subrequests === undefined ? {} : { subrequests }) };
 }
 
 /** A version as `versions/:id` shows it. */
-export function presentVersion(version: VersionRecord): Record<string, unknown> {
+export function presentVersion(version: VersionRecord | ListedVersion): Record<string, unknown> {
   const createdOn = version.createdAt.toISOString();
   return {
     id: version.id,
@@ -59,7 +59,7 @@ export function presentVersion(version: VersionRecord): Record<string, unknown> 
 }
 
 /** `dash` would make wrangler ask six more questions about routes and domains; `api` makes it warn, rightly. */
-function lastDeployedFrom(version: VersionRecord | null): string {
+function lastDeployedFrom(version: Pick<VersionRecord, 'source'> | null): string {
   return version?.source === 'api' ? 'api' : 'wrangler';
 }
 

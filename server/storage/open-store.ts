@@ -52,7 +52,7 @@ export function createStore(db: Database, masterKey: Uint8Array, log: Logger): S
     publishVersion: (version) => publishVersion(db, masterKey, version),
     createDeployment: (accountId, workerName, deployment) => createDeployment(db, accountId, workerName, deployment),
     listDeployments: (accountId, workerName, limit) => listDeployments(db, accountId, workerName, limit),
-    listVersions: (accountId, workerName, limit) => listVersions(db, masterKey, accountId, workerName, limit),
+    listVersions: (accountId, workerName, limit) => listVersions(db, accountId, workerName, limit),
     findVersion: (accountId, workerName, versionId) => findVersion(db, masterKey, accountId, workerName, versionId),
     readModules: async (versionId) => (isUuid(versionId) ? readModules(db, versionId) : []),
     updateWorker: (accountId, workerName, change) => updateWorker(db, accountId, workerName, change),

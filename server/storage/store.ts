@@ -65,6 +65,16 @@ export interface VersionRecord extends WorkerVersion {
   readonly etag: string;
 }
 
+/** A version in a list: without what its secrets hold. */
+export interface ListedVersion extends Omit<VersionRecord, 'bindings'> {
+  readonly bindings: readonly (Exclude<Binding, { type: 'secret_text' }> | SecretName)[];
+}
+
+export interface SecretName {
+  readonly type: 'secret_text';
+  readonly name: string;
+}
+
 export interface NewVersion {
   readonly accountId: string;
   readonly workerName: string;
@@ -139,7 +149,7 @@ export interface Store {
   /** Newest first. */
   listDeployments(accountId: string, workerName: string, limit: number): Promise<DeploymentRecord[]>;
   /** Newest first. */
-  listVersions(accountId: string, workerName: string, limit: number): Promise<VersionRecord[]>;
+  listVersions(accountId: string, workerName: string, limit: number): Promise<ListedVersion[]>;
   findVersion(accountId: string, workerName: string, versionId: string): Promise<VersionRecord | null>;
   readModules(versionId: string): Promise<ModuleContent[]>;
   updateWorker(

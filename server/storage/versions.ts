@@ -15,7 +15,7 @@ import { open, seal } from './envelope.ts';
 import { storeModules } from './modules.ts';
 import { groupBy } from './rows.ts';
 import { StoreConflict } from './store.ts';
-import type { NewVersion, PublishedVersion, VersionRecord, WorkerRecord } from './store.ts';
+import type { ListedVersion, NewVersion, PublishedVersion, VersionRecord, WorkerRecord } from './store.ts';
 import { findWorker, lockOrCreateWorker, mayExist, touchWorker } from './workers.ts';
 
 interface VersionRow {
@@ -202,18 +202,18 @@ async function insertBindings(
   );
 }
 
-/** Newest first. */
+/** Newest first. Nobody asks a list for secrets, and a hundred versions may hold hundreds of megabytes of them: they stay closed. */
 export async function listVersions(
   db: Database,
-  masterKey: Uint8Array,
   accountId: string,
   workerName: string,
   limit: number,
-): Promise<VersionRecord[]> {
+): Promise<ListedVersion[]> {
   if (!mayExist(workerName)) return [];
   const latest = `v.id IN (SELECT n.id FROM skep.versions n JOIN skep.workers o ON o.id = n.worker_id
     WHERE o.account_id = $1 AND o.name = $2 ORDER BY n.number DESC LIMIT $3)`;
-  return db.transaction((tx) => readVersions(tx, masterKey, latest, [accountId, workerName, limit]), 'snapshot');
+  const values = [accountId, workerName, limit];
+  return db.transaction((tx) => readVersionsWith(tx, secretName, CLOSED_SECRETS, latest, values), 'snapshot');
 }
 
 export async function findVersion(
@@ -235,16 +235,32 @@ export function isUuid(text: string): boolean {
   return /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);
 }
 
+/** What is read of a secret: its bytes, or only that it is one. */
+const SEALED_SECRETS = 'secret';
+const CLOSED_SECRETS = "CASE WHEN secret IS NULL THEN NULL ELSE ''::bytea END AS secret";
+
+type OpenBinding<B> = (place: SecretPlace, row: BindingRow) => B;
+
 /**
  * Versions with modules and bindings, newest first. `where` speaks of `v` (versions) and `w` (workers).
  * Run it in one snapshot, or a version may be deleted between its queries.
  */
-export async function readVersions(
+export function readVersions(
   tx: Queryable,
   masterKey: Uint8Array,
   where: string,
   values: readonly unknown[],
 ): Promise<VersionRecord[]> {
+  return readVersionsWith(tx, (place, row) => toBinding(masterKey, place, row), SEALED_SECRETS, where, values);
+}
+
+async function readVersionsWith<B>(
+  tx: Queryable,
+  openBinding: OpenBinding<B>,
+  secretColumn: string,
+  where: string,
+  values: readonly unknown[],
+): Promise<(Omit<VersionRecord, 'bindings'> & { readonly bindings: readonly B[] })[]> {
   const { rows } = await tx.query<VersionRow>(`${VERSION_SELECT} WHERE ${where} ORDER BY v.number DESC, v.id`, values);
   const ids = rows.map((row) => row.id);
   const modules = await tx.query<ModuleRow>(
@@ -252,7 +268,7 @@ export async function readVersions(
     [ids],
   );
   const bindings = await tx.query<BindingRow>(
-    'SELECT version_id, name, type, data, secret FROM skep.version_bindings WHERE version_id = ANY($1) ORDER BY version_id, position',
+    `SELECT version_id, name, type, data, ${secretColumn} FROM skep.version_bindings WHERE version_id = ANY($1) ORDER BY version_id, position`,
     [ids],
   );
   const modulesOfVersion = groupBy(modules.rows, (row) => row.version_id);
@@ -262,7 +278,7 @@ export async function readVersions(
     return {
       ...toWorkerVersion(row),
       modules: (modulesOfVersion.get(row.id) ?? []).map(toModule),
-      bindings: (bindingsOfVersion.get(row.id) ?? []).map((binding) => toBinding(masterKey, place, binding)),
+      bindings: (bindingsOfVersion.get(row.id) ?? []).map((binding) => openBinding(place, binding)),
       source: row.source,
       startupMs: row.startup_ms,
       handlers: row.handlers,
@@ -291,6 +307,12 @@ function toWorkerVersion(row: VersionRow): Omit<WorkerVersion, 'modules' | 'bind
 
 function toModule(row: ModuleRow): ModuleRef {
   return { name: row.name, type: row.type, hash: row.hash.toString('hex'), sizeBytes: row.size_bytes };
+}
+
+/** A secret by its name; everything else as it is. */
+function secretName(_place: SecretPlace, row: BindingRow): ListedVersion['bindings'][number] {
+  if (row.secret !== null) return { type: 'secret_text', name: row.name };
+  return row.data;
 }
 
 function toBinding(masterKey: Uint8Array, place: SecretPlace, row: BindingRow): Binding {

@@ -309,7 +309,7 @@ describe('the control API', () => {
     refused(
       await t.call('PUT', path, {
         name: 'BIG',
-        text: 'x'.repeat(UPLOAD_LIMITS.maxVariableBytes + 1),
+        text: 'x'.repeat(UPLOAD_LIMITS.maxSecretBytes + 1),
         type: 'secret_text',
       }),
       400,

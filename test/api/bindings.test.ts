@@ -107,12 +107,14 @@ test('bindings without a name, twice the same name and missing fields are each n
   assert.match(problems[5] ?? '', /Target environment 'staging' not found for target script 'auth'/);
 });
 
-test('a variable may have 5 KiB in UTF-8 and not one byte more, secrets and JSON alike', () => {
+test('a variable may have 5 KiB in UTF-8, a secret 100 KiB, and not one byte more', () => {
   const limit = UPLOAD_LIMITS.maxVariableBytes;
+  const secretLimit = UPLOAD_LIMITS.maxSecretBytes;
+  assert.deepEqual([limit, secretLimit], [5_120, 102_400]);
   const at = resolve({
     declared: [
       { type: 'plain_text', name: 'A', text: 'ü'.repeat(limit / 2) },
-      { type: 'secret_text', name: 'B', text: 'x'.repeat(limit) },
+      { type: 'secret_text', name: 'B', text: 'ü'.repeat(secretLimit / 2) },
       { type: 'json', name: 'C', json: 'x'.repeat(limit - 2) },
     ],
   });
@@ -120,7 +122,7 @@ test('a variable may have 5 KiB in UTF-8 and not one byte more, secrets and JSON
   const above = resolve({
     declared: [
       { type: 'plain_text', name: 'A', text: `${'ü'.repeat(limit / 2)}x` },
-      { type: 'secret_text', name: 'B', text: 'x'.repeat(limit + 1) },
+      { type: 'secret_text', name: 'B', text: `${'ü'.repeat(secretLimit / 2)}x` },
       { type: 'json', name: 'C', json: 'x'.repeat(limit - 1) },
     ],
   });
@@ -129,6 +131,24 @@ test('a variable may have 5 KiB in UTF-8 and not one byte more, secrets and JSON
     ['10054', '10054', '10054'],
   );
   assert.match(above.problems[0] ?? '', /'A' has 5 KiB, which exceeds the size limit of 5 KiB|'A' has 5\.\d+ KiB/);
+});
+
+test('variables and secrets have 2 MiB together, kept ones counted', () => {
+  const secret = (name: string, bytes: number) => ({ type: 'secret_text' as const, name, text: 'x'.repeat(bytes) });
+  const full = Math.floor(UPLOAD_LIMITS.maxVariablesTotalBytes / UPLOAD_LIMITS.maxSecretBytes);
+  const rest = UPLOAD_LIMITS.maxVariablesTotalBytes - full * UPLOAD_LIMITS.maxSecretBytes;
+  const kept = Array.from({ length: full }, (_, index) => secret(`S${index}`, UPLOAD_LIMITS.maxSecretBytes));
+  const keep = { previous: kept, keepTypes: new Set(['secret_text']) };
+  assert.deepEqual(resolve({ declared: [secret('REST', rest)], ...keep }).problems, []);
+  const { problems } = resolve({ declared: [secret('REST', rest + 1)], ...keep });
+  assert.match(problems[0] ?? '', /^10054 The variables and secrets of the Worker have .* limit of 2 MiB/);
+});
+
+test('a binding to the secrets store is refused with what to use instead', () => {
+  const { problems } = resolve({
+    declared: [{ type: 'secrets_store_secret', name: 'KEY', store_id: 'a', secret_name: 'b' }],
+  });
+  assert.match(problems[0] ?? '', /^10021 .*'KEY'.*Secrets Store.*wrangler secret put/);
 });
 
 test('128 variables and secrets are allowed, kept ones counted; 129 are 10055', () => {

@@ -166,5 +166,5 @@ test('JSON that no database or stack could carry is refused: __proto__, half sur
 
 test('a metadata part above its limit is refused', () => {
   const text = JSON.stringify({ main_module: 'a', pad: 'x'.repeat(UPLOAD_LIMITS.maxMetadataBytes) });
-  assert.match(refusals(() => readMetadata([partOf(text)], MAX, NOW))[0] ?? '', /^10026 .*larger than 1 MiB/);
+  assert.match(refusals(() => readMetadata([partOf(text)], MAX, NOW))[0] ?? '', /^10026 .*larger than 4 MiB/);
 });

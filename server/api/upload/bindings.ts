@@ -68,6 +68,14 @@ const PRODUCTS: ReadonlyMap<string, string> = new Map(
   }),
 );
 
+/** What does the same here. */
+const INSTEAD: ReadonlyMap<string, string> = new Map([
+  [
+    'secrets_store_secret',
+    'Take it out of secrets_store_secrets and give the Worker a secret of its own: wrangler secret put. It is read as env.NAME, without .get().',
+  ],
+]);
+
 /** The module type that the part of a blob binding has to be of. */
 const BLOB_MODULES: Readonly<Record<'text_blob' | 'data_blob' | 'wasm_module', ModuleType>> = {
   text_blob: 'text',
@@ -162,21 +170,30 @@ function unsupportedType(bindingName: string, type: string): CloudflareProblem {
     product === undefined
       ? `type '${type}', which Skep does not know`
       : `type '${type}' (${product}), which this version of Skep does not support yet`;
-  return cloudflareProblem('validation', { reason: `Binding '${bindingName}' has ${what}.` });
+  const instead = INSTEAD.get(type);
+  const advice = instead === undefined ? '' : ` ${instead}`;
+  return cloudflareProblem('validation', { reason: `Binding '${bindingName}' has ${what}.${advice}` });
 }
 
-/** Cloudflare counts variables and secrets together (10055) and limits the bytes of each (10054). */
+/** Cloudflare counts variables and secrets together (10055) and limits the bytes of each (10054); their sum is our limit. */
 export function checkVariables(bindings: readonly Binding[]): CloudflareProblem[] {
   const problems: CloudflareProblem[] = [];
   let count = 0;
+  let totalBytes = 0;
   for (const binding of bindings) {
     const bytes = variableBytes(binding);
     if (bytes === undefined) continue;
     count += 1;
-    if (bytes > UPLOAD_LIMITS.maxVariableBytes) {
-      const limit = formatBytes(UPLOAD_LIMITS.maxVariableBytes);
+    totalBytes += bytes;
+    const maxBytes = binding.type === 'secret_text' ? UPLOAD_LIMITS.maxSecretBytes : UPLOAD_LIMITS.maxVariableBytes;
+    if (bytes > maxBytes) {
+      const limit = formatBytes(maxBytes);
       problems.push(cloudflareProblem('variableTooLarge', { name: binding.name, size: formatBytes(bytes), limit }));
     }
+  }
+  if (problems.length === 0 && totalBytes > UPLOAD_LIMITS.maxVariablesTotalBytes) {
+    const limit = formatBytes(UPLOAD_LIMITS.maxVariablesTotalBytes);
+    problems.push(cloudflareProblem('variablesTooLarge', { size: formatBytes(totalBytes), limit }));
   }
   if (count > UPLOAD_LIMITS.maxVariables) {
     problems.push(cloudflareProblem('tooManyVariables', { count, limit: UPLOAD_LIMITS.maxVariables }));
