@@ -22,6 +22,14 @@ export interface Invocation {
   ended: boolean;
   /** Run when the invocation ends: timers and calls to stop. Created on first use. */
   onEnd: Set<() => void> | undefined;
+  /** Created with the first timer. */
+  timers: TimerCounts | undefined;
+}
+
+/** The timers of one invocation: those that may still fire, and those that fired for good or were cleared. */
+export interface TimerCounts {
+  active: number;
+  finished: number;
 }
 
 const storage = new AsyncLocalStorage<Invocation>();
@@ -45,6 +53,7 @@ export function createInvocation(id: number, clockMs: number, target?: Invocatio
     passThrough: false,
     ended: false,
     onEnd: undefined,
+    timers: undefined,
   };
 }
 

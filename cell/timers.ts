@@ -2,8 +2,9 @@
  * Timers as on Workers: ids are numbers, a firing timer moves the invocation's clock on, and none outlives its invocation.
  * At the top level of a module they are refused (Cloudflare: no asynchronous I/O in global scope).
  */
-import { abortException } from './dom-exception.ts';
-import { advanceClockToNow, currentInvocation, type Invocation, runInvocation } from './context.ts';
+import { abortException, NativeDOMException } from './dom-exception.ts';
+import { CELL_LIMITS } from '../shared/limits.ts';
+import { advanceClockToNow, currentInvocation, type Invocation, runInvocation, type TimerCounts } from './context.ts';
 import { reportException } from './console.ts';
 import { abortWith } from './event-target.ts';
 import { defineGlobal } from './globals.ts';
@@ -45,6 +46,7 @@ const NativeAbortController = AbortController;
 const controllerSignal = getterOf<AbortController, AbortSignal>(AbortController.prototype, 'signal');
 
 interface Timer {
+  readonly counts: TimerCounts;
   readonly stop: () => void;
   readonly forget: () => void;
 }
@@ -63,9 +65,13 @@ export function requireInvocation(): Invocation {
  * Starts a timer of the running invocation.
  * @param delayMs taken as a browser takes it: what is negative, not a number or too large is 0
  * @returns the id for `clearTimer`
+ * @throws QuotaExceededError when the invocation has as many as it may have
  */
 export function startTimer(repeat: boolean, callback: () => void, delayMs: number): number {
   const invocation = requireInvocation();
+  const counts = (invocation.timers ??= { active: 0, finished: 0 });
+  if (counts.active >= CELL_LIMITS.activeTimers) throw tooManyTimers(counts);
+  counts.active++;
   const id = nextId++;
   const fire = () => {
     if (!repeat) end(id);
@@ -89,10 +95,18 @@ export function startTimer(repeat: boolean, callback: () => void, delayMs: numbe
     }
   };
   mapSet(timers, id, {
+    counts,
     stop: startNative(repeat, due, delayMs),
     forget: onInvocationEnd(invocation, () => clearTimer(id)),
   });
   return id;
+}
+
+/** In workerd's words. */
+function tooManyTimers({ active, finished }: TimerCounts): DOMException {
+  const counts = `max active timeouts: ${CELL_LIMITS.activeTimers}, current active timeouts: ${active}, finished timeouts: ${finished}`;
+  const message = `You have exceeded the number of active timeouts you may set. ${counts}`;
+  return new NativeDOMException(message, 'QuotaExceededError');
 }
 
 /** What a timer's callback throws is told to the operator and goes no further: workerd dispatches no `error` event for it. */
@@ -122,6 +136,8 @@ function end(id: number): Timer | undefined {
   const timer = mapGet(timers, id);
   if (timer === undefined) return undefined;
   mapDelete(timers, id);
+  timer.counts.active--;
+  timer.counts.finished++;
   timer.forget();
   return timer;
 }

@@ -135,6 +135,8 @@ export const CELL_LIMITS = {
   waitingConnections: 6,
   /** Responses of a pipeline whose bodies are not over; beyond it one that the worker does not read is closed. Bounds sockets and buffers. */
   openResponses: 32,
+  /** workerd: timers of one invocation that may still fire; one more is a QuotaExceededError. Stops floods of small things that live long. */
+  activeTimers: 10_000,
   /** Cloudflare: 256 KB of log per invocation. */
   logBytesPerInvocation: 256 * KiB,
 } as const;

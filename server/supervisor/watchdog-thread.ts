@@ -188,11 +188,11 @@ function measure(slot: number, row: number, entry: Watched, nowMs: number): numb
     kill(slot, entry, KILLED_MEMORY);
     return IDLE_TICK_MS;
   }
-  return inFlight === 0 ? measureIdle(slot, row, entry) : measureBusy(slot, row, entry, inFlight, used, nowMs);
+  return inFlight === 0 ? measureIdle(slot, row, entry, used) : measureBusy(slot, row, entry, inFlight, used, nowMs);
 }
 
 /** Nobody waits for this cell: whatever CPU it burns is nobody's request. */
-function measureIdle(slot: number, row: number, entry: Watched): number {
+function measureIdle(slot: number, row: number, entry: Watched, used: number): number {
   const busyCount = table[row + BUSY_COUNT] as number;
   if (entry.busyCount !== busyCount || entry.pingCpuMs >= 0) {
     entry.busyCount = busyCount;
@@ -204,7 +204,8 @@ function measureIdle(slot: number, row: number, entry: Watched): number {
   if (budget > 0 && entry.cpuMs - entry.idleCpuMs > budget * 2 + START_SLACK_MS) {
     kill(slot, entry, KILLED_BACKGROUND);
   }
-  return IDLE_TICK_MS;
+  // Whoever computes may also take memory.
+  return used > TICK_MS / 2 ? TICK_MS : IDLE_TICK_MS;
 }
 
 function measureBusy(slot: number, row: number, entry: Watched, inFlight: number, used: number, nowMs: number): number {

@@ -1,47 +1,31 @@
-/** Memory limits with real cells: whatever kind of memory is taken, that cell ends with "exceeded memory" and nobody else notices. */
+/** Memory limits with real cells: whatever kind of memory is taken, that cell ends with "exceeded memory", in time, and nobody else notices. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { createTestSupervisor, type TestSupervisor } from '../support/supervisor.ts';
+import { HOARDERS } from '../support/hoarders.ts';
+import { LONGEST_ABOVE_MS, MemoryArena } from '../support/memory-arena.ts';
 
-let cells: TestSupervisor;
+let arena: MemoryArena;
 before(async () => {
-  // CPU enough that memory is what runs out.
-  cells = await createTestSupervisor({ prestarted: 2, cpuMs: 10_000, memoryMiB: 64 });
-  cells.deploy({ name: 'neighbour', modules: { 'index.js': `export default { fetch: () => new Response('fine') };` } });
-  await cells.fetch('neighbour');
+  arena = await MemoryArena.open(64);
 });
-after(() => cells.close());
+after(() => arena.close());
 
 const deploy = (name: string, handler: string, top = '') =>
-  cells.deploy({
+  arena.cells.deploy({
     name,
     modules: { 'index.js': `${top}\nexport default { async fetch(request, env, ctx) { ${handler} } };` },
   });
 
-/** Each takes memory until something stops it. The pause lets the watchdog see a cell that only allocates. */
-const HOARDERS: Readonly<Record<string, string>> = {
-  arrays: `const all = []; for (;;) { all.push(new Array(100_000).fill(0).map((_v, n) => n + 0.5)); await null; }`,
-  objects: `const all = {}; for (let n = 0; ; n++) { all['key' + n] = { n, text: 'value ' + n }; if (n % 10_000 === 0) await null; }`,
-  strings: `let text = 'x'; const all = []; for (let n = 0; ; n++) { all.push((text + n).repeat(100_000).toUpperCase()); await null; }`,
-  ArrayBuffers: `const all = []; for (;;) { all.push(new Uint8Array(4_000_000).fill(1)); await new Promise((resolve) => setTimeout(resolve, 1)); }`,
-  'WebAssembly memory': `
-    const memory = new WebAssembly.Memory({ initial: 1, maximum: 16_384 });
-    for (;;) { memory.grow(64); new Uint8Array(memory.buffer).fill(1); await new Promise((resolve) => setTimeout(resolve, 1)); }`,
-  'Blob parts': `const all = []; for (;;) { all.push(new Blob([new Uint8Array(2_000_000).fill(1)])); await new Promise((resolve) => setTimeout(resolve, 1)); }`,
-  'a held stream': `
-    const { readable, writable } = new TransformStream({}, { highWaterMark: 1e12 }, { highWaterMark: 1e12 });
-    const writer = writable.getWriter();
-    for (;;) { await writer.write(new Uint8Array(1_000_000).fill(1)); await new Promise((resolve) => setTimeout(resolve, 1)); }`,
-};
-
-for (const [name, code] of Object.entries(HOARDERS)) {
-  test(`a request that hoards ${name} is ended with "exceeded memory"`, async () => {
-    const worker = `hoard-${name.toLowerCase().replaceAll(' ', '-')}`;
-    deploy(worker, code);
-    const { failure } = await cells.fetch(worker, { method: 'POST' });
+for (const [kind, code] of Object.entries(HOARDERS)) {
+  test(`a request that hoards ${kind} is ended with "exceeded memory" at its ceiling, and the neighbour stays well`, async (t) => {
+    const { answer, peak } = await arena.ask(code);
+    const { failure } = answer;
     assert.equal(failure?.outcome, 'exceededMemory', `${failure?.kind}: ${failure?.reason.slice(0, 300)}`);
     assert.equal(failure?.kind, 'limit');
-    assert.equal((await cells.fetch('neighbour')).body, 'fine');
+    assert.ok(peak.samples > 5 && peak.peakBytes > arena.ceilingBytes / 2, 'it was seen to grow');
+    t.diagnostic(arena.describe(peak));
+    assert.ok(peak.longestAboveMs <= LONGEST_ABOVE_MS, arena.describe(peak));
+    assert.equal((await arena.cells.fetch('neighbour')).body, 'fine');
   });
 }
 
@@ -56,7 +40,7 @@ test('memory below the limit may be used, given back and used again', async () =
     }
     return new Response('fine');`,
   );
-  const { body, failure } = await cells.fetch('frugal');
+  const { body, failure } = await arena.cells.fetch('frugal');
   assert.equal(failure, undefined, failure?.reason);
   assert.equal(body, 'fine');
 });
@@ -69,7 +53,7 @@ test('a leak over many requests ends the cell, and the next request has a fresh 
   );
   const counts: number[] = [];
   for (let round = 0; round < 30; round++) {
-    const { body, failure } = await cells.fetch('leak');
+    const { body, failure } = await arena.cells.fetch('leak');
     counts.push(failure === undefined ? Number(body) : 0);
     if (failure !== undefined) assert.equal(failure.outcome, 'exceededMemory', failure.reason);
   }
@@ -78,7 +62,7 @@ test('a leak over many requests ends the cell, and the next request has a fresh 
 });
 
 test('a version that hoards memory at its top level is refused', async () => {
-  const result = await cells.check({
+  const result = await arena.cells.check({
     name: 'top-hoard',
     modules: {
       'index.js': `const all = []; for (;;) all.push(new Array(100_000).fill(0).map((_v, n) => n + 0.5)); export default { fetch() {} };`,
