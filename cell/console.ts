@@ -4,13 +4,14 @@
  */
 import { CELL_LIMITS, CHANNEL_LIMITS } from '../shared/limits.ts';
 import { EXCEPTION, type Failure, LOG, type LogMessage } from '../shared/protocol.ts';
-import { sendJson } from './channel.ts';
+import { sendFrame, sendJson } from './channel.ts';
 import { deno } from './deno.ts';
 import { loadExtra } from './extras.ts';
 import {
   apply,
   defineProperty,
   getterOf,
+  jsonStringify,
   MapConstructor,
   mapDelete,
   mapGet,
@@ -23,6 +24,7 @@ import {
   stringSlice,
   stringSplit,
   stringStartsWith,
+  utf8Encode,
   WeakMapConstructor,
   weakMapGet,
   weakMapSet,
@@ -36,7 +38,7 @@ const HARNESS_FILE = 'harness.js:';
 const INSPECT_OPTIONS = { __proto__: null, depth: 4, colors: false, iterableLimit: 100, strAbbreviateSize: MAX_TEXT };
 const inspect = deno.inspect;
 
-/** Log bytes sent per invocation; the supervisor counts again. */
+/** Bytes of the log frames sent per invocation; the supervisor counts again. */
 const logBytes = new WeakMapConstructor<Invocation, number>();
 
 const cut = (text: string): string =>
@@ -53,6 +55,8 @@ function show(value: unknown): string {
 
 function log(level: LogMessage['level'], values: unknown[]): void {
   const invocation = currentInvocation();
+  const sent = invocation === undefined ? 0 : ((weakMapGet(logBytes, invocation) as number | undefined) ?? 0);
+  if (sent > CELL_LIMITS.logBytesPerInvocation) return;
   const message: string[] = [];
   let size = 0;
   for (let index = 0; index < values.length; index++) {
@@ -65,17 +69,11 @@ function log(level: LogMessage['level'], values: unknown[]): void {
     message[index] = text;
     size += text.length;
   }
-  if (invocation !== undefined) {
-    const total = ((weakMapGet(logBytes, invocation) as number | undefined) ?? 0) + size;
-    weakMapSet(logBytes, invocation, total);
-    if (total > CELL_LIMITS.logBytesPerInvocation) return;
-  }
-  sendJson(LOG, 0, {
-    invocation: invocation?.id ?? 0,
-    level,
-    message,
-    timestampMs: invocation?.clockMs ?? 0,
-  } satisfies LogMessage);
+  const about = { invocation: invocation?.id ?? 0, level, message, timestampMs: invocation?.clockMs ?? 0 };
+  const payload = utf8Encode(jsonStringify(about satisfies LogMessage));
+  // The first line beyond the limit goes out, too: by it the supervisor knows that something is missing.
+  if (invocation !== undefined) weakMapSet(logBytes, invocation, sent + payload.length);
+  sendFrame(LOG, 0, payload);
 }
 
 /** Two spaces for each open group, before every line. */

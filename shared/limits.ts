@@ -150,6 +150,12 @@ export const CONNECTION_LIMITS = {
   perNode: 10_000,
 } as const;
 
+/** Messages of a WebSocket that a worker has accepted or opened. */
+export const WEBSOCKET_LIMITS = {
+  /** Cloudflare: 32 MiB; a larger one closes the connection with 1009. Bounds what one message can take of a worker's memory. */
+  maxMessageBytes: 32 * MiB,
+} as const;
+
 /** Requests that find no free cell wait; beyond these numbers they are answered with 503 at once. */
 export const QUEUE_LIMITS = {
   /** Of one version. Stops one worker from making the server remember requests without bound. */

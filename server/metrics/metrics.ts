@@ -41,6 +41,10 @@ export function createMetrics(sources: MetricsSources): Metrics {
     SECONDS,
   );
   const logs = registry.counter('skep_worker_log_lines_total', 'Lines that workers logged.');
+  const truncated = registry.counter(
+    'skep_invocations_truncated_total',
+    'Invocations that logged more than they may; the rest was left out.',
+  );
   const exceptions = registry.counter('skep_worker_exceptions_total', 'Exceptions that nobody caught.');
   const subrequests = registry.counter(
     'skep_subrequests_total',
@@ -89,6 +93,7 @@ export function createMetrics(sources: MetricsSources): Metrics {
       } else {
         invocationsOf(version, event.outcome, event.caller === null ? 'visitor' : 'worker').value++;
         cpuOf(version).value += event.cpuMs / 1000;
+        if (event.truncated) truncated.add(workerLabels(version));
         duration.observe(NOTHING, event.answerMs / 1000);
       }
     },

@@ -381,6 +381,7 @@ export class Cell {
       calls: undefined,
       hasCalled: false,
       logBytes: 0,
+      truncated: false,
       outcome: 'ok',
       answered: false,
       answeredAtMs: undefined,
@@ -477,6 +478,7 @@ export class Cell {
       answerMs: (invocation.answeredAtMs ?? now) - invocation.startedAtMs,
       cpuMs,
       pipelineCpuMs: pipeline.cpuMs,
+      truncated: invocation.truncated,
       caller: caller === undefined ? null : callerOf(caller),
     });
     if (this.#state === 'draining' && this.#invocations.size === 0) this.kill('drained');
@@ -669,7 +671,9 @@ export class Cell {
   #mayLog(invocation: Invocation | undefined, bytes: number): boolean {
     if (invocation !== undefined) {
       invocation.logBytes += bytes;
-      return invocation.logBytes <= CELL_LIMITS.logBytesPerInvocation;
+      if (invocation.logBytes <= CELL_LIMITS.logBytesPerInvocation) return true;
+      if (!invocation.truncated) this.#truncateLog(invocation);
+      return false;
     }
     const second = Math.floor(performance.now() / 1000);
     if (second !== this.#straySecond) {
@@ -678,6 +682,19 @@ export class Cell {
     }
     this.#strayBytes += bytes;
     return this.#strayBytes <= CHANNEL_LIMITS.strayLogBytesPerSecond;
+  }
+
+  /** Says once, in Cloudflare's words, that what the invocation logs from now on is not kept. */
+  #truncateLog(invocation: Invocation): void {
+    invocation.truncated = true;
+    this.#context.onEvent({
+      type: 'log',
+      version: invocation.version,
+      invocationId: invocation.id,
+      pipelineId: invocation.pipeline.id,
+      level: 'warn',
+      message: [LOG_LIMIT_EXCEEDED],
+    });
   }
 
   #receiveException(payload: Uint8Array): void {
@@ -921,6 +938,8 @@ const callerOf = ({ version, invocationId }: CallParent) => ({
   versionId: version.id,
   invocationId,
 });
+
+const LOG_LIMIT_EXCEEDED = `Log size limit exceeded: More than ${CELL_LIMITS.logBytesPerInvocation / 1024}KB (across console.log statements, exception, request metadata and headers) was logged during a single request. Subsequent data for this request will not be recorded in logs, appear when tailing this Worker's logs, or within a Tail Worker.`;
 
 const INVOCATION_IS_OVER = {
   name: 'Error',

@@ -23,7 +23,10 @@ export interface Invocation {
   calls: Set<OpenCall> | undefined;
   /** A call to something that may have changed the world: not to be run a second time. */
   hasCalled: boolean;
+  /** Bytes of its log and exception frames. */
   logBytes: number;
+  /** They were more than an invocation may log. */
+  truncated: boolean;
   outcome: Outcome;
   /** The response is out; only `waitUntil` work is left. */
   answered: boolean;

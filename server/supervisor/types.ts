@@ -285,6 +285,8 @@ export type WorkerEvent =
       readonly cpuMs: number;
       /** Of the whole pipeline up to now: in the event that comes last, all of it. */
       readonly pipelineCpuMs: number;
+      /** It logged more than it may; the rest was left out. */
+      readonly truncated: boolean;
       /** The invocation that called this one through a binding; null: an outside request. */
       readonly caller: {
         readonly workerName: string;

@@ -23,6 +23,7 @@ const call = (
   answerMs,
   cpuMs: 0,
   pipelineCpuMs: 0,
+  truncated: false,
   caller: caller === null ? null : { workerName: caller, versionId: 'v', invocationId: 1 },
 });
 

@@ -2,6 +2,7 @@
  * RFC 6455 frames, without extensions. As lenient as workerd: a frame need not be masked, text that is no UTF-8 is read with replacement
  * characters, a control frame may be long. What it refuses, it refuses in workerd's words.
  */
+import { WEBSOCKET_LIMITS } from '../../../shared/limits.ts';
 import {
   copyBytes,
   copyInto,
@@ -19,8 +20,6 @@ export const CLOSE = 8;
 export const PING = 9;
 export const PONG = 10;
 
-/** Cloudflare: 32 MiB for a message. */
-export const MAX_MESSAGE_BYTES = 32 * 1024 * 1024;
 /** Without a code in the frame (RFC 6455 §7.1.5). */
 export const NO_STATUS = 1005;
 
@@ -151,8 +150,8 @@ export class FrameDecoder {
     this.#opcode = (header[0] as number) & 0x0f;
     this.#final = ((header[0] as number) & FIN) !== 0;
     const total = this.#opcode >= CLOSE ? length : this.#messageBytes + length;
-    if (total > MAX_MESSAGE_BYTES) {
-      this.#refuse(1009, `Message is too large: ${total} > ${MAX_MESSAGE_BYTES}`);
+    if (total > WEBSOCKET_LIMITS.maxMessageBytes) {
+      this.#refuse(1009, `Message is too large: ${total} > ${WEBSOCKET_LIMITS.maxMessageBytes}`);
       return;
     }
     this.#mask = isMasked ? copyBytes(subarray(header, 2 + lengthBytes, 6 + lengthBytes)) : undefined;
