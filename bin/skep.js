@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// `skep [flags]`: starts the server, as `npm start` does; `skep doctor`: what holds on this machine. Plain JavaScript that every old Node can parse, so that a too
-// old one gets a sentence and not a syntax error.
+// `skep [flags]`: starts the server, as `npm start` does; `skep doctor`: what holds on this machine; `skep backup` and `skep restore`: everything of an embedded
+// node in a file, and back. Plain JavaScript that every old Node can parse, so that a too old one gets a sentence and not a syntax error.
 import { existsSync } from 'node:fs';
 
 const MINIMUM = [20, 19];
@@ -13,7 +13,12 @@ if (major < MINIMUM[0] || (major === MINIMUM[0] && minor < MINIMUM[1])) {
   process.exit(1);
 }
 
-const program = process.argv[2] === 'doctor' ? 'doctor' : 'main';
+const PROGRAMS = new Map([
+  ['doctor', 'doctor'],
+  ['backup', 'backup'],
+  ['restore', 'backup'],
+]);
+const program = PROGRAMS.get(process.argv[2]) ?? 'main';
 const server = new URL(`../dist/server/${program}.js`, import.meta.url);
 if (!existsSync(server)) {
   console.error('Skep cannot start: dist/ is not built. Run `npm run build` in the folder of Skep.');

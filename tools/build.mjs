@@ -4,7 +4,7 @@
 //   node tools/build.mjs --force          build in any case
 //   node tools/build.mjs --allow-missing  leave out entry points that do not exist yet (with a notice)
 //
-// Output: dist/server/main.js, dist/server/doctor.js, dist/server/watchdog-thread.js (+ chunks), dist/server/migrations/*.sql,
+// Output: dist/server/main.js, dist/server/doctor.js, dist/server/backup.js, dist/server/watchdog-thread.js (+ chunks), dist/server/migrations/*.sql,
 // dist/cell/harness.js, dist/cell/extras.bin. Files are written beside their place and renamed, so a server that starts while a build
 // runs (tests do that) sees the old file or the new one, never half of one.
 import { spawnSync } from 'node:child_process';
@@ -36,6 +36,7 @@ const INPUTS = ['server', 'shared', 'cell', 'tools/build.mjs', 'package-lock.jso
 const SERVER_ENTRIES = [
   { in: 'server/main.ts', out: 'server/main' },
   { in: 'server/doctor.ts', out: 'server/doctor' },
+  { in: 'server/backup.ts', out: 'server/backup' },
   { in: 'server/supervisor/watchdog-thread.ts', out: 'server/watchdog-thread' },
 ];
 /** What Deno starts, and the script it runs: see cell/boot.ts. */

@@ -22,7 +22,9 @@ import { dirname, join } from 'node:path';
 import { DatabaseError, codeOf } from './errors.ts';
 
 /** Raise it when the layout of the directory changes so that older programs cannot use it. */
-const LAYOUT = 1;
+export const LAYOUT = 1;
+/** While a folder of this name is in a data directory, a restore has not come to its end. */
+export const RESTORING = 'restore.unfinished';
 const LOCK_NAME = 'lock';
 const LOCK_ATTEMPTS = 5;
 const ASK_TIMEOUT_MS = 1_000;
@@ -37,10 +39,17 @@ export interface DataDir {
 /**
  * Makes the directory when it is missing and locks it.
  * @param path absolute.
+ * @param how `restoring`: for a restore, which alone may use a directory that an interrupted one has left.
  * @throws DatabaseError with one printable sentence: not writable, full, of a newer Skep, in use by another process.
  */
-export async function openDataDir(path: string): Promise<DataDir> {
+export async function openDataDir(path: string, how: { readonly restoring?: boolean } = {}): Promise<DataDir> {
   prepareDirectory(path);
+  if (how.restoring !== true && existsSync(join(path, RESTORING))) {
+    throw new DatabaseError(
+      `Cannot use the data directory "${path}": a restore into it was interrupted. Run that \`skep restore\` again, ` +
+        'or set SKEP_DATA_DIR to another directory.',
+    );
+  }
   // A path of /proc/self/fd is short whatever the directory is called; socket paths end at 107 bytes.
   const fd = openSync(path, 'r');
   try {
@@ -178,8 +187,11 @@ function askHolder(socketPath: string): Promise<string | null> {
   });
 }
 
-function inUse(path: string, holder: string): DatabaseError {
-  return new DatabaseError(
+/** Another process holds the lock. */
+export class DataDirInUse extends DatabaseError {}
+
+function inUse(path: string, holder: string): DataDirInUse {
+  return new DataDirInUse(
     `Cannot use the data directory "${path}": another Skep (process ${holder}) uses it. Stop that one, ` +
       'or set SKEP_DATA_DIR to another directory.',
   );

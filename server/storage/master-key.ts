@@ -18,7 +18,7 @@ const CHECK_TEXT = 'skep';
  */
 export async function loadMasterKey(configured: Uint8Array | null, dataDir: string): Promise<Uint8Array> {
   if (configured !== null) return configured;
-  const file = join(dataDir, FILE_NAME);
+  const file = masterKeyFile(dataDir);
   const found = await readKeyFile(file);
   if (found !== null) return found;
   try {
@@ -27,6 +27,12 @@ export async function loadMasterKey(configured: Uint8Array | null, dataDir: stri
     throw error instanceof DatabaseError ? error : directoryError(dataDir, error);
   }
 }
+
+/** Where the key lies when it is not configured. */
+export const masterKeyFile = (dataDir: string): string => join(dataDir, FILE_NAME);
+
+/** The key in the data directory; null when there is none. Throws DatabaseError as `loadMasterKey` does. */
+export const readMasterKeyFile = (dataDir: string): Promise<Uint8Array | null> => readKeyFile(masterKeyFile(dataDir));
 
 async function readKeyFile(file: string): Promise<Uint8Array | null> {
   try {

@@ -29,6 +29,7 @@ beforeEach(() => {
     `import { text } from './shared.ts'; import pc from 'picocolors'; console.log(text, typeof pc.red);`,
   );
   write('server/doctor.ts', `import { text } from './shared.ts'; console.log('doctor', text);`);
+  write('server/backup.ts', `import { text } from './shared.ts'; console.log('backup', text);`);
   write('server/supervisor/watchdog-thread.ts', `import { text } from '../shared.ts'; console.log(text);`);
   write('server/shared.ts', `export const text: string = 'first';`);
   write('server/storage/migrations/0001_first.sql', 'CREATE TABLE t ();');

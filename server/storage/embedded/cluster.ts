@@ -61,6 +61,12 @@ export async function ensureCluster(options: ClusterOptions): Promise<string> {
         'Start the Skep that made it, or set SKEP_DATA_DIR to another directory.',
     );
   }
+  return readPassword(options.dataDir);
+}
+
+/** The superuser's password. Throws DatabaseError when it is lost. */
+export function readPassword(dataDir: string): string {
+  const directory = clusterDir(dataDir);
   const password = readIfPresent(join(directory, 'password'))?.trim();
   if (password !== undefined && password !== '') return password;
   throw new DatabaseError(

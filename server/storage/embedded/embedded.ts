@@ -15,13 +15,13 @@ import type { DataDir } from '../data-dir.ts';
 import type { DatabaseConnection } from '../database.ts';
 import { findBinaries, linkLibraries } from './binaries.ts';
 import type { Binaries } from './binaries.ts';
-import { SUPERUSER, clusterDir, ensureCluster, startupError } from './cluster.ts';
+import { SUPERUSER, clusterDir, ensureCluster, readPassword, startupError } from './cluster.ts';
 import { chooseIdentity } from './identity.ts';
 import type { Identity } from './identity.ts';
 import { stopOrphan } from './orphan.ts';
 import { startProgram, whenDone, whenGone } from './process.ts';
 import type { Child } from './process.ts';
-import { openSocketDir } from './socket-dir.ts';
+import { currentSocketDir, openSocketDir } from './socket-dir.ts';
 
 export interface EmbeddedOptions {
   /** Locked, so that no second Skep starts a PostgreSQL in it. */
@@ -98,7 +98,7 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
     throw error;
   }
   return {
-    connection: { host: socketDir.path, port: 5432, user: SUPERUSER, password, database: 'postgres' },
+    connection: connectionThrough(socketDir.path, password),
     get pid() {
       return server.pid;
     },
@@ -108,6 +108,22 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
     },
   };
 }
+
+/**
+ * How to reach the embedded PostgreSQL of the Skep that runs on this directory.
+ * @throws DatabaseError when this user may not read the password, or nothing is there.
+ */
+export function connectionOf(dataDir: string): DatabaseConnection {
+  return connectionThrough(currentSocketDir(dataDir), readPassword(dataDir));
+}
+
+const connectionThrough = (host: string, password: string): DatabaseConnection => ({
+  host,
+  port: 5432,
+  user: SUPERUSER,
+  password,
+  database: 'postgres',
+});
 
 interface ServerOptions {
   readonly dataDir: string;

@@ -19,10 +19,21 @@ export interface SocketDir {
   remove(): void;
 }
 
+const usualSocketDir = (dataDir: string): string => join(clusterDir(dataDir), 'socket');
+
+/** Where the socket of the PostgreSQL lies that runs on this data directory. */
+export function currentSocketDir(dataDir: string): string {
+  try {
+    return readFileSync(join(dataDir, NOTE_NAME), 'utf8');
+  } catch {
+    return usualSocketDir(dataDir);
+  }
+}
+
 /** Chooses the directory, making it when needed (mode 0700, of PostgreSQL's user). */
 export function openSocketDir(dataDir: string, identity: Identity): SocketDir {
   removeLeftover(dataDir);
-  const usual = join(clusterDir(dataDir), 'socket');
+  const usual = usualSocketDir(dataDir);
   if (Buffer.byteLength(join(usual, SOCKET_NAME)) <= MAX_SOCKET_PATH_BYTES) return { path: usual, remove: () => {} };
   const path = mkdtempSync(join(tmpdir(), PREFIX));
   writeFileSync(join(dataDir, NOTE_NAME), path);

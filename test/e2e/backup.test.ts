@@ -1,0 +1,198 @@
+/** `skep backup` and `skep restore` on the whole platform: what was acknowledged before the backup is there after the restore, and nothing half-made ever is. */
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { after, before, test } from 'node:test';
+import { tablesAsText } from '../support/embedded-sql.ts';
+import { type Skep, spawnSkep, startSkep, temporaryDirectory } from '../support/server.ts';
+import { until } from '../support/until.ts';
+
+const SECRET = randomBytes(12).toString('hex');
+const CODE = `export default { fetch: (request, env) => Response.json({ key: env.KEY, list: env.LIST }) };`;
+const BINDINGS = [
+  { type: 'secret_text', name: 'KEY', text: SECRET },
+  { type: 'json', name: 'LIST', json: [1, { two: '2' }] },
+];
+const folder = temporaryDirectory();
+const children = new Set<ChildProcess>();
+
+let original: Skep;
+before(async () => {
+  original = await startSkep();
+  await original.deploy('kept', CODE, { bindings: BINDINGS });
+});
+after(async () => {
+  for (const child of children) child.kill('SIGKILL');
+  await original?.stop();
+});
+
+interface Ended {
+  readonly code: number | null;
+  readonly output: string;
+}
+
+/** Starts `skep backup …` or `skep restore …` as an operator would. */
+function skepCommand(
+  args: readonly string[],
+  env: Record<string, string> = {},
+): { readonly child: ChildProcess; readonly ended: Promise<Ended> } {
+  const child = spawn(process.execPath, [resolve('bin/skep.js'), ...args], {
+    cwd: '/',
+    env: { PATH: process.env['PATH'] ?? '', TMPDIR: folder, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  children.add(child);
+  let output = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream?.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  const ended = new Promise<Ended>((done, fail) => {
+    child.once('error', fail);
+    child.once('close', (code) => {
+      children.delete(child);
+      done({ code, output });
+    });
+  });
+  return { child, ended };
+}
+
+async function succeeds(...args: readonly string[]): Promise<string> {
+  const { code, output } = await skepCommand(args).ended;
+  assert.equal(code, 0, output);
+  return output;
+}
+
+async function refused(message: RegExp, args: readonly string[], env: Record<string, string> = {}): Promise<void> {
+  const { code, output } = await skepCommand(args, env).ended;
+  assert.equal(code, 1, output);
+  assert.match(output, message);
+  assert.equal(output.trim().split('\n').length, 1, `one sentence, no stack: ${output}`);
+}
+
+const dataDirOf = (skep: { readonly dataDir: string }): string[] => ['--data-dir', skep.dataDir];
+const fresh = (name: string): { readonly dataDir: string } => ({ dataDir: join(folder, name) });
+const env = (skep: Skep): Record<string, string> => ({ SKEP_ADMIN_TOKEN: skep.token });
+
+function putKey(target: { readonly dataDir: string }): void {
+  mkdirSync(target.dataDir);
+  copyFileSync(join(original.dataDir, 'master.key'), join(target.dataDir, 'master.key'));
+}
+
+test('a backup of a Skep that runs, restored into a fresh directory, is the same in every row, and its worker has its secret', async () => {
+  const rows = await tablesAsText(original.dataDir);
+  const file = join(folder, 'whole.tgz');
+  assert.match(await succeeds('backup', file, '--with-key', ...dataDirOf(original)), /The master key is in it/);
+  assert.equal(statSync(file).mode & 0o777, 0o600);
+
+  const target = fresh('whole');
+  assert.match(await succeeds('restore', file, ...dataDirOf(target)), /: 1 workers, 0 files of objects/);
+  assert.deepEqual(readdirSync(target.dataDir).toSorted(), ['layout', 'master.key', 'postgres']);
+  const restored = await startSkep({ dataDir: target.dataDir, env: env(original) });
+  assert.equal(await tablesAsText(restored.dataDir), rows);
+  const answer = await restored.request('kept');
+  assert.deepEqual(answer.json(), { key: SECRET, list: [1, { two: '2' }] });
+  await restored.deploy('next', CODE);
+  await restored.stop();
+
+  const again = join(folder, 'stopped.tgz');
+  assert.match(await succeeds('backup', again, ...dataDirOf(target)), /The master key is NOT in it: keep a copy of/);
+  assert.ok(!existsSync(join(target.dataDir, 'lock')), 'the directory is free again');
+  await refused(/is not empty \(cache, modules, postgres/, ['restore', again, ...dataDirOf(target)]);
+});
+
+test('a backup while deploys go on has every deploy that was acknowledged before it began, and each of them whole', async (t) => {
+  const stopped = new AbortController();
+  t.after(() => stopped.abort());
+  const acknowledged: string[] = [];
+  const deployer = async (): Promise<void> => {
+    while (!stopped.signal.aborted) {
+      const name = `load-${acknowledged.length}`;
+      const answer = await original.upload(name, CODE, { bindings: BINDINGS });
+      assert.equal(answer.status, 200, answer.text);
+      acknowledged.push(name);
+    }
+  };
+  const deploying = deployer();
+  await until(() => acknowledged.length >= 3, 'three deploys');
+  const due = [...acknowledged];
+  const file = join(folder, 'busy.tgz');
+  await succeeds('backup', file, ...dataDirOf(original));
+  const during = acknowledged.length - due.length;
+  stopped.abort();
+  await deploying;
+  t.diagnostic(`${during} deploys while the backup was made`);
+  assert.ok(during > 0, 'nothing was written meanwhile: the test tests nothing');
+
+  const target = fresh('busy');
+  await refused(/does not hold the master key.*busy\/master\.key" \(mode 600\) or set SKEP_MASTER_KEY/, [
+    'restore',
+    file,
+    ...dataDirOf(target),
+  ]);
+  const otherKey = { SKEP_MASTER_KEY: randomBytes(32).toString('base64') };
+  await refused(/is not the one its secrets were sealed with/, ['restore', file, ...dataDirOf(target)], otherKey);
+  copyFileSync(join(original.dataDir, 'master.key'), join(target.dataDir, 'master.key'));
+  await succeeds('restore', file, ...dataDirOf(target));
+
+  const restored = await startSkep({ dataDir: target.dataDir, env: env(original) });
+  const scripts = (await restored.api('GET', '/workers/scripts')).json().result as { id: string }[];
+  const names = new Set(scripts.map(({ id }) => id));
+  for (const name of due) assert.ok(names.has(name), `${name} is lost`);
+  for (const name of names) {
+    await restored.api('POST', `/workers/scripts/${name}/subdomain`, { enabled: true });
+    assert.equal((await restored.request(name)).json().key, SECRET, name);
+  }
+  await restored.stop();
+});
+
+test('what cannot be backed up or restored is refused with one sentence, and nothing is written', async () => {
+  const file = join(folder, 'refused.tgz');
+  writeFileSync(file, "somebody's file");
+  await refused(/refused\.tgz": it is there already/, ['backup', file, ...dataDirOf(original)]);
+  assert.equal(readFileSync(file, 'utf8'), "somebody's file");
+  await refused(/no embedded database is in it/, ['backup', join(folder, 'x'), ...dataDirOf(fresh('nothing'))]);
+  await refused(/its folder is not there/, ['backup', join(folder, 'no/x'), ...dataDirOf(original)]);
+  const url = { DATABASE_URL: 'postgres://skep:sesame@127.0.0.1:1/skep' };
+  await refused(/a PostgreSQL of yours \(DATABASE_URL\)/, ['backup', join(folder, 'x'), ...dataDirOf(original)], url);
+  await refused(/the file is missing/, ['backup']);
+
+  const target = fresh('refused');
+  putKey(target);
+  await refused(/it is no backup of Skep/, ['restore', file, ...dataDirOf(target)]);
+  const whole = readFileSync(join(folder, 'whole.tgz'));
+  writeFileSync(file, whole.subarray(0, whole.byteLength - 1_000));
+  await refused(/it is damaged/, ['restore', file, ...dataDirOf(target)]);
+  await refused(/Name a file that is there/, ['restore', join(folder, 'absent'), ...dataDirOf(target)]);
+  assert.deepEqual(readdirSync(target.dataDir).toSorted(), ['layout', 'master.key']);
+  await refused(/is not empty/, ['restore', join(folder, 'whole.tgz'), ...dataDirOf(original)]);
+});
+
+test('kill -9 in the middle of a backup leaves no backup, and of a restore nothing that Skep starts on; both can be done again', async () => {
+  const file = join(folder, 'killed.tgz');
+  const backup = skepCommand(['backup', file, ...dataDirOf(original)]);
+  const unfinished = (): string[] => readdirSync(folder).filter((name) => name.startsWith('killed.tgz.unfinished-'));
+  await until(() => unfinished().length > 0, 'the unfinished backup');
+  backup.child.kill('SIGKILL');
+  await backup.ended;
+  assert.ok(!existsSync(file));
+  await succeeds('backup', file, ...dataDirOf(original));
+  assert.deepEqual(unfinished(), []);
+
+  const target = fresh('killed');
+  putKey(target);
+  const restore = skepCommand(['restore', file, ...dataDirOf(target)]);
+  await until(
+    () => existsSync(join(target.dataDir, 'restore.unfinished', 'postgres', 'data', 'global')),
+    'unpacked files',
+  );
+  restore.child.kill('SIGKILL');
+  await restore.ended;
+  const start = spawnSkep({ dataDir: target.dataDir });
+  assert.equal((await start.exited).code, 1);
+  assert.match(start.stderr(), /a restore into it was interrupted\. Run that `skep restore` again/);
+  await succeeds('restore', file, ...dataDirOf(target));
+  const restored = await startSkep({ dataDir: target.dataDir, env: env(original) });
+  assert.equal((await restored.request('kept')).json().key, SECRET);
+  await restored.stop();
+});
