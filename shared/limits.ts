@@ -200,8 +200,10 @@ export const CHANNEL_LIMITS = {
   streamWindowBytes: 256 * KiB,
   /** A body up to this size travels with its head in one frame; a larger one goes over the cell's HTTP socket. */
   maxInlineBodyBytes: 32 * KiB,
-  /** Calls one cell may have open at once. */
-  maxOpenCalls: 4_096,
+  /** Calls one cell may have open at once; one more fails. As many as 256 requests have that each make the 50 calls to the internet they may. */
+  maxOpenCalls: 16_384,
+  /** Heads of these calls, and bytes of their bodies that nobody has taken, together; a cell with more has exceeded its memory. Stops it from hoarding in the server. */
+  maxHeldBytes: 64 * MiB,
   /** Log bytes a second from a cell that belong to no invocation (its top level, or late ones); the rest is dropped. */
   strayLogBytesPerSecond: 64 * KiB,
   /** Characters of one log call or exception that a cell sends; a frame holds them however they are escaped. */

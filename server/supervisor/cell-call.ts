@@ -360,6 +360,7 @@ export class CellCall implements BindingCall, CellStream {
     const payload = new Uint8Array(4);
     writeU32(payload, 0, this.#consumed);
     this.#receivable += this.#consumed;
+    this.#wire.taken(this.#stream, this.#consumed);
     this.#wire.send(encodeFrame(WINDOW, this.#stream, payload));
   }
 

@@ -13,6 +13,8 @@ const WINDOW_BYTES = CHANNEL_LIMITS.streamWindowBytes;
 
 export interface CallWire {
   send(frame: Uint8Array): void;
+  /** Whoever reads the stream took so many bytes; the cell has been told. */
+  taken(stream: number, bytes: number): void;
   /** The stream is over: forget it. */
   closed(stream: number): void;
 }
@@ -104,6 +106,7 @@ export class CellDuplex extends Duplex implements CellStream {
     const payload = new Uint8Array(4);
     writeU32(payload, 0, consumed);
     this.#receivable += consumed;
+    this.#wire.taken(this.#stream, consumed);
     this.#wire.send(encodeFrame(WINDOW, this.#stream, payload));
   }
 

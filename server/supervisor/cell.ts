@@ -52,6 +52,7 @@ import {
   REQUEST_AHEAD,
   type RequestAheadMessage,
   SESSION_ACCEPT,
+  SESSION_CLOCK_BYTES,
   SESSION_DATA,
   SESSION_OPEN,
   type SessionAcceptHead,
@@ -72,6 +73,7 @@ import { type AnswerHandler, ChannelExchange, invokeFrame } from './channel-exch
 import { CellMisbehaved } from './misbehaved.ts';
 import { Channel } from './channel.ts';
 import { createPipeline, type Invocation } from './invocation.ts';
+import { HeldBytes } from './held-bytes.ts';
 import { envEntries } from './load-message.ts';
 import { acceptFrame, parseSessionHead, Session } from './session.ts';
 import { type CellProcess, type CellProgram, spawnCell } from './spawn.ts';
@@ -145,6 +147,7 @@ export class Cell {
   readonly #invocations = new Map<number, Invocation>();
   /** Open streams: calls of the worker, and connections it answered with. */
   readonly #streams = new Map<number, { readonly stream: CellStream; readonly invocationId: number }>();
+  readonly #held = new HeldBytes();
   readonly #exchanges = new Map<number, ChannelExchange>();
   /** RPC: sessions this cell has opened, by their streams, and those opened with it, by the invocation. */
   readonly #sessions = new Map<number, Session>();
@@ -731,6 +734,8 @@ export class Cell {
     }
     const session = this.#sessions.get(stream);
     if (session !== undefined) {
+      if (type === SESSION_DATA) this.#held.received(stream, Math.max(0, payload.length - SESSION_CLOCK_BYTES));
+      this.#judgeHeld();
       receiveSession(session, type, payload);
       return;
     }
@@ -741,8 +746,11 @@ export class Cell {
     const call = this.#streams.get(stream)?.stream;
     // Frames that crossed with our own END or FAIL.
     if (call === undefined) return;
-    if (type === DATA) call.receiveData(payload);
-    else if (type === END) call.receiveEnd();
+    if (type === DATA) {
+      this.#held.received(stream, payload.length);
+      this.#judgeHeld();
+      call.receiveData(payload);
+    } else if (type === END) call.receiveEnd();
     else if (type === WINDOW) call.receiveWindow(payload);
     else if (type === FAIL) call.abort();
     else if (type === START_TLS && call instanceof CellCall) call.receiveStartTls(payload);
@@ -750,7 +758,7 @@ export class Cell {
   }
 
   #openCall(type: number, stream: number, payload: Uint8Array): void {
-    this.#checkNewStream(stream);
+    if (!this.#admitStream(stream)) return;
     const { head: headBytes, body } = type === CALL_FULL ? splitFull(payload) : { head: payload, body: null };
     const head = parseCallHead(headBytes);
     const invocation = this.#invocations.get(head.invocation);
@@ -761,13 +769,13 @@ export class Cell {
     }
     const call = CellCall.open(wire, stream, this.#beginCall(invocation, head.clockMs), head, body);
     if (call === undefined) return;
-    this.#keepStream(stream, call, invocation);
+    this.#keepStream(stream, call, invocation, payload.length);
     this.#context.broker.call(call);
   }
 
   /** The worker answers a request with a WebSocket: its bytes travel on a stream of their own. */
   #openConnection(stream: number, payload: Uint8Array): void {
-    this.#checkNewStream(stream);
+    if (!this.#admitStream(stream)) return;
     const { invocation: id, headers } = readObject<UpgradeHead>(payload);
     const invocation = this.#invocations.get(id);
     const exchange = this.#exchanges.get(id);
@@ -778,31 +786,43 @@ export class Cell {
       return;
     }
     const duplex = new CellDuplex(wire, stream);
-    this.#keepStream(stream, duplex, invocation);
+    this.#keepStream(stream, duplex, invocation, payload.length);
     if (!exchange.upgrade(headers, duplex)) duplex.destroy();
   }
 
   #openSession(stream: number, payload: Uint8Array): void {
-    this.#checkNewStream(stream);
+    if (!this.#admitStream(stream)) return;
     const { head: headBytes, body } = splitFull(payload);
     const head = parseSessionHead(headBytes);
     const invocation = this.#invocations.get(head.invocation);
-    const wire = { send: this.#sendFrame, closed: (id: number) => this.#closeSession(id) };
+    const wire = { ...this.#streamWire(), closed: (id: number) => this.#closeSession(id) };
     if (invocation === undefined) {
       wire.send(failFrame(stream, INVOCATION_IS_OVER));
       return;
     }
     const session = new Session(wire, stream, this.#beginCall(invocation, head.clockMs), head, body);
     this.#sessions.set(stream, session);
+    this.#held.opened(stream, payload.length);
+    this.#judgeHeld();
     (invocation.calls ??= new Set()).add(session);
     this.#context.broker.openSession(session);
   }
 
-  #checkNewStream(stream: number): void {
+  /** False: it has been told that it has too many. */
+  #admitStream(stream: number): boolean {
     if (this.#streams.has(stream) || this.#sessions.has(stream)) throw new CellMisbehaved('A stream opened twice');
-    if (this.#streams.size + this.#sessions.size >= CHANNEL_LIMITS.maxOpenCalls) {
-      throw new CellMisbehaved('Too many open calls');
+    if (!this.#held.hasRoom) {
+      this.#sendFrame(failFrame(stream, TOO_MANY_CALLS));
+      return false;
     }
+    return true;
+  }
+
+  /** What the server keeps for the cell counts as the cell's own memory would. */
+  #judgeHeld(): void {
+    if (!this.#held.isTooMuch || this.#state === 'dead') return;
+    this.#diedOfMemory = true;
+    this.kill(`it left more than ${CHANNEL_LIMITS.maxHeldBytes / MiB} MiB of calls with the server`);
   }
 
   readonly #sendFrame = (frame: Uint8Array): void => {
@@ -833,17 +853,21 @@ export class Cell {
   #streamWire(): CallWire {
     return {
       send: this.#sendFrame,
+      taken: (id, bytes) => this.#held.taken(id, bytes),
       closed: (id) => this.#closeStream(id),
     };
   }
 
-  #keepStream(id: number, stream: CellStream, invocation: Invocation): void {
+  #keepStream(id: number, stream: CellStream, invocation: Invocation, openingBytes: number): void {
+    this.#held.opened(id, openingBytes);
+    this.#judgeHeld();
     this.#streams.set(id, { stream, invocationId: invocation.id });
     invocation.calls ??= new Set();
     invocation.calls.add(stream);
   }
 
   #closeStream(id: number): void {
+    this.#held.closed(id);
     const open = this.#streams.get(id);
     if (open === undefined) return;
     this.#streams.delete(id);
@@ -851,6 +875,7 @@ export class Cell {
   }
 
   #closeSession(id: number): void {
+    this.#held.closed(id);
     const session = this.#sessions.get(id);
     if (session === undefined) return;
     this.#sessions.delete(id);
@@ -903,7 +928,7 @@ export class Cell {
     this.#deathReason ??= `its process ended (${how})`;
     if (stderr !== '') this.#deathReason += `: ${stderr.slice(0, 2000)}`;
     this.#state = 'dead';
-    this.#diedOfMemory = isMemoryDeath(this.#deathReason) || this.#context.groups.ranOutOfMemory(this.id);
+    this.#diedOfMemory ||= isMemoryDeath(this.#deathReason) || this.#context.groups.ranOutOfMemory(this.id);
     this.#context.groups.remove(this.id);
     this.#context.onCellEvent({ type: 'ended', reason: this.#endReason });
     this.inFlightAtDeath = this.#invocations.size;
@@ -940,6 +965,11 @@ const callerOf = ({ version, invocationId }: CallParent) => ({
 });
 
 const LOG_LIMIT_EXCEEDED = `Log size limit exceeded: More than ${CELL_LIMITS.logBytesPerInvocation / 1024}KB (across console.log statements, exception, request metadata and headers) was logged during a single request. Subsequent data for this request will not be recorded in logs, appear when tailing this Worker's logs, or within a Tail Worker.`;
+
+const TOO_MANY_CALLS = {
+  name: 'Error',
+  message: `Too many open calls: the requests that this Worker serves here have ${CHANNEL_LIMITS.maxOpenCalls} together. Wait for some of them.`,
+};
 
 const INVOCATION_IS_OVER = {
   name: 'Error',

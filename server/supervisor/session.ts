@@ -44,6 +44,8 @@ export function parseSessionHead(bytes: Uint8Array): SessionOpenHead {
 
 export interface SessionWire {
   send(frame: Uint8Array): void;
+  /** The callee took so many bytes; the caller has been told. */
+  taken(stream: number, bytes: number): void;
   /** The session is over: forget the stream. */
   closed(stream: number): void;
 }
@@ -173,8 +175,10 @@ export class Session implements BindingSession {
   }
 
   receiveInboundWindow(payload: Uint8Array): void {
-    this.#up -= windowOf(payload);
+    const taken = windowOf(payload);
+    this.#up -= taken;
     if (this.#up < 0) throw new CellMisbehaved('The cell took more of a session than was sent');
+    this.#wire.taken(this.#stream, taken);
     if (!this.#over) this.#wire.send(encodeFrame(WINDOW, this.#stream, payload));
   }
 

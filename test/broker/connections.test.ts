@@ -255,3 +255,13 @@ test('a thousand queued calls that fail together do not run over the server’s 
     await own.close();
   }
 });
+
+test('a hundred requests of one cell that make forty-eight fetches each are all answered', async () => {
+  deploy(
+    'many-calls',
+    `const answers = await Promise.all(Array.from({ length: 48 }, async (_v, n) => (await fetch(origin + '/' + n)).text()));
+    return new Response(String(answers.length));`,
+  );
+  const answers = await Promise.all(Array.from({ length: 100 }, () => cells.fetch('many-calls', { method: 'POST' })));
+  assert.deepEqual([...new Set(answers.map(({ body, failure }) => failure?.reason ?? body))], ['48']);
+});

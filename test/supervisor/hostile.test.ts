@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { after, before, test } from 'node:test';
+import { CHANNEL_LIMITS } from '../../shared/limits.ts';
 import { LoadError } from '../../server/supervisor/cell.ts';
 import { createCellHost } from '../support/cell-host.ts';
 import { buildVersion, serviceBinding, type TestAnswer, type TestRequest } from '../support/cells.ts';
@@ -144,7 +145,6 @@ const ENDED: readonly (readonly [path: string, what: string])[] = [
   ['/unknown-control', 'sends a frame of unknown type'],
   ['/log-shape', 'logs something of a wrong shape'],
   ['/exception-shape', 'reports an exception of a wrong shape'],
-  ['/calls', 'opens 5000 calls'],
   ['/call-twice', 'opens a stream twice'],
   ['/call-shape', 'opens a call of a wrong shape'],
   ['/call-head', 'opens a call with a head of 200 KB'],
@@ -237,6 +237,28 @@ test('a cell that floods logs, of its request or of none, is answered and its lo
     assert.ok(kept < 2_000_000, `${kept} of 20,000,000 bytes were kept`);
   }
 });
+
+test('of the calls that a cell opens at once those beyond 16,384 fail, and nothing else happens', async () => {
+  brokerCalls.length = 0;
+  assert.equal((await attack('/calls', { method: 'POST' })).body, 'ok');
+  assert.equal(brokerCalls.length, CHANNEL_LIMITS.maxOpenCalls);
+});
+
+for (const [path, what] of [
+  ['/call-heads', 'calls with large heads'],
+  ['/call-bodies', 'bodies of calls that nobody reads'],
+] as const) {
+  test(`a cell that fills the server with ${what} is ended for its memory at 64 MiB`, async () => {
+    brokerCalls.length = 0;
+    const before = process.memoryUsage().rss;
+    const { failure } = await attack(path, { method: 'POST' });
+    assert.equal(failure?.outcome, 'exceededMemory', failure?.reason);
+    assert.match(failure?.reason ?? '', /left more than 64 MiB of calls with the server/);
+    brokerCalls.length = 0;
+    const grownMiB = (process.memoryUsage().rss - before) / (1024 * 1024);
+    assert.ok(grownMiB < 250, `the server grew by ${grownMiB.toFixed(0)} MiB`);
+  });
+}
 
 test('a cell that sends half a frame and then nothing is let go when the client goes away', async () => {
   deploy();

@@ -12,7 +12,7 @@ const HEAD = { invocation: 1, binding: 'NEXT', clockMs: 0 };
 function open(first = 0): { session: Session; sent: Uint8Array[]; caller: Caller } {
   const sent: Uint8Array[] = [];
   const caller = { pipeline: createPipeline({} as Caller['version']), depth: 1 } as Caller;
-  const wire = { send: (frame: Uint8Array) => sent.push(frame), closed: () => undefined };
+  const wire = { send: (frame: Uint8Array) => sent.push(frame), taken: () => undefined, closed: () => undefined };
   return { session: new Session(wire, 1, caller, HEAD, new Uint8Array(first)), sent, caller };
 }
 
