@@ -33,6 +33,7 @@ async function assertAnswers(skep: Skep, worker: string, text: string): Promise<
   assert.deepEqual([answer.status, answer.text], [200, text]);
 }
 
+/** In the middle of writes: crash.test.ts. */
 describe('kill -9 of the server', () => {
   test('while idle, and while a worker spins: nothing is left within 2 s, and the next start has everything', async () => {
     const skep = await startSkep({ env: HOGS_ALLOWED });
@@ -67,70 +68,7 @@ describe('kill -9 of the server', () => {
     await skep.kill9();
     return undefined;
   });
-
-  test('in the middle of deploys, eight times: every acknowledged one is there and answers, nothing is half-stored', async (t) => {
-    const dataDir = join(temporaryDirectory(), 'data');
-    const acknowledged = new Map<string, number>();
-    const attempted = new Map<string, number>();
-    const starts: number[] = [];
-    let total = 0;
-    for (let round = 1; round <= 8; round++) {
-      const skep = await startSkep({ dataDir });
-      starts.push(Math.round(skep.startMs));
-      await assertNothingLost(skep, acknowledged, attempted);
-      const killed = new AbortController();
-      t.after(() => killed.abort());
-      const deployer = async (worker: string): Promise<void> => {
-        while (!killed.signal.aborted) {
-          const version = (attempted.get(worker) ?? 0) + 1;
-          attempted.set(worker, version);
-          const answer = await skep.upload(worker, answering(`${worker} ${version}`)).catch(() => null);
-          if (answer?.status !== 200) continue;
-          acknowledged.set(worker, version);
-          total += 1;
-        }
-      };
-      const deployers = [deployer('one'), deployer('two'), deployer(`new-${round}`)];
-      // Never at the same point of a deploy: they take between 50 and 300 ms.
-      await sleep(400 + Math.random() * 600);
-      const killing = skep.kill9();
-      killed.abort();
-      await killing;
-      await Promise.all(deployers);
-    }
-    const last = await startSkep({ dataDir });
-    await assertNothingLost(last, acknowledged, attempted);
-    await last.stop();
-    assert.ok(total >= 8, `only ${total} deploys were acknowledged: the test tests nothing`);
-    t.diagnostic(`${total} acknowledged deploys; starts after a kill took ${starts.slice(1).join(', ')} ms`);
-  });
 });
-
-/** A deploy that was not acknowledged may be there or not, but whole: the list, the deployment and the answer agree. */
-async function assertNothingLost(
-  skep: Skep,
-  acknowledged: ReadonlyMap<string, number>,
-  attempted: ReadonlyMap<string, number>,
-): Promise<void> {
-  const scripts = (await skep.api('GET', '/workers/scripts')).json().result as { id: string }[];
-  const names = scripts.map(({ id }) => id);
-  for (const worker of acknowledged.keys()) assert.ok(names.includes(worker), `${worker} is gone`);
-  for (const worker of names) {
-    const enabled = await skep.api('POST', `/workers/scripts/${worker}/subdomain`, { enabled: true });
-    assert.equal(enabled.status, 200, enabled.text);
-    const answer = await skep.request(worker);
-    assert.equal(answer.status, 200, `${worker}: ${answer.text}`);
-    const [name, version] = answer.text.split(' ');
-    assert.equal(name, worker);
-    assert.ok(
-      Number(version) >= (acknowledged.get(worker) ?? 0),
-      `${worker} answers ${version}, acknowledged ${acknowledged.get(worker)}`,
-    );
-    assert.ok(Number(version) <= (attempted.get(worker) ?? 0));
-    const content = await skep.api('GET', `/workers/scripts/${worker}/content/v2`);
-    if (content.status === 200) assert.ok(content.text.includes(`"${answer.text}"`), content.text);
-  }
-}
 
 describe('kill -9 of a cell', () => {
   test('under load: GETs in flight are repeated, only POSTs in flight may fail, and the next request is served', async (t) => {
