@@ -4,6 +4,7 @@
  * This file also runs inside a cell beside user code that may have patched every prototype: the functions below touch
  * no method of Array or Promise, and take what they need from typed arrays through functions captured at load.
  */
+import { CHANNEL_LIMITS } from './limits.ts';
 import { FRAME_HEADER_BYTES } from './protocol.ts';
 
 const { apply } = Reflect;
@@ -27,6 +28,12 @@ export const readU32 = (bytes: Uint8Array, offset: number): number =>
     ((bytes[offset + 2] as number) << 16) |
     ((bytes[offset + 3] as number) << 24)) >>>
   0;
+
+const { minSessionFrameCost } = CHANNEL_LIMITS;
+/** What a frame of a session with so many bytes takes of the session's window. Both ends and the server count alike. */
+export const sessionFrameCost = (bytes: number): number => (bytes < minSessionFrameCost ? minSessionFrameCost : bytes);
+/** A sender goes on while any of its window is left, so its last frame may exceed it by less than that. */
+export const SESSION_WINDOW_BYTES = CHANNEL_LIMITS.streamWindowBytes + minSessionFrameCost - 1;
 
 /** One frame as bytes. `payload` is copied. */
 export function encodeFrame(type: number, stream: number, payload: Uint8Array): Uint8Array {

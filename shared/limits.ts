@@ -188,6 +188,10 @@ export const RPC_LIMITS = {
   maxOpenCalls: 10_000,
   /** Bytes of one stream that may be under way without the reader's consent. */
   streamWindowBytes: 256 * KiB,
+  /** What the objects, slots and entries of one message take beside its texts and bytes; stops a message of `{}` from becoming 40 times as much. */
+  maxStructureBytes: 64 * MiB,
+  /** Of all sessions of a cell together, what waits for the other sides to take it; beyond it the session with the most ends. Stops peers that ask and do not listen. */
+  maxQueuedBytes: 64 * MiB,
 } as const;
 
 /** What the broker takes from a cell. Everything behind these numbers is an attacker's. */
@@ -198,6 +202,10 @@ export const CHANNEL_LIMITS = {
   maxHeadBytes: 160 * KiB,
   /** Bytes of one stream that may be under way without the reader's consent (flow-control window). */
   streamWindowBytes: 256 * KiB,
+  /** What a frame of a session takes of the window at least: each costs the other cell more than its bytes. Stops floods of tiny frames. */
+  minSessionFrameCost: 256,
+  /** A cell that has so much unread gets no more of a session: the session ends, not the cell. Stops many sessions from drowning one callee. */
+  maxUnreadForSessions: 32 * MiB,
   /** A body up to this size travels with its head in one frame; a larger one goes over the cell's HTTP socket. */
   maxInlineBodyBytes: 32 * KiB,
   /** Calls one cell may have open at once; one more fails. As many as 256 requests have that each make the 50 calls to the internet they may. */

@@ -84,7 +84,7 @@ export {
   streamOf,
 } from './streams.ts';
 export { decodeBody, takeEncoded } from './encoding.ts';
-export { fromWire, isAscii, toWire } from './text.ts';
+export { fromWire, headerName, headerValue, isAscii, toWire } from './text.ts';
 
 /** Puts the classes in place of Deno's. */
 export function installHttp(): void {

@@ -238,6 +238,11 @@ export class Cell {
     return this.#watched?.cpuMs ?? 0;
   }
 
+  /** What was sent to it and it has not read yet. */
+  get unreadBytes(): number {
+    return this.#channel?.unreadBytes ?? 0;
+  }
+
   get privateBytes(): number {
     return this.#watched?.privateBytes ?? 0;
   }

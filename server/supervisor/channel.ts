@@ -74,6 +74,11 @@ export class Channel {
     });
   }
 
+  /** What the cell has not read of what was sent. */
+  get unreadBytes(): number {
+    return this.#outgoingBytes + (this.#socket?.writableLength ?? 0);
+  }
+
   #flush(): void {
     const frames = this.#outgoing;
     const bytes = this.#outgoingBytes;
@@ -109,7 +114,7 @@ export class Channel {
       try {
         reader.push(chunk);
       } catch (error) {
-        this.#end(error as Error);
+        this.#end(asMisbehaviour(error as Error));
         return;
       }
       letOthersRead(socket, chunk);
@@ -124,3 +129,7 @@ export class Channel {
     this.#listener.onClosed(error);
   }
 }
+
+/** Whatever a frame made the reader throw, the cell has sent it. */
+const asMisbehaviour = (error: Error): Error =>
+  error instanceof CellMisbehaved || error.name === 'FrameError' ? error : new CellMisbehaved(error.message);

@@ -3,7 +3,7 @@
  * What they say to each other is theirs alone (`cell/extras/rpc`); here it is routed, bounded and charged. For the callee a session is
  * one invocation. Both ends are attackers: neither may send more than the other has taken, or take what was not sent.
  */
-import { encodeFrame, encodeFullFrame, readU32 } from '../../shared/frames.ts';
+import { encodeFrame, encodeFullFrame, readU32, SESSION_WINDOW_BYTES, sessionFrameCost } from '../../shared/frames.ts';
 import { CHANNEL_LIMITS } from '../../shared/limits.ts';
 import {
   END,
@@ -85,7 +85,14 @@ export class Session implements BindingSession {
     this.#countUp(bytes.length);
     const callee = this.#callee();
     if (callee === undefined) this.#held.push(bytes);
+    else if (callee.cell.unreadBytes > CHANNEL_LIMITS.maxUnreadForSessions) this.#drown(callee.cell, callee.invocation);
     else callee.cell.sendInbound(INBOUND_DATA, callee.invocation, this.#withClock(bytes));
+  }
+
+  /** So much waits for the callee's cell that another window of it might end the cell, and everybody's requests in it. */
+  #drown(cell: Cell, invocation: Invocation): void {
+    this.fail({ name: 'Error', message: 'The called Worker has too much to read.' });
+    cell.disconnect(invocation, 'canceled');
   }
 
   receiveWindow(payload: Uint8Array): void {
@@ -150,13 +157,11 @@ export class Session implements BindingSession {
       clockMs: this.caller.pipeline.clockMs,
       ...(call.target && { target: call.target }),
     };
-    cell.accept(
-      invocation,
-      this,
-      head,
-      this.#held.length === 1 ? (this.#held[0] as Uint8Array) : Buffer.concat(this.#held),
-    );
+    const [first, ...rest] = this.#held;
     this.#held = [];
+    cell.accept(invocation, this, head, first as Uint8Array);
+    // One by one as they came: what each takes of the window is counted by frames.
+    for (const bytes of rest) cell.sendInbound(INBOUND_DATA, invocation, this.#withClock(bytes));
     if (this.#endHeld) this.#leave('ok');
   }
   #describeDeath: (() => { name: string; message: string }) | undefined;
@@ -169,8 +174,8 @@ export class Session implements BindingSession {
 
   receiveInboundData(payload: Uint8Array): void {
     const bytes = this.#takeClock(payload);
-    this.#down += bytes.length;
-    if (this.#down > CHANNEL_LIMITS.streamWindowBytes) throw new CellMisbehaved('The cell sent more than its window');
+    this.#down += sessionFrameCost(bytes.length);
+    if (this.#down > SESSION_WINDOW_BYTES) throw new CellMisbehaved('The cell sent more than its window');
     if (!this.#over) this.#wire.send(encodeFrame(SESSION_DATA, this.#stream, this.#withClock(bytes)));
   }
 
@@ -216,8 +221,8 @@ export class Session implements BindingSession {
   }
 
   #countUp(bytes: number): void {
-    this.#up += bytes;
-    if (this.#up > CHANNEL_LIMITS.streamWindowBytes) throw new CellMisbehaved('The cell sent more than its window');
+    this.#up += sessionFrameCost(bytes);
+    if (this.#up > SESSION_WINDOW_BYTES) throw new CellMisbehaved('The cell sent more than its window');
   }
 
   /** Whoever sends may have waited for its timers: the pipeline's clock follows, never ahead of the real one. */

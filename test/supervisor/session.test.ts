@@ -22,18 +22,25 @@ function data(bytes: number, clockMs = 0): Uint8Array {
   return payload;
 }
 
-test('a cell may send one window before anybody takes it, and not a byte more', () => {
+const WINDOW = CHANNEL_LIMITS.streamWindowBytes;
+const LEAST = CHANNEL_LIMITS.minSessionFrameCost;
+
+test('a cell may send one window before anybody takes it, and tiny frames take more of it than their bytes', () => {
   const { session } = open(1);
-  session.receiveData(data(CHANNEL_LIMITS.streamWindowBytes - 1));
+  session.receiveData(data(WINDOW - LEAST));
   assert.throws(() => session.receiveData(data(1)), /more than its window/);
-  assert.throws(() => open(CHANNEL_LIMITS.streamWindowBytes + 1), /more than its window/);
+  const empty = open(0).session;
+  for (let frame = 1; frame < WINDOW / LEAST; frame++) empty.receiveData(data(0));
+  assert.throws(() => empty.receiveData(data(0)), /more than its window/);
+  assert.throws(() => open(WINDOW + LEAST), /more than its window/);
 });
 
 test('a cell cannot take what was not sent to it', () => {
-  const { session } = open();
-  const one = new Uint8Array([1, 0, 0, 0]);
-  assert.throws(() => session.receiveWindow(one), /took more of a session than was sent/);
-  assert.throws(() => open().session.receiveInboundWindow(one), /took more of a session than was sent/);
+  const taken = (bytes: number) => new Uint8Array([bytes & 255, bytes >> 8, 0, 0]);
+  assert.throws(() => open().session.receiveWindow(taken(1)), /took more of a session than was sent/);
+  const { session } = open(1000);
+  session.receiveInboundWindow(taken(1000));
+  assert.throws(() => session.receiveInboundWindow(taken(1)), /took more of a session than was sent/);
   assert.throws(() => open().session.receiveWindow(new Uint8Array(3)), /wrong length/);
 });
 

@@ -1,5 +1,6 @@
 /** Bytes as values: the counterpart of `encode.ts`. What comes is another worker's word: only shapes and sizes that fit are taken. */
-import { type Headers, headersOver, makeBlob, Request, Response } from '../../http/index.ts';
+import { headerName, type Headers, headersOver, headerValue, makeBlob, Request, Response } from '../../http/index.ts';
+import { RPC_LIMITS } from '../../../shared/limits.ts';
 import {
   construct,
   copyBytes,
@@ -37,11 +38,18 @@ export interface Importer {
 /** Deeper values would overflow the stack of whoever walks them. */
 const MAX_DEPTH = 2_000;
 
+/** About what V8 takes for each, beside texts and bytes. */
+const SLOT_BYTES = 8;
+const OBJECT_BYTES = 64;
+const PROPERTY_BYTES = 24;
+const ENTRY_BYTES = 40;
+
 export class Decoder {
   readonly #reader: ByteReader;
   readonly #importer: Importer | null;
   readonly #seen: unknown[] = [];
   #depth = 0;
+  #structureBytes = 0;
 
   constructor(reader: ByteReader, importer: Importer | null) {
     this.#reader = reader;
@@ -50,9 +58,15 @@ export class Decoder {
 
   value(): unknown {
     if (++this.#depth > MAX_DEPTH) throw malformed('a value is nested too deeply');
+    this.#charge(SLOT_BYTES);
     const value = this.#read(this.#reader.byte());
     this.#depth--;
     return value;
+  }
+
+  #charge(bytes: number): void {
+    this.#structureBytes += bytes;
+    if (this.#structureBytes > RPC_LIMITS.maxStructureBytes) throw malformed('a value has too many parts');
   }
 
   #read(kind: number): unknown {
@@ -91,6 +105,7 @@ export class Decoder {
   /** Objects are numbered in the order in which they begin. */
   #object(kind: number): unknown {
     const place = this.#seen.length;
+    this.#charge(OBJECT_BYTES);
     this.#seen[place] = undefined;
     switch (kind) {
       case tag.OBJECT:
@@ -117,6 +132,7 @@ export class Decoder {
     const count = this.#reader.count();
     for (let index = 0; index < count; index++) {
       const key = this.#reader.text();
+      this.#charge(PROPERTY_BYTES);
       setOwn(object, key, this.value());
     }
     return object;
@@ -142,6 +158,7 @@ export class Decoder {
     const count = this.#reader.count();
     for (let index = 0; index < count; index++) {
       const key = this.value();
+      this.#charge(ENTRY_BYTES);
       mapSet(map, key, this.value());
     }
     return map;
@@ -149,7 +166,10 @@ export class Decoder {
 
   #set(set: Set<unknown>): Set<unknown> {
     const count = this.#reader.count();
-    for (let index = 0; index < count; index++) setAdd(set, this.value());
+    for (let index = 0; index < count; index++) {
+      this.#charge(ENTRY_BYTES);
+      setAdd(set, this.value());
+    }
     return set;
   }
 
@@ -216,7 +236,12 @@ export class Decoder {
   #headers(): Headers {
     const list: string[] = [];
     const count = this.#reader.count();
-    for (let index = 0; index < count; index++) list[index] = this.#reader.text();
+    if (count % 2 !== 0) throw malformed('a header without a value');
+    for (let index = 0; index < count; index += 2) {
+      this.#charge(ENTRY_BYTES);
+      list[index] = headerName(this.#reader.text());
+      list[index + 1] = headerValue(this.#reader.text());
+    }
     return headersOver(list, false);
   }
 

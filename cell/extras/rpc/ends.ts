@@ -59,6 +59,7 @@ class OutgoingEnd {
         emit: (payload) => this.#emit(payload),
         grant: (bytes) => sendWindow(this.#stream, bytes),
         onMessage: (message) => this.session.receive(message),
+        onClogged: (error) => this.#break(error),
       },
       invocation,
     );
@@ -97,9 +98,13 @@ class OutgoingEnd {
     try {
       this.#link.receive(payload);
     } catch (error) {
-      sendJson(FAIL, this.#stream, { name: 'Error', message: 'aborted' } satisfies Failure);
-      this.#finish(error);
+      this.#break(error);
     }
+  }
+
+  #break(error: unknown): void {
+    sendJson(FAIL, this.#stream, { name: 'Error', message: 'aborted' } satisfies Failure);
+    this.#finish(error);
   }
 
   /** Nothing was sent, because the arguments could not be: there is nobody to wait for. */
@@ -134,6 +139,7 @@ class InboundEnd {
         grant: (bytes) => sendFrame(INBOUND_WINDOW, id, u32(bytes)),
         onMessage: (message) => this.session.receive(message),
         onDrained: () => this.session.checkIdle(),
+        onClogged: (error) => this.#break(error),
       },
       invocation,
     );
@@ -159,11 +165,14 @@ class InboundEnd {
     try {
       work();
     } catch (error) {
-      const { message } = error as Error;
-      sendJson(INBOUND_FAIL, this.#invocation.id, { name: 'Error', message } satisfies Failure);
-      this.#finish(error);
-      endInvocation(this.#invocation);
+      this.#break(error as Error);
     }
+  }
+
+  #break(error: Error): void {
+    sendJson(INBOUND_FAIL, this.#invocation.id, { name: 'Error', message: error.message } satisfies Failure);
+    this.#finish(error);
+    endInvocation(this.#invocation);
   }
 
   /** Nobody can call anything any more. */

@@ -1,9 +1,19 @@
 /** Messages of any size over a session's bytes: `u32 length | message`, in frames, under the window that the supervisor enforces. */
-import { readU32, writeU32 } from '../../../shared/frames.ts';
+import { readU32, sessionFrameCost, writeU32 } from '../../../shared/frames.ts';
 import { CHANNEL_LIMITS, RPC_LIMITS } from '../../../shared/limits.ts';
 import { SESSION_CLOCK_BYTES } from '../../../shared/protocol.ts';
 import { advanceClock, type Invocation } from '../../context.ts';
-import { copyBytes, copyInto, NativeError, NativeUint8Array, subarray } from '../../primordials.ts';
+import {
+  copyBytes,
+  copyInto,
+  MapConstructor,
+  mapDelete,
+  mapForEach,
+  mapSet,
+  NativeError,
+  NativeUint8Array,
+  subarray,
+} from '../../primordials.ts';
 import { NativeFloat64Array } from '../../value-primordials.ts';
 import { malformed } from './bytes.ts';
 
@@ -19,6 +29,21 @@ export interface LinkEnd {
   onMessage(message: Uint8Array): void;
   /** Everything that was to be sent has left. */
   onDrained?(): void;
+  /** The other side does not take what it is sent: the session has to end. */
+  onClogged(error: Error): void;
+}
+
+/** Links on which something waits for the other side, and how much on all of them. */
+const waiting = new MapConstructor<Link, true>();
+let waitingBytes = 0;
+
+/** Ends the session on which most waits. */
+function endMostClogged(): void {
+  let most: Link | undefined;
+  mapForEach(waiting, (_value, link) => {
+    if (most === undefined || link.queuedBytes > most.queuedBytes) most = link;
+  });
+  most?.clog();
 }
 
 const clock = new NativeFloat64Array(1);
@@ -32,10 +57,12 @@ export class Link {
   #first = 0;
   /** Of the first in the queue, so much is sent. */
   #sent = 0;
+  #queuedBytes = 0;
   /** The message that is coming in. */
   #head = new NativeUint8Array(LENGTH_BYTES);
   #headLength = 0;
   #message: Uint8Array | undefined;
+  #messageLength = 0;
   #received = 0;
   #taken = 0;
   #closed = false;
@@ -50,8 +77,20 @@ export class Link {
     return this.#first < this.#queue.length;
   }
 
+  /** What waits for the other side to take what was sent before. */
+  get queuedBytes(): number {
+    return this.#queuedBytes;
+  }
+
+  clog(): void {
+    this.#end.onClogged(
+      new NativeError('The other side of an RPC session does not take what it is sent: too much waits for it.'),
+    );
+  }
+
   close(): void {
     this.#closed = true;
+    this.#countQueued(-this.#queuedBytes);
     this.#queue = [];
     this.#first = 0;
   }
@@ -64,7 +103,16 @@ export class Link {
     writeU32(framed, 0, message.length);
     copyInto(framed, message, LENGTH_BYTES);
     this.#queue[this.#queue.length] = framed;
+    this.#countQueued(framed.length);
     this.#flush();
+    if (waitingBytes > RPC_LIMITS.maxQueuedBytes) endMostClogged();
+  }
+
+  #countQueued(bytes: number): void {
+    this.#queuedBytes += bytes;
+    waitingBytes += bytes;
+    if (this.#queuedBytes > 0) mapSet(waiting, this, true);
+    else mapDelete(waiting, this);
   }
 
   window(bytes: number): void {
@@ -80,9 +128,10 @@ export class Link {
       const left = bytes.length - this.#sent;
       let size = left < FRAME_BYTES ? left : FRAME_BYTES;
       if (size > this.#credit) size = this.#credit;
-      this.#credit -= size;
+      this.#credit -= sessionFrameCost(size);
       const start = this.#sent;
       this.#sent += size;
+      this.#countQueued(-size);
       if (this.#sent === bytes.length) this.#next();
       this.#end.emit(this.#frame(subarray(bytes, start, start + size)));
     }
@@ -114,7 +163,7 @@ export class Link {
   /** The bytes that came with the opening of the session. */
   receiveBytes(bytes: Uint8Array): void {
     // Counted before the messages are handled: they may end the session.
-    this.#taken += bytes.length;
+    this.#taken += sessionFrameCost(bytes.length);
     if (this.#taken >= GRANT_BYTES) {
       this.#end.grant(this.#taken);
       this.#taken = 0;
@@ -136,22 +185,37 @@ export class Link {
       this.#end.onMessage(copyBytes(subarray(bytes, at, at + length)));
       return at + length;
     }
-    this.#message = new NativeUint8Array(length);
+    // Grows with what comes: a length alone is no reason to set 32 MiB aside.
+    this.#message = new NativeUint8Array(length < FRAME_BYTES ? length : FRAME_BYTES);
+    this.#messageLength = length;
     this.#received = 0;
     return at;
   }
 
   #takeBody(bytes: Uint8Array, at: number): number {
-    const message = this.#message as Uint8Array;
-    const missing = message.length - this.#received;
+    const missing = this.#messageLength - this.#received;
     const end = at + missing < bytes.length ? at + missing : bytes.length;
+    const message = this.#reserve(this.#received + end - at);
     copyInto(message, subarray(bytes, at, end), this.#received);
     this.#received += end - at;
-    if (this.#received === message.length) {
+    if (this.#received === this.#messageLength) {
       this.#message = undefined;
       this.#end.onMessage(message);
     }
     return end;
+  }
+
+  /** The buffer of the message, with room for so many bytes; exactly as long as the message once that is whole. */
+  #reserve(needed: number): Uint8Array {
+    const message = this.#message as Uint8Array;
+    if (needed <= message.length) return message;
+    let size = message.length * 2;
+    if (size < needed) size = needed;
+    if (size > this.#messageLength) size = this.#messageLength;
+    const grown = new NativeUint8Array(size);
+    copyInto(grown, subarray(message, 0, this.#received), 0);
+    this.#message = grown;
+    return grown;
   }
 }
 

@@ -238,6 +238,8 @@ export class RpcSession {
       this.#sendIds(ANSWER_IS_YOURS, id);
       return;
     }
+    if (mapGet(this.#answers, id) !== undefined) throw malformed('a call that came twice');
+    if (this.#answerCount >= RPC_LIMITS.maxOpenCalls) throw malformed('too many answers that are not let go');
     this.#running++;
     const result = runInvocation(this.invocation, () => this.#run(kind, target, path, args));
     mapSet(this.#answers, id, result);
@@ -304,28 +306,38 @@ export class RpcSession {
   }
 
   #receiveResult(reader: ByteReader): void {
-    const call = this.#takeCall(reader.uint());
+    // Read before the call is taken: should it not be readable, the call is open still, and fails with the session.
+    const id = reader.uint();
     const stubs: Disposable[] = [];
     const value = new Decoder(reader, this.#importer(stubs)).value();
+    const isKept = reader.byte() === 1;
+    const call = this.#takeCall(id);
     // From here on calls on the answer are made on what came.
-    if (reader.byte() === 1) this.#sendIds(FINISH, call.answer.id);
+    if (isKept) this.#sendIds(FINISH, call.answer.id);
     call.answer.resolve(withDisposer(value, stubs));
   }
 
   #receiveThrown(reader: ByteReader): void {
-    const call = this.#takeCall(reader.uint());
-    call.answer.reject(asThrown(new Decoder(new ByteReader(reader.bytes()), null).value()));
+    const id = reader.uint();
+    const thrown = asThrown(new Decoder(new ByteReader(reader.bytes()), null).value());
+    this.#takeCall(id).answer.reject(thrown);
   }
 
   #receiveHandedBack(id: number): void {
-    const { answer, on, path, args } = this.#takeCall(id);
+    const { answer, on, path, args } = this.#openCall(id);
     if (on === undefined) throw malformed('a call handed back that was made on no answer');
+    this.#takeCall(id);
     this.#runHere(answer, on, path, args);
   }
 
-  #takeCall(id: number): OpenCall {
+  #openCall(id: number): OpenCall {
     const call = mapGet(this.#calls, id);
     if (call === undefined) throw malformed('an answer to no call');
+    return call;
+  }
+
+  #takeCall(id: number): OpenCall {
+    const call = this.#openCall(id);
     mapDelete(this.#calls, id);
     this.#openCalls--;
     return call;
