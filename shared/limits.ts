@@ -190,8 +190,11 @@ export const RPC_LIMITS = {
   streamWindowBytes: 256 * KiB,
   /** What the objects, slots and entries of one message take beside its texts and bytes; stops a message of `{}` from becoming 40 times as much. */
   maxStructureBytes: 64 * MiB,
-  /** Of all sessions of a cell together, what waits for the other sides to take it; beyond it the session with the most ends. Stops peers that ask and do not listen. */
-  maxQueuedBytes: 64 * MiB,
+  /**
+   * Of all sessions of a cell together: what waits for the other sides to take it, and messages that have not come whole. Beyond it the
+   * session with the most ends. Stops peers that ask and do not listen, or begin and do not end.
+   */
+  maxHeldBytes: 48 * MiB,
 } as const;
 
 /** What the broker takes from a cell. Everything behind these numbers is an attacker's. */
@@ -204,8 +207,8 @@ export const CHANNEL_LIMITS = {
   streamWindowBytes: 256 * KiB,
   /** What a frame of a session takes of the window at least: each costs the other cell more than its bytes. Stops floods of tiny frames. */
   minSessionFrameCost: 256,
-  /** A cell that has so much unread gets no more of a session: the session ends, not the cell. Stops many sessions from drowning one callee. */
-  maxUnreadForSessions: 32 * MiB,
+  /** Of all sessions of a cell together, what was sent to it and not taken; a session that would add to it ends. Stops many sessions from drowning one cell. */
+  maxSessionBytesUntaken: 16 * MiB,
   /** A body up to this size travels with its head in one frame; a larger one goes over the cell's HTTP socket. */
   maxInlineBodyBytes: 32 * KiB,
   /** Calls one cell may have open at once; one more fails. As many as 256 requests have that each make the 50 calls to the internet they may. */

@@ -10,7 +10,7 @@
  */
 import { mkdirSync, rmSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { encodeFrame, readU32, splitFull } from '../../shared/frames.ts';
+import { encodeFrame, readU32, sessionFrameCost, splitFull } from '../../shared/frames.ts';
 import { CELL_LIMITS, CHANNEL_LIMITS } from '../../shared/limits.ts';
 import {
   ANSWER,
@@ -75,7 +75,7 @@ import { Channel } from './channel.ts';
 import { createPipeline, type Invocation } from './invocation.ts';
 import { HeldBytes } from './held-bytes.ts';
 import { envEntries } from './load-message.ts';
-import { acceptFrame, parseSessionHead, Session } from './session.ts';
+import { acceptFrame, parseSessionHead, Session, UntakenBytes } from './session.ts';
 import { type CellProcess, type CellProgram, spawnCell } from './spawn.ts';
 import type { Timings } from './timings.ts';
 import type { Broker, CallParent, Caller, CellEndReason, CellEvent, Outcome, WorkerEvent } from './types.ts';
@@ -129,6 +129,8 @@ export class Cell {
   readonly id: string;
   readonly directory: string;
   http: CellHttp;
+  /** Of RPC sessions, in both directions. */
+  readonly untaken = new UntakenBytes();
   version: WorkerVersion | undefined;
   loaded: LoadedMessage | undefined;
   hello: HelloMessage | undefined;
@@ -236,11 +238,6 @@ export class Cell {
   /** CPU time of the process so far. */
   get cpuMs(): number {
     return this.#watched?.cpuMs ?? 0;
-  }
-
-  /** What was sent to it and it has not read yet. */
-  get unreadBytes(): number {
-    return this.#channel?.unreadBytes ?? 0;
   }
 
   get privateBytes(): number {
@@ -739,7 +736,7 @@ export class Cell {
     }
     const session = this.#sessions.get(stream);
     if (session !== undefined) {
-      if (type === SESSION_DATA) this.#held.received(stream, Math.max(0, payload.length - SESSION_CLOCK_BYTES));
+      if (type === SESSION_DATA) this.#held.received(stream, sessionFrameCost(payload.length - SESSION_CLOCK_BYTES));
       this.#judgeHeld();
       receiveSession(session, type, payload);
       return;
@@ -800,7 +797,7 @@ export class Cell {
     const { head: headBytes, body } = splitFull(payload);
     const head = parseSessionHead(headBytes);
     const invocation = this.#invocations.get(head.invocation);
-    const wire = { ...this.#streamWire(), closed: (id: number) => this.#closeSession(id) };
+    const wire = { ...this.#streamWire(), untaken: this.untaken, closed: (id: number) => this.#closeSession(id) };
     if (invocation === undefined) {
       wire.send(failFrame(stream, INVOCATION_IS_OVER));
       return;

@@ -74,11 +74,6 @@ export class Channel {
     });
   }
 
-  /** What the cell has not read of what was sent. */
-  get unreadBytes(): number {
-    return this.#outgoingBytes + (this.#socket?.writableLength ?? 0);
-  }
-
   #flush(): void {
     const frames = this.#outgoing;
     const bytes = this.#outgoingBytes;

@@ -46,8 +46,23 @@ export interface SessionWire {
   send(frame: Uint8Array): void;
   /** The callee took so many bytes; the caller has been told. */
   taken(stream: number, bytes: number): void;
+  /** Counts bytes of sessions that the caller's cell has not taken yet. */
+  readonly untaken: UntakenBytes;
   /** The session is over: forget the stream. */
   closed(stream: number): void;
+}
+
+/** What all sessions of a cell have sent it and it has not taken: in its socket, or waiting in the harness for a turn. */
+export class UntakenBytes {
+  #bytes = 0;
+
+  add(bytes: number): void {
+    this.#bytes += bytes;
+  }
+
+  get isTooMuch(): boolean {
+    return this.#bytes > CHANNEL_LIMITS.maxSessionBytesUntaken;
+  }
 }
 
 export class Session implements BindingSession {
@@ -85,19 +100,20 @@ export class Session implements BindingSession {
     this.#countUp(bytes.length);
     const callee = this.#callee();
     if (callee === undefined) this.#held.push(bytes);
-    else if (callee.cell.unreadBytes > CHANNEL_LIMITS.maxUnreadForSessions) this.#drown(callee.cell, callee.invocation);
+    else if (callee.cell.untaken.isTooMuch) this.#drown(callee.cell, callee.invocation);
     else callee.cell.sendInbound(INBOUND_DATA, callee.invocation, this.#withClock(bytes));
   }
 
-  /** So much waits for the callee's cell that another window of it might end the cell, and everybody's requests in it. */
+  /** So much waits for the other cell that more of it might end the cell, and everybody's requests in it. */
   #drown(cell: Cell, invocation: Invocation): void {
-    this.fail({ name: 'Error', message: 'The called Worker has too much to read.' });
+    this.fail({ name: 'Error', message: 'There is too much to read in the RPC sessions of one Worker.' });
     cell.disconnect(invocation, 'canceled');
   }
 
   receiveWindow(payload: Uint8Array): void {
     const taken = windowOf(payload);
     this.#down -= taken;
+    this.#wire.untaken.add(-taken);
     if (this.#down < 0) throw new CellMisbehaved('The cell took more of a session than was sent');
     const callee = this.#callee();
     callee?.cell.sendInbound(INBOUND_WINDOW, callee.invocation, payload);
@@ -152,6 +168,7 @@ export class Session implements BindingSession {
     invocation.hasCalled = true;
     this.#cell = cell;
     this.#invocation = invocation;
+    cell.untaken.add(this.#up);
     this.#describeDeath = () => call.describe(deathFailure(cell.deathOutcome, cell.deathReason ?? 'unknown'));
     const head: SessionAcceptHead = {
       clockMs: this.caller.pipeline.clockMs,
@@ -174,14 +191,20 @@ export class Session implements BindingSession {
 
   receiveInboundData(payload: Uint8Array): void {
     const bytes = this.#takeClock(payload);
-    this.#down += sessionFrameCost(bytes.length);
+    const cost = sessionFrameCost(bytes.length);
+    this.#down += cost;
     if (this.#down > SESSION_WINDOW_BYTES) throw new CellMisbehaved('The cell sent more than its window');
-    if (!this.#over) this.#wire.send(encodeFrame(SESSION_DATA, this.#stream, this.#withClock(bytes)));
+    const callee = this.#callee();
+    if (callee === undefined) return;
+    this.#wire.untaken.add(cost);
+    if (this.#wire.untaken.isTooMuch) this.#drown(callee.cell, callee.invocation);
+    else this.#wire.send(encodeFrame(SESSION_DATA, this.#stream, this.#withClock(bytes)));
   }
 
   receiveInboundWindow(payload: Uint8Array): void {
     const taken = windowOf(payload);
     this.#up -= taken;
+    this.#callee()?.cell.untaken.add(-taken);
     if (this.#up < 0) throw new CellMisbehaved('The cell took more of a session than was sent');
     this.#wire.taken(this.#stream, taken);
     if (!this.#over) this.#wire.send(encodeFrame(WINDOW, this.#stream, payload));
@@ -221,7 +244,9 @@ export class Session implements BindingSession {
   }
 
   #countUp(bytes: number): void {
-    this.#up += sessionFrameCost(bytes);
+    const cost = sessionFrameCost(bytes);
+    this.#up += cost;
+    this.#callee()?.cell.untaken.add(cost);
     if (this.#up > SESSION_WINDOW_BYTES) throw new CellMisbehaved('The cell sent more than its window');
   }
 
@@ -242,6 +267,10 @@ export class Session implements BindingSession {
   }
 
   #finish(): void {
+    if (this.#over) return;
+    // What is still on its way is dropped where it arrives.
+    this.#callee()?.cell.untaken.add(-this.#up);
+    this.#wire.untaken.add(-this.#down);
     this.#over = true;
     this.#held = [];
     if (this.#invocation !== undefined) this.#cell?.forgetSession(this.#invocation);

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { CHANNEL_LIMITS } from '../../shared/limits.ts';
 import { FAIL, SESSION_CLOCK_BYTES } from '../../shared/protocol.ts';
 import { createPipeline } from '../../server/supervisor/invocation.ts';
-import { parseSessionHead, Session } from '../../server/supervisor/session.ts';
+import { parseSessionHead, Session, UntakenBytes } from '../../server/supervisor/session.ts';
 import type { Caller } from '../../server/supervisor/types.ts';
 
 const HEAD = { invocation: 1, binding: 'NEXT', clockMs: 0 };
@@ -12,7 +12,12 @@ const HEAD = { invocation: 1, binding: 'NEXT', clockMs: 0 };
 function open(first = 0): { session: Session; sent: Uint8Array[]; caller: Caller } {
   const sent: Uint8Array[] = [];
   const caller = { pipeline: createPipeline({} as Caller['version']), depth: 1 } as Caller;
-  const wire = { send: (frame: Uint8Array) => sent.push(frame), taken: () => undefined, closed: () => undefined };
+  const wire = {
+    send: (frame: Uint8Array) => sent.push(frame),
+    untaken: new UntakenBytes(),
+    taken: () => undefined,
+    closed: () => undefined,
+  };
   return { session: new Session(wire, 1, caller, HEAD, new Uint8Array(first)), sent, caller };
 }
 

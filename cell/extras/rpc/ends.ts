@@ -59,7 +59,7 @@ class OutgoingEnd {
         emit: (payload) => this.#emit(payload),
         grant: (bytes) => sendWindow(this.#stream, bytes),
         onMessage: (message) => this.session.receive(message),
-        onClogged: (error) => this.#break(error),
+        onBurst: (error) => this.#break(error),
       },
       invocation,
     );
@@ -139,7 +139,7 @@ class InboundEnd {
         grant: (bytes) => sendFrame(INBOUND_WINDOW, id, u32(bytes)),
         onMessage: (message) => this.session.receive(message),
         onDrained: () => this.session.checkIdle(),
-        onClogged: (error) => this.#break(error),
+        onBurst: (error) => this.#break(error),
       },
       invocation,
     );

@@ -29,21 +29,21 @@ export interface LinkEnd {
   onMessage(message: Uint8Array): void;
   /** Everything that was to be sent has left. */
   onDrained?(): void;
-  /** The other side does not take what it is sent: the session has to end. */
-  onClogged(error: Error): void;
+  /** Too much is held for the other side: the session has to end. */
+  onBurst(error: Error): void;
 }
 
-/** Links on which something waits for the other side, and how much on all of them. */
-const waiting = new MapConstructor<Link, true>();
-let waitingBytes = 0;
+/** Links that hold bytes, and how much all of them hold: unsent, or of a message that has not come whole. */
+const holding = new MapConstructor<Link, true>();
+let allHeldBytes = 0;
 
-/** Ends the session on which most waits. */
-function endMostClogged(): void {
-  let most: Link | undefined;
-  mapForEach(waiting, (_value, link) => {
-    if (most === undefined || link.queuedBytes > most.queuedBytes) most = link;
+/** Ends the session that holds most. */
+function endFullest(): void {
+  let fullest: Link | undefined;
+  mapForEach(holding, (_value, link) => {
+    if (fullest === undefined || link.heldBytes > fullest.heldBytes) fullest = link;
   });
-  most?.clog();
+  fullest?.burst();
 }
 
 const clock = new NativeFloat64Array(1);
@@ -57,7 +57,7 @@ export class Link {
   #first = 0;
   /** Of the first in the queue, so much is sent. */
   #sent = 0;
-  #queuedBytes = 0;
+  #heldBytes = 0;
   /** The message that is coming in. */
   #head = new NativeUint8Array(LENGTH_BYTES);
   #headLength = 0;
@@ -77,20 +77,22 @@ export class Link {
     return this.#first < this.#queue.length;
   }
 
-  /** What waits for the other side to take what was sent before. */
-  get queuedBytes(): number {
-    return this.#queuedBytes;
+  get heldBytes(): number {
+    return this.#heldBytes;
   }
 
-  clog(): void {
-    this.#end.onClogged(
-      new NativeError('The other side of an RPC session does not take what it is sent: too much waits for it.'),
+  burst(): void {
+    this.#end.onBurst(
+      new NativeError(
+        'The other side of an RPC session does not take what it is sent, or does not end what it begins: too much waits for it.',
+      ),
     );
   }
 
   close(): void {
     this.#closed = true;
-    this.#countQueued(-this.#queuedBytes);
+    this.#message = undefined;
+    this.#hold(-this.#heldBytes);
     this.#queue = [];
     this.#first = 0;
   }
@@ -103,16 +105,16 @@ export class Link {
     writeU32(framed, 0, message.length);
     copyInto(framed, message, LENGTH_BYTES);
     this.#queue[this.#queue.length] = framed;
-    this.#countQueued(framed.length);
+    this.#hold(framed.length);
     this.#flush();
-    if (waitingBytes > RPC_LIMITS.maxQueuedBytes) endMostClogged();
+    if (allHeldBytes > RPC_LIMITS.maxHeldBytes) endFullest();
   }
 
-  #countQueued(bytes: number): void {
-    this.#queuedBytes += bytes;
-    waitingBytes += bytes;
-    if (this.#queuedBytes > 0) mapSet(waiting, this, true);
-    else mapDelete(waiting, this);
+  #hold(bytes: number): void {
+    this.#heldBytes += bytes;
+    allHeldBytes += bytes;
+    if (this.#heldBytes > 0) mapSet(holding, this, true);
+    else mapDelete(holding, this);
   }
 
   window(bytes: number): void {
@@ -131,7 +133,7 @@ export class Link {
       this.#credit -= sessionFrameCost(size);
       const start = this.#sent;
       this.#sent += size;
-      this.#countQueued(-size);
+      this.#hold(-size);
       if (this.#sent === bytes.length) this.#next();
       this.#end.emit(this.#frame(subarray(bytes, start, start + size)));
     }
@@ -189,6 +191,7 @@ export class Link {
     this.#message = new NativeUint8Array(length < FRAME_BYTES ? length : FRAME_BYTES);
     this.#messageLength = length;
     this.#received = 0;
+    this.#hold(this.#message.length);
     return at;
   }
 
@@ -196,10 +199,12 @@ export class Link {
     const missing = this.#messageLength - this.#received;
     const end = at + missing < bytes.length ? at + missing : bytes.length;
     const message = this.#reserve(this.#received + end - at);
+    if (this.#closed) return end;
     copyInto(message, subarray(bytes, at, end), this.#received);
     this.#received += end - at;
     if (this.#received === this.#messageLength) {
       this.#message = undefined;
+      this.#hold(-message.length);
       this.#end.onMessage(message);
     }
     return end;
@@ -215,6 +220,8 @@ export class Link {
     const grown = new NativeUint8Array(size);
     copyInto(grown, subarray(message, 0, this.#received), 0);
     this.#message = grown;
+    this.#hold(grown.length - message.length);
+    if (allHeldBytes > RPC_LIMITS.maxHeldBytes) endFullest();
     return grown;
   }
 }
