@@ -47,6 +47,7 @@ import {
 import { abortAnswer, receiveInvoke } from './answer.ts';
 import * as entrypoints from './entrypoints.ts';
 import * as invocation from './invocation.ts';
+import * as jsg from './jsg.ts';
 import * as rpcClasses from './rpc-classes.ts';
 import * as sessions from './sessions.ts';
 import * as valuePrimordials from './value-primordials.ts';
@@ -103,6 +104,7 @@ const OFFERED_TO_EXTRAS = {
   'cell/dispatch': dispatch,
   'cell/entrypoints': entrypoints,
   'cell/invocation': invocation,
+  'cell/jsg': jsg,
   'cell/rpc-classes': rpcClasses,
   'cell/sessions': sessions,
   'cell/timers': timers,

@@ -15,6 +15,7 @@ import { createAddressPolicy } from './bindings/egress/address-policy.ts';
 import { createCache } from './bindings/cache/cache.ts';
 import { CacheStore } from './bindings/cache/store.ts';
 import { createEgress } from './bindings/egress/egress.ts';
+import { createDatabaseBinding } from './bindings/database/database.ts';
 import { createPublicFetch } from './bindings/service/public.ts';
 import { createServiceBinding } from './bindings/service/service.ts';
 import { createBroker } from './broker/broker.ts';
@@ -27,6 +28,7 @@ import { createLogger, type RootLogger } from './log/log.ts';
 import { createLinks, type Links } from './metrics/links.ts';
 import { createMetrics, type Metrics } from './metrics/metrics.ts';
 import { workerHost } from './routing/host.ts';
+import { createWorkerDatabases, type WorkerDatabases } from './storage/databases/databases.ts';
 import { openDataDir } from './storage/data-dir.ts';
 import type { DatabaseConnection } from './storage/database.ts';
 import { startEmbeddedPostgres } from './storage/embedded/embedded.ts';
@@ -36,6 +38,7 @@ import type { Account, Store } from './storage/store.ts';
 import { ConnectionCounts } from './supervisor/connection-counts.ts';
 import { openRunDir } from './supervisor/run-dir.ts';
 import { Supervisor } from './supervisor/supervisor.ts';
+import type { WorkerEvent } from './supervisor/types.ts';
 import { explainMissingBindings } from './missing-bindings.ts';
 import { mapStackTraces } from './stack-traces.ts';
 import { logWorkerEvent } from './worker-log.ts';
@@ -58,6 +61,11 @@ interface Running {
   readonly config: Config;
   readonly log: RootLogger;
   readonly resources: Resources;
+}
+
+/** What lies in databases. */
+interface Stores extends OpenedStore {
+  readonly databases: WorkerDatabases;
 }
 
 interface Cells {
@@ -94,11 +102,23 @@ async function start(running: Running, startedAt: number): Promise<void> {
   const connection =
     config.databaseUrl === null ? await embeddedDatabase(running, dataDir) : { url: config.databaseUrl };
   const opened = resources.use('the store', await openStore({ connection, masterKey, log }), (store) => store.close());
+  const databases = resources.use(
+    'the databases of workers',
+    createWorkerDatabases({
+      database: opened.database,
+      masterKey,
+      server: config.workerDatabaseUrl === null ? connection : { url: config.workerDatabaseUrl },
+      maxDatabaseMiB: config.limitDatabaseMiB,
+      log: log.child({ component: 'databases' }),
+    }),
+    (open) => open.close(),
+  );
   const { account, hasAdminToken } = await bootstrap(config, opened, config.adminToken);
-  const cells = await startCells(running, opened);
+  const stores = { ...opened, databases };
+  const cells = await startCells(running, stores);
   const { supervisor, catalog } = cells;
   const gateway = config.roles.includes('gateway') ? await startGateway(running, supervisor, catalog) : null;
-  const api = config.roles.includes('api') ? await startApi(running, opened, cells, gateway) : null;
+  const api = config.roles.includes('api') ? await startApi(running, stores, cells, gateway) : null;
   // Last: a token that a failed start had stored would never be shown to anybody.
   const newToken = hasAdminToken ? null : await createFirstToken(config, opened);
   announce(running, { startedAt, account, newToken, gatewayPort: gateway, apiPort: api, supervisor });
@@ -132,7 +152,7 @@ async function createFirstToken(config: Config, opened: OpenedStore): Promise<st
 const sha256 = (text: string): Uint8Array => createHash('sha256').update(text, 'utf8').digest();
 
 /** Everything that runs workers: supervisor, broker, and the catalog that tells them what is deployed. */
-async function startCells(running: Running, opened: OpenedStore): Promise<Cells> {
+async function startCells(running: Running, opened: Stores): Promise<Cells> {
   const { config, log, resources } = running;
   const metrics = createMetrics({
     version: packageJson.version,
@@ -158,9 +178,23 @@ async function startCells(running: Running, opened: OpenedStore): Promise<Cells>
     dispatcher: () => supervisor,
   });
   const connections = new ConnectionCounts();
+  const links = createLinks();
+  const logEvent = logWorkerEvent(log);
+  const onEvent = (event: WorkerEvent): void => {
+    links.onWorkerEvent(event);
+    metrics.onWorkerEvent(event);
+    logEvent(event);
+  };
   const broker = createBroker({
     connections,
-    bindings: { service: services.call },
+    bindings: {
+      service: services.call,
+      d1: createDatabaseBinding({
+        databases: opened.databases,
+        onEvent,
+        log: log.child({ component: 'databases' }),
+      }),
+    },
     loopback: services.loopback,
     cache: createCache({ store: cacheStore, log: cacheLog }),
     session: services.session,
@@ -174,8 +208,6 @@ async function startCells(running: Running, opened: OpenedStore): Promise<Cells>
     maxExternalSubrequests: config.limitSubrequestsMax,
     onSubrequest: (caller, kind, isRefused) => metrics.onSubrequest(caller, kind, isRefused),
   });
-  const links = createLinks();
-  const logEvent = logWorkerEvent(log);
   const loadModules = (version: WorkerVersion): Promise<ModuleContent[]> => catalog.loadModules(version);
   const supervisor = await Supervisor.start({
     runDir: resources.use('the run directory', openRunDir(config.dataDir), (dir) => dir.remove()).path,
@@ -198,11 +230,7 @@ async function startCells(running: Running, opened: OpenedStore): Promise<Cells>
       loadModules,
       onEvent: mapStackTraces({
         loadModules,
-        onEvent: (event) => {
-          links.onWorkerEvent(event);
-          metrics.onWorkerEvent(event);
-          logEvent(event);
-        },
+        onEvent,
       }),
     }),
     onCellEvent: (event) => metrics.onCellEvent(event),
@@ -249,12 +277,13 @@ async function startGateway(running: Running, supervisor: Supervisor, catalog: R
 
 async function startApi(
   { config, log, resources }: Running,
-  opened: OpenedStore,
+  opened: Stores,
   { supervisor, catalog, metrics, links }: Cells,
   gatewayPort: number | null,
 ): Promise<number> {
   const api = createApi({
     store: opened.store,
+    databases: opened.databases,
     catalog,
     startup: supervisor,
     health: supervisor,

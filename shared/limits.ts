@@ -238,3 +238,51 @@ export const WORKER_LOG_LIMITS = {
   /** What a line costs besides its text: time, date, names. Stops floods of empty lines. */
   lineOverheadBytes: 256,
 } as const;
+
+/** Databases of workers, provisioned ones and those behind Hyperdrive. Times in ms. */
+export const DATABASE_LIMITS = {
+  /** Connections of this node to one database; further operations wait. Stops one tenant from taking the server's places. */
+  connectionsPerDatabase: 10,
+  /** Connections of this node to all databases of workers; each is a process of the server. */
+  connectionsPerNode: 60,
+  /** Of one database's role on all nodes together; PostgreSQL itself refuses more. */
+  connectionsPerRole: 40,
+  /** How long an operation waits for a connection before it fails. */
+  connectionWaitMs: 5_000,
+  /** Operations of one database that wait for a connection. Bounds what a flood makes the server remember. */
+  waitingPerDatabase: 1_000,
+  /** A database that cannot be connected to within this time is unreachable; the worker is to hear it within 2 s. */
+  connectTimeoutMs: 1_500,
+  /** D1: a statement runs at most 30 s. Ends endless queries. */
+  statementMs: 30_000,
+  /** From BEGIN to COMMIT, whatever is done in between. Ends transactions that hold locks, and back vacuum, for ever. */
+  transactionMs: 30_000,
+  /** A transaction that is asked nothing for this long is rolled back: whoever opened it has forgotten it. */
+  idleInTransactionMs: 10_000,
+  /** A statement whose worker is gone may finish within this time; then its session is ended. */
+  abandonedMs: 500,
+  /** An idle connection is closed after this. */
+  idleConnectionMs: 30_000,
+  /** SQL text of one statement, in bytes. */
+  maxSqlBytes: 1 * MiB,
+  /** All statements and parameters of one operation, in bytes. Read whole, so it bounds memory. */
+  maxOperationBytes: 16 * MiB,
+  /** Statements of one batch. */
+  maxStatements: 1_000,
+  /** Parameters of one statement: what the wire protocol can count. */
+  maxParameters: 65_535,
+  /** One message of the server: a row, or an error. A longer one ends the connection. */
+  maxMessageBytes: 16 * MiB,
+  /** Temporary files of one session, in MiB: sorts and joins that do not fit into memory. */
+  tempFilesMiB: 256,
+  /** Memory of one sort or hash before it goes to a file, in MiB. A session may ask for more; the process's own limit stands behind it. */
+  workMemMiB: 4,
+  /** Size of one database, in MiB; above it only what makes it smaller is let through. A setting. */
+  databaseMiB: 10_240,
+  /** How often the size of a database that is written to is looked at. */
+  sizeCheckMs: 5_000,
+  /** D1: databases of an account. */
+  databasesPerAccount: 100,
+  /** Cloudflare: bytes of a database's name. */
+  maxNameBytes: 64,
+} as const;

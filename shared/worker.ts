@@ -39,7 +39,25 @@ export type Binding =
   | { readonly type: 'secret_text'; readonly name: string; readonly text: string }
   | ServiceBinding
   | { readonly type: 'version_metadata'; readonly name: string }
+  | D1Binding
+  | HyperdriveBinding
   | { readonly type: 'text_blob' | 'data_blob' | 'wasm_module'; readonly name: string; readonly part: string };
+
+/** A database that Skep made for workers. */
+export interface D1Binding {
+  readonly type: 'd1';
+  readonly name: string;
+  /** A UUID. */
+  readonly databaseId: string;
+}
+
+/** A database of the user's own, or one of those above, spoken to with any PostgreSQL driver. */
+export interface HyperdriveBinding {
+  readonly type: 'hyperdrive';
+  readonly name: string;
+  /** 32 hex digits of a Hyperdrive configuration, or the id of a database in either spelling. */
+  readonly id: string;
+}
 
 export interface ServiceBinding {
   readonly type: 'service';

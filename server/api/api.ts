@@ -19,6 +19,7 @@ import { type Account, StoreUnavailable, type TokenIdentity } from '../storage/s
 import { ApiError, fail, unavailable } from './errors.ts';
 import { openApiDocument } from './openapi.ts';
 import { type AccountRequest, type ApiOptions, type ApiRequest, readJsonBody, type Route } from './router.ts';
+import { databaseRoutes } from './routes/databases.ts';
 import { identityRoutes } from './routes/identity.ts';
 import { linkRoutes } from './routes/links.ts';
 import { platformRoutes } from './routes/platform.ts';
@@ -67,6 +68,7 @@ export function createApi(options: ApiOptions): Api {
     ...secretRoutes,
     ...triggerRoutes,
     ...linkRoutes,
+    ...databaseRoutes,
     ...platformRoutes,
   ];
   const app = new Hono<Env>({ getPath: routingPath });

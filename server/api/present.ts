@@ -13,6 +13,9 @@ const USAGE_MODEL = 'standard';
 export function presentBinding(binding: Binding | SecretName): Record<string, unknown> {
   if (binding.type === 'secret_text') return { name: binding.name, type: binding.type };
   if (binding.type === 'service') return { ...binding, environment: 'production' };
+  if (binding.type === 'd1') {
+    return { name: binding.name, type: binding.type, id: binding.databaseId, database_id: binding.databaseId };
+  }
   return { ...binding };
 }
 

@@ -8,6 +8,7 @@ import { UPLOAD_LIMITS } from '../../shared/limits.ts';
 import type { Catalog } from '../catalog/types.ts';
 import type { Logger } from '../log/types.ts';
 import type { Link } from '../metrics/links.ts';
+import type { WorkerDatabases } from '../storage/databases/databases.ts';
 import type { Account, Store, TokenIdentity } from '../storage/store.ts';
 import type { StartupChecker, VersionHealthSource } from '../supervisor/types.ts';
 import { readBytes } from './body.ts';
@@ -23,6 +24,8 @@ export interface Readiness {
 
 export interface ApiOptions {
   readonly store: Store;
+  /** Databases that Skep makes for workers. */
+  readonly databases: WorkerDatabases;
   readonly catalog: Pick<Catalog, 'waitForChange'>;
   readonly startup: StartupChecker;
   /** How versions do on this node. */

@@ -6,7 +6,6 @@ const FEATURES: readonly (readonly [RegExp, string])[] = [
   [new RegExp(`${ACCOUNT}/storage/kv(/|$)`), 'Workers KV'],
   [new RegExp(`${ACCOUNT}/r2(/|$)`), 'R2'],
   [new RegExp(`${ACCOUNT}/r2-catalog(/|$)`), 'R2 Data Catalog'],
-  [new RegExp(`${ACCOUNT}/d1(/|$)`), 'D1'],
   [new RegExp(`${ACCOUNT}/queues(/|$)`), 'Queues'],
   [new RegExp(`${ACCOUNT}/hyperdrive(/|$)`), 'Hyperdrive'],
   [new RegExp(`${ACCOUNT}/workflows(/|$)`), 'Workflows'],

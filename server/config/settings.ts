@@ -4,7 +4,7 @@
  */
 import { hostname } from 'node:os';
 import { z } from 'zod';
-import { CACHE_LIMITS, CELL_LIMITS, GATEWAY_LIMITS } from '../../shared/limits.ts';
+import { CACHE_LIMITS, CELL_LIMITS, DATABASE_LIMITS, GATEWAY_LIMITS } from '../../shared/limits.ts';
 import {
   accountId,
   destinations,
@@ -124,6 +124,20 @@ export const SETTINGS = {
     defaultText: 'embedded PostgreSQL',
     secret: true,
     doc: 'A PostgreSQL of your own, version 15 or newer.',
+  }),
+  workerDatabaseUrl: setting({
+    name: 'worker-database-url',
+    type: postgresUrl,
+    default: null,
+    defaultText: "the platform's own",
+    secret: true,
+    doc: 'The PostgreSQL on which databases of workers are made, as a user who may create roles and databases. As superuser more walls stand between tenants, see `docs/security.md`.',
+  }),
+  limitDatabaseMiB: setting({
+    name: 'limit-database-mib',
+    type: wholeNumber(1, 100_000_000),
+    default: DATABASE_LIMITS.databaseMiB,
+    doc: 'Size of one database of workers, in MiB. A larger one can be read and made smaller, nothing else.',
   }),
   natsUrl: setting({
     name: 'nats-url',

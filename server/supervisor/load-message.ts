@@ -23,6 +23,10 @@ function envEntry(binding: Binding, version: WorkerVersion): EnvEntry {
           timestamp: version.createdAt.toISOString(),
         },
       };
+    case 'd1':
+      return { kind: 'data', name, extra: 'database', config: { shape: 'd1' } };
+    case 'hyperdrive':
+      return { kind: 'data', name, extra: 'database', config: { shape: 'hyperdrive' } };
     case 'service':
       return { kind: 'service', name };
     case 'text_blob':

@@ -124,7 +124,7 @@ describe('the control API', () => {
       /^Workers KV: this version of Skep does not support it yet/,
     );
     refused(await t.call('GET', '/r2/buckets/b'), 404, 7003, /^R2:/);
-    refused(await t.call('GET', '/d1/database/x?fields=uuid,name'), 404, 7003, /^D1:/);
+    refused(await t.call('GET', '/d1/database/x?fields=uuid,name'), 404, 7404, /^The database 'x' could not be found/);
     refused(await t.call('POST', '/workers/scripts/w/tails', { filters: [] }), 404, 7003, /^Live logs/);
     refused(
       await t.call('GET', `${t.url}/zones?name=example.com`),

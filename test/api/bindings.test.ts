@@ -52,13 +52,13 @@ test('types that Skep does not have are refused by binding, type and product, al
   const { problems } = resolve({
     declared: [
       { type: 'kv_namespace', name: 'STORE', namespace_id: 'x' },
-      { type: 'd1', name: 'DB', id: 'y' },
+      { type: 'queue', name: 'JOBS', queue_name: 'y' },
       { type: 'toString', name: 'ODD' },
     ],
   });
   assert.deepEqual(problems, [
     "10021 Binding 'STORE' has type 'kv_namespace' (Workers KV), which this version of Skep does not support yet.",
-    "10021 Binding 'DB' has type 'd1' (D1), which this version of Skep does not support yet.",
+    "10021 Binding 'JOBS' has type 'queue' (Queues), which this version of Skep does not support yet.",
     "10021 Binding 'ODD' has type 'toString', which Skep does not know.",
   ]);
 });

@@ -48,6 +48,8 @@ describe('defaults', () => {
       adminToken: null,
       accountId: null,
       databaseUrl: null,
+      workerDatabaseUrl: null,
+      limitDatabaseMiB: 10_240,
       natsUrl: null,
       roles: ['gateway', 'api'],
       masterKey: null,

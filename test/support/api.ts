@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import type { Logger } from '../../server/log/types.ts';
 import { createApi, type Api } from '../../server/api/api.ts';
+import { createWorkerDatabases } from '../../server/storage/databases/databases.ts';
 import type { Account, Store } from '../../server/storage/store.ts';
 import type { StartupChecker, StartupResult, VersionHealthSource } from '../../server/supervisor/types.ts';
 import { testLog } from './log.ts';
@@ -76,7 +77,15 @@ export async function createTestApi(options: TestApiOptions = {}): Promise<TestA
       return typeof startup === 'function' ? await startup(...asked) : startup;
     },
   };
+  const databases = createWorkerDatabases({
+    database: database.database,
+    masterKey: database.masterKey,
+    server: { url: database.url },
+    maxDatabaseMiB: 64,
+    log: testLog,
+  });
   const api = createApi({
+    databases,
     store: options.store === undefined ? database.store : options.store(database.store),
     catalog: {
       waitForChange: async (seq) => {
@@ -115,6 +124,7 @@ export async function createTestApi(options: TestApiOptions = {}): Promise<TestA
       send(method, path, { headers: { 'content-type': MULTIPART_TYPE, ...headers }, body }),
     close: async (graceMs = 0) => {
       await server.close(graceMs);
+      await databases.close();
       await database.close();
     },
   };

@@ -30,6 +30,7 @@ const SUPPORTED = {
     props: z.record(z.string(), z.unknown()).optional(),
   }),
   version_metadata: z.object({ type: z.literal('version_metadata'), name }),
+  d1: z.object({ type: z.literal('d1'), name, id: z.string().min(1).max(64) }),
   text_blob: z.object({ type: z.literal('text_blob'), name, part: z.string().min(1).max(512) }),
   data_blob: z.object({ type: z.literal('data_blob'), name, part: z.string().min(1).max(512) }),
   wasm_module: z.object({ type: z.literal('wasm_module'), name, part: z.string().min(1).max(512) }),
@@ -41,7 +42,6 @@ const PRODUCTS: ReadonlyMap<string, string> = new Map(
   Object.entries({
     kv_namespace: 'Workers KV',
     r2_bucket: 'R2',
-    d1: 'D1',
     queue: 'Queues',
     hyperdrive: 'Hyperdrive',
     durable_object_namespace: 'Durable Objects',
@@ -149,6 +149,7 @@ function resolveOne(
 type ParsedBinding = z.infer<(typeof SUPPORTED)[SupportedType]>;
 
 function toBinding(parsed: ParsedBinding, problems: CloudflareProblem[]): Binding {
+  if (parsed.type === 'd1') return { type: 'd1', name: parsed.name, databaseId: parsed.id };
   if (parsed.type !== 'service') return parsed;
   const { type, name: bindingName, service, environment, entrypoint, props } = parsed;
   // Every Worker has the one environment that Cloudflare's API calls production.

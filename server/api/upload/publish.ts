@@ -66,7 +66,11 @@ async function resolveAll(request: AccountRequest, upload: Upload, worker: Worke
     format: uploaded.format,
     modules: uploaded.modules,
   });
-  throwProblems([...problems, ...(await checkServices(request, upload.workerName, bindings))]);
+  throwProblems([
+    ...problems,
+    ...(await checkServices(request, upload.workerName, bindings)),
+    ...(await checkDatabases(request, bindings)),
+  ]);
   return bindings;
 }
 
@@ -87,6 +91,17 @@ async function checkServices(
       if (Array.isArray(known) && !known.includes(binding.entrypoint))
         problems.push(missingEntrypoint(binding, binding.entrypoint));
     }
+  }
+  return problems;
+}
+
+async function checkDatabases(request: AccountRequest, bindings: readonly Binding[]): Promise<CloudflareProblem[]> {
+  const problems: CloudflareProblem[] = [];
+  for (const binding of bindings) {
+    if (binding.type !== 'd1') continue;
+    const { name, databaseId: database } = binding;
+    if ((await request.options.databases.find(request.account.id, database)) === null)
+      problems.push(cloudflareProblem('boundDatabaseNotFound', { binding: name, database }));
   }
   return problems;
 }

@@ -58,7 +58,8 @@ const SETTINGS: Readonly<Record<string, string>> = {
   // No TCP at all: nothing to find for a port scan, no port to be taken.
   listen_addresses: '',
   unix_socket_permissions: '0700',
-  max_connections: '60',
+  // The platform's own, and those of workers (`DATABASE_LIMITS.connectionsPerNode`).
+  max_connections: '120',
   shared_buffers: '64MB',
   max_wal_size: '512MB',
   jit: 'off',

@@ -1,0 +1,207 @@
+/**
+ * `env.DB`: a database that Skep made for workers, in D1's shape and PostgreSQL's own words. Which database it is follows from the deployed
+ * version; the connection is the database's own role, from a pool of this node; every limit that SQL could change is kept here.
+ */
+import { DATABASE_LIMITS } from '../../../shared/limits.ts';
+import type { D1Binding } from '../../../shared/worker.ts';
+import type { Logger } from '../../log/types.ts';
+import type { EnteredDatabase, WorkerDatabases } from '../../storage/databases/databases.ts';
+import { type ResultSink, Session, SessionEnded, type Statement } from '../../storage/wire/session.ts';
+import type { BindingCall, WorkerEvent } from '../../supervisor/types.ts';
+import { createDataBinding, OperationError } from '../data-binding.ts';
+import { readArguments, readBegin, readRun, readScript, readTransaction } from './arguments.ts';
+import { failureOf } from './failures.ts';
+import { ResultWriter } from './results.ts';
+import { sizeRuleOf } from './size-rules.ts';
+import { Transactions } from './transactions.ts';
+
+export interface DatabaseBindingOptions {
+  readonly databases: Pick<WorkerDatabases, 'enter'>;
+  readonly onEvent: (event: WorkerEvent) => void;
+  readonly log: Logger;
+}
+
+const NO_RESULT: ResultSink = { columns: () => undefined, row: () => undefined, done: () => undefined };
+
+/** The broker's handler of `d1` bindings. */
+export function createDatabaseBinding(
+  options: DatabaseBindingOptions,
+): (call: BindingCall, binding: D1Binding) => void {
+  const transactions = new Transactions();
+  const operation =
+    (work: (call: BindingCall, binding: D1Binding, args: Record<string, unknown>) => Promise<void>) =>
+    async (call: BindingCall, binding: D1Binding, args: unknown): Promise<void> => {
+      try {
+        await work(call, binding, await readArguments(call, args));
+      } catch (error) {
+        const failure = failureOf(error);
+        if (failure === undefined) throw error;
+        moveClock(call);
+        call.fail(failure);
+      }
+    };
+  const run = operation(async (call, binding, args) => {
+    const { statements, transaction } = readRun(args);
+    const work = (session: Session, sink: ResultSink): Promise<void> => session.run(statements, sink);
+    if (transaction !== null) return runInside(transactions, call, binding, transaction, work);
+    await runAlone(options, call, binding, statements, work);
+  });
+  return createDataBinding<D1Binding>({
+    onEvent: options.onEvent,
+    log: options.log,
+    unavailable: () => ({ name: 'Error', message: 'The database cannot be reached.' }),
+    operations: {
+      query: run,
+      batch: run,
+      exec: operation(async (call, binding, args) => {
+        const { sql, transaction } = readScript(args);
+        const work = (session: Session, sink: ResultSink): Promise<void> => session.runScript(sql, sink);
+        if (transaction !== null) return runInside(transactions, call, binding, transaction, work);
+        await runAlone(options, call, binding, null, work);
+      }),
+      begin: operation((call, binding, args) => begin(options, transactions, call, binding, args)),
+      commit: operation((call, binding, args) => finish(transactions, call, binding, args, 'COMMIT')),
+      rollback: operation((call, binding, args) => finish(transactions, call, binding, args, 'ROLLBACK')),
+    },
+  });
+}
+
+async function enter({ databases }: DatabaseBindingOptions, call: BindingCall, id: string): Promise<EnteredDatabase> {
+  const entered = await databases.enter(call.caller.version.accountId, id);
+  if (entered === null) throw new OperationError(`The database ${id} does not exist any longer.`);
+  return entered;
+}
+
+/** On a connection of its own. `statements` null: a script, of which nobody knows what it does. */
+async function runAlone(
+  options: DatabaseBindingOptions,
+  call: BindingCall,
+  binding: D1Binding,
+  statements: readonly Statement[] | null,
+  work: (session: Session, sink: ResultSink) => Promise<void>,
+): Promise<void> {
+  const database = await enter(options, call, binding.databaseId);
+  const rule = database.isOverSize ? strictest(statements) : null;
+  let isGivenUp = false;
+  call.onAbort = () => (isGivenUp = true);
+  const session = await Session.open(database.pool);
+  if (isGivenUp) return session.release();
+  const unuse = rule === 'shrinks' ? () => undefined : database.use(() => session.end(overSize()));
+  try {
+    if (rule === 'read-only') await session.runScript('BEGIN READ ONLY', NO_RESULT);
+    await runWatched(session, call, work);
+  } catch (error) {
+    throw rule === 'read-only' && (error as { code?: string }).code === '25006' ? overSize() : error;
+  } finally {
+    unuse();
+    session.release();
+  }
+}
+
+function strictest(statements: readonly Statement[] | null): 'shrinks' | 'read-only' {
+  const rules = new Set(statements?.map(({ sql }) => sizeRuleOf(sql)));
+  if (statements === null || rules.has('refused') || rules.size > 1) throw overSize();
+  return rules.has('shrinks') ? 'shrinks' : 'read-only';
+}
+
+const overSize = (): SessionEnded =>
+  new SessionEnded(
+    'The database is larger than allowed: until it is smaller it can only be read, and DELETE, TRUNCATE, DROP and VACUUM be run.',
+  );
+
+async function runInside(
+  transactions: Transactions,
+  call: BindingCall,
+  { databaseId }: D1Binding,
+  id: string,
+  work: (session: Session, sink: ResultSink) => Promise<void>,
+): Promise<void> {
+  const { session } = transactions.find(call.caller, databaseId, id);
+  await runWatched(session, call, work);
+  // The statement itself may have been a COMMIT: what comes next must not run outside of any transaction.
+  if (session.backend.status === 'idle') transactions.close(id);
+}
+
+/** Runs it under the time limit of a statement, its results on their way to the worker as they come. */
+async function runWatched(
+  session: Session,
+  call: BindingCall,
+  work: (session: Session, sink: ResultSink) => Promise<void>,
+): Promise<void> {
+  const { backend } = session;
+  const { statementMs, abandonedMs } = DATABASE_LIMITS;
+  const writer = new ResultWriter(call, (isPaused) => (isPaused ? backend.pause() : backend.resume()));
+  let timer = setTimeout(
+    () => session.end(new SessionEnded(`A statement may take ${statementMs / 1000} s; this one was ended.`)),
+    statementMs,
+  );
+  call.onAbort = () => {
+    backend.resume();
+    clearTimeout(timer);
+    timer = setTimeout(() => session.end(new SessionEnded('The worker gave up its query.')), abandonedMs);
+  };
+  try {
+    await work(session, writer);
+    moveClock(call);
+    writer.end();
+  } finally {
+    backend.resume();
+    clearTimeout(timer);
+    call.onAbort = undefined;
+  }
+}
+
+async function begin(
+  options: DatabaseBindingOptions,
+  transactions: Transactions,
+  call: BindingCall,
+  binding: D1Binding,
+  args: Record<string, unknown>,
+): Promise<void> {
+  const { isolation, readOnly } = readBegin(args);
+  const database = await enter(options, call, binding.databaseId);
+  let isGivenUp = false;
+  call.onAbort = () => (isGivenUp = true);
+  const session = await Session.open(database.pool);
+  const unuse = database.use(() => session.end(overSize()));
+  try {
+    const mode = readOnly || database.isOverSize ? 'READ ONLY' : 'READ WRITE';
+    await session.runScript(`BEGIN ISOLATION LEVEL ${isolation.toUpperCase()} ${mode}`, NO_RESULT);
+  } catch (error) {
+    unuse();
+    session.release();
+    throw error;
+  }
+  moveClock(call);
+  if (isGivenUp) {
+    unuse();
+    session.release();
+  } else transactions.add(call, binding.databaseId, session, unuse);
+}
+
+async function finish(
+  transactions: Transactions,
+  call: BindingCall,
+  { databaseId }: D1Binding,
+  args: Record<string, unknown>,
+  word: 'COMMIT' | 'ROLLBACK',
+): Promise<void> {
+  const { id, session } = transactions.find(call.caller, databaseId, readTransaction(args) ?? '');
+  const isFailed = session.backend.status === 'failed';
+  try {
+    await session.runScript(word, NO_RESULT);
+  } finally {
+    transactions.close(id);
+  }
+  moveClock(call);
+  if (word === 'COMMIT' && isFailed) {
+    throw new OperationError('The transaction was rolled back: one of its statements had failed.');
+  }
+  call.respondWith(null);
+  call.end();
+}
+
+/** Something from outside has arrived. */
+function moveClock({ caller: { pipeline } }: BindingCall): void {
+  pipeline.clockMs = Math.max(pipeline.clockMs, Date.now());
+}

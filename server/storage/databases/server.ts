@@ -1,0 +1,154 @@
+/**
+ * The PostgreSQL on which databases of workers are made: for each a role of its own and a database that only this role may enter. The role
+ * owns nothing but what it makes there, and is a member of nothing, so whatever SQL it runs, other databases do not exist for it.
+ */
+import pg from 'pg';
+import { DATABASE_LIMITS } from '../../../shared/limits.ts';
+import { codeOf } from '../errors.ts';
+import { scramVerifier } from './scram.ts';
+
+/** What of a server's catalogs would tell about other tenants. Taken away where we may (as superuser). */
+const TELLING_VIEWS = [
+  'pg_database',
+  'pg_roles',
+  'pg_user',
+  'pg_group',
+  'pg_auth_members',
+  'pg_db_role_setting',
+  'pg_shdepend',
+  'pg_shdescription',
+  'pg_shseclabel',
+  'pg_locks',
+  'pg_prepared_xacts',
+  'pg_stat_activity',
+  'pg_stat_database',
+  'pg_stat_database_conflicts',
+  'pg_stat_replication',
+  'pg_stat_ssl',
+  'pg_stat_gssapi',
+  'pg_replication_slots',
+  'pg_replication_origin_status',
+  'pg_subscription',
+];
+/** By name, all of them: what the views above read, and what writes to the log of all databases without a table. */
+const TELLING_FUNCTIONS = [
+  'pg_stat_get_activity',
+  'pg_lock_status',
+  'pg_prepared_xact',
+  'pg_logical_emit_message',
+  'pg_stat_get_backend_idset',
+  'pg_stat_get_backend_activity',
+  'pg_stat_get_backend_dbid',
+  'pg_stat_get_backend_userid',
+  'pg_stat_get_wal_senders',
+  'pg_get_replication_slots',
+];
+
+/** Runs statements as the platform in one of the server's databases. */
+export type RunAsPlatform = <T>(database: string | null, work: (client: pg.Client) => Promise<T>) => Promise<T>;
+
+/** Makes role and database. Safe to be called again after it failed half way. */
+export async function makeDatabase(run: RunAsPlatform, name: string, password: string): Promise<void> {
+  const isSuperuser = await run(null, async (client) => {
+    const facts = await readFacts(client);
+    await client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+    await dropRole(client, name);
+    await client.query(
+      `CREATE ROLE ${name} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS ` +
+        `CONNECTION LIMIT ${DATABASE_LIMITS.connectionsPerRole} PASSWORD ${pg.escapeLiteral(scramVerifier(password))}`,
+    );
+    if (facts.isSuperuser) {
+      await client.query(`ALTER ROLE ${name} SET temp_file_limit = '${DATABASE_LIMITS.tempFilesMiB}MB'`);
+    }
+    await client.query(`CREATE DATABASE ${name} ENCODING 'UTF8' TEMPLATE template0 ${localeOf(facts.version)}`);
+    await client.query(`REVOKE ALL ON DATABASE ${name} FROM PUBLIC`);
+    await grantDatabase(client, name);
+    // Who is no superuser may end sessions of roles he is a member of only.
+    if (!facts.isSuperuser) await client.query(`GRANT ${name} TO CURRENT_USER`);
+    return facts.isSuperuser;
+  });
+  await run(name, async (client) => {
+    await client.query(`GRANT ALL ON SCHEMA public TO ${name}`);
+    if (!isSuperuser) return;
+    await client.query(`ALTER SCHEMA public OWNER TO ${name}`);
+    await hideCatalogs(client);
+  });
+}
+
+async function grantDatabase(client: pg.Client, name: string): Promise<void> {
+  await client.query(`GRANT CONNECT, TEMPORARY, CREATE ON DATABASE ${name} TO ${name}`);
+}
+
+/** Bytes decide the order of text, as in D1; upper and lower case know all of Unicode where the server can. */
+const localeOf = (version: number): string =>
+  version >= 170_000 ? `LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8' LOCALE 'C'` : `LOCALE 'C'`;
+
+async function readFacts(client: pg.Client): Promise<{ isSuperuser: boolean; version: number }> {
+  const { rows } = await client.query<{ super: boolean; version: number }>(
+    `SELECT rolsuper AS super, current_setting('server_version_num')::int AS version FROM pg_roles WHERE rolname = current_user`,
+  );
+  const [{ super: isSuperuser, version }] = rows as [{ super: boolean; version: number }];
+  return { isSuperuser, version };
+}
+
+async function hideCatalogs(client: pg.Client): Promise<void> {
+  const { rows } = await client.query<{ statement: string }>(
+    `SELECT format('REVOKE ALL ON pg_catalog.%I FROM PUBLIC', relname) AS statement
+       FROM pg_class WHERE relnamespace = 'pg_catalog'::regnamespace AND relname = ANY($1)
+     UNION ALL
+     SELECT format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', oid::regprocedure)
+       FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace AND proname = ANY($2)`,
+    [TELLING_VIEWS, TELLING_FUNCTIONS],
+  );
+  for (const { statement } of rows) await client.query(statement);
+}
+
+export async function dropDatabase(run: RunAsPlatform, name: string): Promise<void> {
+  await run(null, async (client) => {
+    await client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+    await dropRole(client, name);
+  });
+}
+
+const DEPENDENT_OBJECTS = '2BP01';
+
+async function dropRole(client: pg.Client, name: string): Promise<void> {
+  try {
+    await client.query(`DROP ROLE IF EXISTS ${name}`);
+  } catch (error) {
+    if (codeOf(error) !== DEPENDENT_OBJECTS) throw error;
+    throw new Error(`The role of a deleted database still owns something: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+}
+
+/** A role may change its own password and its own defaults, and give up what it was granted. Takes that back. */
+export async function mendRole(run: RunAsPlatform, name: string, password: string): Promise<void> {
+  await run(null, async (client) => {
+    await client.query(`ALTER ROLE ${name} PASSWORD ${pg.escapeLiteral(scramVerifier(password))}`);
+    await grantDatabase(client, name);
+    await client.query(`ALTER ROLE ${name} RESET ALL`);
+    const { isSuperuser } = await readFacts(client);
+    if (isSuperuser) {
+      await client.query(`ALTER ROLE ${name} SET temp_file_limit = '${DATABASE_LIMITS.tempFilesMiB}MB'`);
+    }
+  });
+}
+
+/** Settings that a session of a worker starts with, and comes back to. Where the server knows them. */
+export function sessionSettings(serverVersion: number): Record<string, string> {
+  const { statementMs, transactionMs, idleInTransactionMs, workMemMiB } = DATABASE_LIMITS;
+  return {
+    statement_timeout: String(statementMs),
+    idle_in_transaction_session_timeout: String(idleInTransactionMs),
+    ...(serverVersion >= 170_000 ? { transaction_timeout: String(transactionMs) } : {}),
+    work_mem: `${workMemMiB}MB`,
+    timezone: 'UTC',
+    datestyle: 'ISO',
+    intervalstyle: 'iso_8601',
+    bytea_output: 'hex',
+    extra_float_digits: '1',
+    client_connection_check_interval: '1s',
+  };
+}

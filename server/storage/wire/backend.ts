@@ -1,0 +1,179 @@
+/**
+ * One connection to a PostgreSQL in the name of a worker. `pg` connects, does TLS and proves the password; from then on the bytes are ours:
+ * messages are bounded before they are read, and rows pass without becoming objects.
+ */
+import { connect as connectTcp, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { connect as connectTls, type ConnectionOptions } from 'node:tls';
+import pg from 'pg';
+import { serialize } from 'pg-protocol';
+import { DATABASE_LIMITS } from '../../../shared/limits.ts';
+import { BACKEND, FrameReader, type OnFrame } from './frames.ts';
+
+export interface BackendTarget {
+  /** A directory: the unix socket in it. */
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly password: string;
+  readonly database: string;
+  /** False: no TLS. */
+  readonly tls: ConnectionOptions | false;
+  /** Settings of the session, that it comes back to with RESET. */
+  readonly settings: Readonly<Record<string, string>>;
+}
+
+/** In a transaction or not, as the server said last. */
+export type TransactionStatus = 'idle' | 'open' | 'failed';
+
+const STATUS: Readonly<Record<number, TransactionStatus>> = { 0x49: 'idle', 0x54: 'open', 0x45: 'failed' };
+
+/** Parts of pg's client that its types leave out. */
+interface ClientInside {
+  readonly connection: { readonly stream: Duplex };
+  readonly processID: number;
+  readonly secretKey: number;
+}
+
+export class Backend {
+  readonly processId: number;
+  /** What the server said of itself while connecting, as whole messages: for a client that stands behind this connection. */
+  readonly parameters: ReadonlyMap<string, string>;
+  onFrame: OnFrame = () => undefined;
+  /** Called once when the connection is gone, also after `destroy`: the pool's, and that of whoever has it at the moment. */
+  onGone: () => void = () => undefined;
+  onLost: (error: Error) => void = () => undefined;
+  status: TransactionStatus = 'idle';
+  isGone = false;
+  readonly #stream: Duplex;
+  readonly #target: BackendTarget;
+  readonly #secretKey: number;
+
+  private constructor(client: pg.Client, target: BackendTarget, parameters: ReadonlyMap<string, string>) {
+    const { connection, processID, secretKey } = client as unknown as ClientInside;
+    this.#stream = connection.stream;
+    this.#target = target;
+    this.#secretKey = secretKey;
+    this.processId = processID;
+    this.parameters = parameters;
+    this.#takeOver();
+  }
+
+  /**
+   * Connects. Rejects with pg's error: of the network, or of the server (`code` is its SQLSTATE).
+   * @param timeoutMs until the password is accepted
+   */
+  static async connect(target: BackendTarget, timeoutMs: number): Promise<Backend> {
+    const parameters = new Map<string, string>();
+    const client = new pg.Client({
+      host: target.host,
+      port: target.port,
+      user: target.user,
+      password: target.password,
+      database: target.database,
+      ssl: target.tls,
+      application_name: 'skep',
+      keepAlive: true,
+      keepAliveInitialDelayMillis: 10_000,
+      connectionTimeoutMillis: timeoutMs,
+      options: Object.entries(target.settings)
+        .map(([name, value]) => `-c ${name}=${value.replace(/([\\ ])/g, '\\$1')}`)
+        .join(' '),
+    });
+    // Later ones come to the listeners of takeOver().
+    client.on('error', () => undefined);
+    (client as unknown as { connection: NodeJS.EventEmitter }).connection.on(
+      'parameterStatus',
+      ({ parameterName, parameterValue }: { parameterName: string; parameterValue: string }) =>
+        parameters.set(parameterName, parameterValue),
+    );
+    try {
+      await client.connect();
+    } catch (error) {
+      (client as unknown as ClientInside).connection.stream.destroy();
+      throw error;
+    }
+    return new Backend(client, target, parameters);
+  }
+
+  #takeOver(): void {
+    const stream = this.#stream;
+    stream.removeAllListeners('data');
+    const reader = new FrameReader(DATABASE_LIMITS.maxMessageBytes, (type, frame) => {
+      if (type === BACKEND.ready) this.status = STATUS[frame[5] as number] ?? 'failed';
+      this.onFrame(type, frame);
+    });
+    let cause: Error | undefined;
+    stream.on('data', (chunk: Buffer) => {
+      try {
+        reader.push(chunk);
+      } catch (error) {
+        cause = error as Error;
+        stream.destroy();
+      }
+    });
+    stream.on('error', (error) => (cause ??= error));
+    stream.on('end', () => stream.destroy());
+    stream.once('close', () => {
+      this.isGone = true;
+      this.onGone();
+      this.onLost(cause ?? new Error('Connection terminated unexpectedly'));
+    });
+  }
+
+  /** False: the server does not take it as fast. */
+  write(bytes: Uint8Array): boolean {
+    return this.isGone || this.#stream.write(bytes);
+  }
+
+  /** Called when what was written has left, after `write` said false. */
+  onceDrained(then: () => void): void {
+    this.#stream.once('drain', then);
+  }
+
+  /** While paused the server waits with what it has to send. */
+  pause(): void {
+    this.#stream.pause();
+  }
+
+  resume(): void {
+    this.#stream.resume();
+  }
+
+  /** Says goodbye and closes. */
+  end(): void {
+    if (!this.isGone) this.#stream.end(serialize.end());
+  }
+
+  /** Closes at once. A statement that runs goes on in the server until it is cancelled. */
+  destroy(): void {
+    this.#stream.destroy();
+  }
+
+  /** Asks the server to stop what it does for this connection. It may be too late, and nobody says so. */
+  cancel(): void {
+    const { host, port, tls } = this.#target;
+    const socket = connectTcp(host.startsWith('/') ? { path: `${host}/.s.PGSQL.${port}` } : { host, port });
+    socket.setTimeout(DATABASE_LIMITS.connectTimeoutMs, () => socket.destroy());
+    socket.on('error', () => socket.destroy());
+    const send = (connection: Duplex): void => {
+      connection.on('error', () => socket.destroy());
+      connection.end(serialize.cancel(this.processId, this.#secretKey));
+    };
+    socket.once('connect', () => {
+      if (tls === false) send(socket);
+      else requestTls(socket, tls, send);
+    });
+  }
+}
+
+function requestTls(socket: Socket, tls: ConnectionOptions, then: (connection: Duplex) => void): void {
+  socket.write(serialize.requestSsl());
+  socket.once('data', (answer) => {
+    if (answer[0] !== 0x53) socket.destroy();
+    else {
+      const secured = connectTls({ ...tls, socket }, () => then(secured));
+      secured.on('error', () => socket.destroy());
+    }
+  });
+}

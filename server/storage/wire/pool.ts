@@ -1,0 +1,255 @@
+/**
+ * Connections to one PostgreSQL for many workers. Whoever gets one gets it as if it were new: what the one before left in the session is
+ * taken back before it is handed on, and a session that cannot be cleaned is thrown away.
+ */
+import { serialize } from 'pg-protocol';
+import { DATABASE_LIMITS } from '../../../shared/limits.ts';
+import { isUnavailable } from '../errors.ts';
+import { Backend, type BackendTarget } from './backend.ts';
+import { BACKEND } from './frames.ts';
+
+/** No connection could be had. `message` is for the worker. */
+export class NoConnection extends Error {
+  override readonly name = 'NoConnection';
+  /** The database cannot be reached, in place of being busy. */
+  readonly isUnreachable: boolean;
+
+  constructor(message: string, options: { isUnreachable: boolean; cause?: unknown }) {
+    super(message, { cause: options.cause });
+    this.isUnreachable = options.isUnreachable;
+  }
+}
+
+export interface PoolOptions {
+  /** Asked for every connection anew: a password may have changed. */
+  readonly target: () => Promise<BackendTarget>;
+  readonly maxConnections: number;
+  /** Takes one of the node's places, or says that there is none. */
+  readonly takePlace: () => boolean;
+  readonly freePlace: () => void;
+  /** Ends a session whose statement does not stop. Absent: nobody may but the session itself. */
+  readonly terminate?: (processId: number) => Promise<void>;
+  /** SQLSTATE of a refused connection: true when trying again may help, because something was mended. */
+  readonly mend?: (code: string) => Promise<boolean>;
+}
+
+interface Waiting {
+  readonly resolve: (backend: Backend) => void;
+  readonly reject: (error: Error) => void;
+  readonly timer: NodeJS.Timeout;
+}
+
+/** ROLLBACK first: DISCARD ALL is refused inside a transaction. */
+const ROLLBACK = serialize.query('ROLLBACK');
+const DISCARD = serialize.query('DISCARD ALL');
+/** SQLSTATEs with which a server refuses because it is full. */
+const FULL = new Set(['53300', '53400']);
+
+export class BackendPool {
+  readonly #options: PoolOptions;
+  readonly #idle: { readonly backend: Backend; readonly sinceMs: number }[] = [];
+  readonly #all = new Set<Backend>();
+  readonly #waiting = new Set<Waiting>();
+  #connecting = 0;
+  #isClosed = false;
+  #sweep: NodeJS.Timeout | undefined;
+
+  constructor(options: PoolOptions) {
+    this.#options = options;
+  }
+
+  get connections(): number {
+    return this.#all.size + this.#connecting;
+  }
+
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  /** A clean connection. Rejects with NoConnection. Give it back with `release`. */
+  acquire(): Promise<Backend> {
+    const backend = this.#takeIdle();
+    if (backend !== undefined) return Promise.resolve(backend);
+    if (this.#isClosed) return Promise.reject(gone());
+    if (this.#waiting.size >= DATABASE_LIMITS.waitingPerDatabase) {
+      return Promise.reject(
+        new NoConnection(`More than ${DATABASE_LIMITS.waitingPerDatabase} operations wait for the database.`, {
+          isUnreachable: false,
+        }),
+      );
+    }
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#waiting.delete(waiting);
+        reject(this.#waitedTooLong());
+      }, DATABASE_LIMITS.connectionWaitMs);
+      const waiting = { resolve, reject, timer };
+      this.#waiting.add(waiting);
+      this.#grow();
+    });
+  }
+
+  #waitedTooLong(): NoConnection {
+    const seconds = DATABASE_LIMITS.connectionWaitMs / 1000;
+    return new NoConnection(
+      `No connection to the database became free within ${seconds} s; ${this.#options.maxConnections} are allowed, all in use. Shorten transactions and queries.`,
+      { isUnreachable: false },
+    );
+  }
+
+  /** Gives a connection back. One that is in the middle of something is ended. */
+  release(backend: Backend, { isBusy }: { readonly isBusy: boolean }): void {
+    if (backend.isGone || !this.#all.has(backend)) return;
+    backend.onLost = () => undefined;
+    if (isBusy) this.abandon(backend);
+    else this.#clean(backend);
+  }
+
+  /** Ends a connection, and what the server does for it. */
+  abandon(backend: Backend): void {
+    if (backend.isGone) return;
+    const { terminate } = this.#options;
+    if (terminate === undefined) backend.cancel();
+    // When it cannot be asked, the server notices within a second that nobody listens any longer.
+    else terminate(backend.processId).catch(() => undefined);
+    backend.destroy();
+  }
+
+  #clean(backend: Backend): void {
+    let left = backend.status === 'idle' ? 1 : 2;
+    const late = setTimeout(() => this.abandon(backend), DATABASE_LIMITS.connectTimeoutMs);
+    const stop = (): void => {
+      clearTimeout(late);
+      backend.onFrame = () => undefined;
+    };
+    backend.onGone = () => {
+      stop();
+      this.#forget(backend);
+    };
+    backend.onFrame = (type) => {
+      if (type === BACKEND.error) {
+        stop();
+        backend.destroy();
+      } else if (type === BACKEND.ready && --left === 0) {
+        stop();
+        if (backend.status === 'idle') this.#offer(backend);
+        else backend.destroy();
+      }
+    };
+    backend.resume();
+    backend.write(left === 2 ? Buffer.concat([ROLLBACK, DISCARD]) : DISCARD);
+  }
+
+  /** It is clean: to who waits longest, or to the shelf. */
+  #offer(backend: Backend): void {
+    if (this.#isClosed) {
+      backend.end();
+      return;
+    }
+    const [next] = this.#waiting;
+    if (next !== undefined) {
+      this.#waiting.delete(next);
+      clearTimeout(next.timer);
+      next.resolve(backend);
+      return;
+    }
+    this.#idle.push({ backend, sinceMs: performance.now() });
+    this.#sweep ??= setInterval(() => this.#closeIdle(), DATABASE_LIMITS.idleConnectionMs / 2).unref();
+  }
+
+  #takeIdle(): Backend | undefined {
+    for (let entry = this.#idle.pop(); entry !== undefined; entry = this.#idle.pop()) {
+      if (!entry.backend.isGone) return entry.backend;
+    }
+    return undefined;
+  }
+
+  #closeIdle(): void {
+    const oldest = performance.now() - DATABASE_LIMITS.idleConnectionMs;
+    while (this.#idle[0] !== undefined && this.#idle[0].sinceMs <= oldest) this.#idle.shift()?.backend.end();
+    if (this.#idle.length > 0) return;
+    clearInterval(this.#sweep);
+    this.#sweep = undefined;
+  }
+
+  /** Closes the connection that was idle for longest: another database needs its place. False: none is idle. */
+  giveUpPlace(): boolean {
+    const entry = this.#idle.shift();
+    entry?.backend.end();
+    return entry !== undefined;
+  }
+
+  #grow(): void {
+    while (this.#connecting < this.#waiting.size && this.connections < this.#options.maxConnections) {
+      if (!this.#options.takePlace()) return;
+      this.#connecting++;
+      void this.#connect();
+    }
+  }
+
+  async #connect(): Promise<void> {
+    try {
+      const backend = await this.#tryToConnect();
+      this.#connecting--;
+      this.#all.add(backend);
+      backend.onGone = () => this.#forget(backend);
+      this.#offer(backend);
+    } catch (error) {
+      this.#connecting--;
+      this.#options.freePlace();
+      this.#refuse(error);
+    }
+  }
+
+  async #tryToConnect(): Promise<Backend> {
+    const { target, mend } = this.#options;
+    try {
+      return await Backend.connect(await target(), DATABASE_LIMITS.connectTimeoutMs);
+    } catch (error) {
+      const { code } = error as { code?: string };
+      if (mend === undefined || code === undefined || !(await mend(code))) throw error;
+      return await Backend.connect(await target(), DATABASE_LIMITS.connectTimeoutMs);
+    }
+  }
+
+  /** A connection could not be made. Whoever waits hears why; when there are others, a full server is only waited for. */
+  #refuse(error: unknown): void {
+    const { code, message } = error as { code?: string; message: string };
+    if (FULL.has(code ?? '') && this.#all.size > 0) return;
+    const isUnreachable = isUnavailable(error);
+    const reason = isUnreachable ? 'The database cannot be reached.' : `The database refuses connections: ${message}`;
+    for (const waiting of this.#waiting) {
+      clearTimeout(waiting.timer);
+      waiting.reject(error instanceof NoConnection ? error : new NoConnection(reason, { isUnreachable, cause: error }));
+    }
+    this.#waiting.clear();
+  }
+
+  #forget(backend: Backend): void {
+    if (!this.#all.delete(backend)) return;
+    const at = this.#idle.findIndex((entry) => entry.backend === backend);
+    if (at >= 0) this.#idle.splice(at, 1);
+    this.#options.freePlace();
+    this.#grow();
+  }
+
+  /** A place has become free in the node. */
+  placeIsFree(): void {
+    this.#grow();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    clearInterval(this.#sweep);
+    for (const { timer, reject } of this.#waiting) {
+      clearTimeout(timer);
+      reject(gone());
+    }
+    this.#waiting.clear();
+    for (const { backend } of this.#idle.splice(0)) backend.end();
+    for (const backend of this.#all) if (!backend.isGone) this.abandon(backend);
+  }
+}
+
+const gone = (): NoConnection =>
+  new NoConnection('The database is no longer there, or this server is stopping.', { isUnreachable: true });

@@ -1,0 +1,179 @@
+/** Statements on a connection that one worker has for the moment, and what comes of them. */
+import { serialize } from 'pg-protocol';
+import type { Backend } from './backend.ts';
+import { BACKEND, HEADER_BYTES, readServerMessage, readText, ServerError, type ServerMessage } from './frames.ts';
+import type { BackendPool } from './pool.ts';
+
+export interface Statement {
+  readonly sql: string;
+  /** As text, in PostgreSQL's own spelling; null is NULL. */
+  readonly params: readonly (string | null)[];
+}
+
+export interface Column {
+  readonly name: string;
+  /** Oid of the type. */
+  readonly type: number;
+}
+
+/** Hears the results of statements in their order. */
+export interface ResultSink {
+  /** A result with rows begins. */
+  columns(columns: readonly Column[]): void;
+  /** Values as text. The frame is only good until the call returns. */
+  row(frame: Buffer): void;
+  /** The statement is done. `tag`: what the server calls it, such as `INSERT 0 3`. */
+  done(tag: string): void;
+}
+
+/** The session was ended from outside: a limit. `message` is for the worker. */
+export class SessionEnded extends Error {
+  override readonly name = 'SessionEnded';
+}
+
+/** The connection broke while a statement ran: nobody knows whether it was carried out. */
+export class SessionLost extends Error {
+  override readonly name = 'SessionLost';
+}
+
+const COPY_REFUSED: ServerMessage = {
+  severity: 'ERROR',
+  code: '0A000',
+  message: 'COPY is not supported here',
+  hint: 'Use INSERT with several rows, or a driver over Hyperdrive.',
+};
+
+const COPY_FAIL = serialize.copyFail(COPY_REFUSED.message);
+
+export class Session {
+  readonly backend: Backend;
+  readonly #pool: BackendPool;
+  #ended: Error | undefined;
+  #isBusy = false;
+
+  constructor(pool: BackendPool, backend: Backend) {
+    this.#pool = pool;
+    this.backend = backend;
+  }
+
+  static async open(pool: BackendPool): Promise<Session> {
+    return new Session(pool, await pool.acquire());
+  }
+
+  get isBusy(): boolean {
+    return this.#isBusy;
+  }
+
+  /** One after the other, together in one transaction when none is open. @throws ServerError, SessionEnded, SessionLost */
+  run(statements: readonly Statement[], sink: ResultSink): Promise<void> {
+    const messages: Buffer[] = [];
+    for (const { sql, params } of statements) {
+      messages.push(
+        serialize.parse({ text: sql }),
+        serialize.bind({ values: params as (string | null)[] }),
+        serialize.describe({ type: 'P' }),
+        serialize.execute(),
+      );
+    }
+    messages.push(serialize.sync());
+    // What is sent behind the statement is swallowed while the server waits for data to copy: SYNC has to come again.
+    return this.#send(Buffer.concat(messages), sink, [COPY_FAIL, serialize.sync()]);
+  }
+
+  /** Statements without parameters, separated by semicolons. @throws as `run` does */
+  runScript(sql: string, sink: ResultSink): Promise<void> {
+    return this.#send(serialize.query(sql), sink, [COPY_FAIL]);
+  }
+
+  #send(bytes: Buffer, sink: ResultSink, copyRefusal: readonly Uint8Array[]): Promise<void> {
+    if (this.#ended !== undefined) return Promise.reject(this.#ended);
+    if (this.backend.isGone) return Promise.reject(new SessionLost('The connection to the database was lost.'));
+    this.#isBusy = true;
+    return new Promise((resolve, reject) => {
+      let failure: Error | undefined;
+      const { backend } = this;
+      const finish = (error: Error | undefined): void => {
+        this.#isBusy = false;
+        backend.onFrame = () => undefined;
+        backend.onLost = () => undefined;
+        if (error === undefined) resolve();
+        else reject(error);
+      };
+      backend.onFrame = (type, frame) => {
+        if (type === BACKEND.error) failure ??= new ServerError(readServerMessage(frame));
+        else if (type === BACKEND.ready) finish(failure);
+        else failure ??= this.#onResult(type, frame, sink, copyRefusal);
+      };
+      backend.onLost = (cause) => {
+        const lost = new SessionLost('The connection to the database was lost.', { cause });
+        finish(this.#ended ?? (failure instanceof ServerError ? failure : lost));
+      };
+      backend.write(bytes);
+    });
+  }
+
+  /** Returns why the rest of the results is of no interest. */
+  #onResult(type: number, frame: Buffer, sink: ResultSink, copyRefusal: readonly Uint8Array[]): Error | undefined {
+    if (type === BACKEND.dataRow) sink.row(frame);
+    else if (type === BACKEND.rowDescription) sink.columns(readColumns(frame));
+    else if (type === BACKEND.commandComplete) sink.done(readText(frame, HEADER_BYTES).text);
+    else if (type === BACKEND.emptyQuery) sink.done('');
+    else if (type === BACKEND.copyIn) {
+      for (const message of copyRefusal) this.backend.write(message);
+      return new ServerError(COPY_REFUSED);
+    } else if (type === BACKEND.copyOut || type === BACKEND.copyBoth) {
+      this.backend.cancel();
+      return new ServerError(COPY_REFUSED);
+    }
+    return undefined;
+  }
+
+  /** Ends it now; whatever runs, and whatever is asked later, fails with this error. */
+  end(error: Error): void {
+    if (this.#ended !== undefined) return;
+    this.#ended = error;
+    this.#pool.abandon(this.backend);
+  }
+
+  /** Gives the connection back. Nothing may be asked afterwards. */
+  release(): void {
+    this.#ended ??= new SessionEnded('The session is over.');
+    this.#pool.release(this.backend, { isBusy: this.#isBusy });
+  }
+}
+
+function readColumns(frame: Buffer): Column[] {
+  const count = frame.readUInt16BE(HEADER_BYTES);
+  const columns: Column[] = [];
+  let at = HEADER_BYTES + 2;
+  for (let index = 0; index < count; index++) {
+    const { text: name, next } = readText(frame, at);
+    columns.push({ name, type: frame.readUInt32BE(next + 6) });
+    at = next + 18;
+  }
+  return columns;
+}
+
+/** The values of a row as JSON: an array of texts and nulls. */
+export function rowToJson(frame: Buffer): string {
+  const count = frame.readUInt16BE(HEADER_BYTES);
+  let json = '[';
+  let at = HEADER_BYTES + 2;
+  for (let index = 0; index < count; index++) {
+    const bytes = frame.readInt32BE(at);
+    at += 4;
+    if (index > 0) json += ',';
+    if (bytes < 0) json += 'null';
+    else {
+      json += JSON.stringify(frame.toString('utf8', at, at + bytes));
+      at += bytes;
+    }
+  }
+  return `${json}]`;
+}
+
+/** How many rows a command changed, by its tag: `INSERT 0 3`, `UPDATE 2`. Null: it changes none. */
+export function changedRows(tag: string): number | null {
+  const match = /^(?:INSERT \d+|UPDATE|DELETE|MERGE) (\d+)$/.exec(tag);
+  return match === null ? null : Number(match[1]);
+}
