@@ -3,8 +3,23 @@
  * a frame and a frame out of an answer; a large or streamed one is left for Deno to send over HTTP.
  */
 import { CHANNEL_LIMITS } from '../shared/limits.ts';
-import { ANSWER, ANSWER_WAITS, type AnswerHead, type InvokeHead, PONG } from '../shared/protocol.ts';
-import { sendFrame, sendFull } from './channel.ts';
+import {
+  ANSWER,
+  ANSWER_WAITS,
+  type AnswerHead,
+  type InvocationTarget,
+  type InvokeHead,
+  PONG,
+} from '../shared/protocol.ts';
+import {
+  ANSWER_EXCEPTION,
+  ANSWER_WAITING,
+  answerHeadText,
+  decodeServiceInvoke,
+  encodeServiceAnswer,
+  parseCallHeadText,
+} from '../shared/service-frames.ts';
+import { sendEncoded, sendFrame, sendFull } from './channel.ts';
 import { currentInvocation, runInvocation } from './context.ts';
 import {
   type BodyInit,
@@ -18,6 +33,7 @@ import {
   toWire,
 } from './http/index.ts';
 import { makeCf } from './http/cf.ts';
+import { takeOutcome } from './outcome.ts';
 import { cancelOutgoing, EMPTY, SWITCHED, type Outgoing } from './outgoing.ts';
 import {
   copyBytes,
@@ -76,31 +92,66 @@ export class Delivery {
 
 interface Served {
   readonly delivery: Delivery;
+  /** Asked by another worker, in one frame. */
+  readonly isService: boolean;
   /** An answer to be collected over HTTP. */
   waiting: Outgoing | undefined;
 }
 
 const served = new MapConstructor<number, Served>();
 
-export type ServeRequest = (id: number, head: InvokeHead, request: Request, delivery: Delivery) => Promise<Outgoing>;
+/** What a handler needs to know of a request beside itself. */
+export interface RequestFacts {
+  readonly clockMs: number;
+  readonly target?: InvocationTarget | undefined;
+}
+
+export type ServeRequest = (id: number, facts: RequestFacts, request: Request, delivery: Delivery) => Promise<Outgoing>;
 
 /** One INVOKE frame. */
 export function receiveInvoke(id: number, headBytes: Uint8Array, body: Uint8Array, serve: ServeRequest): void {
   const head = jsonParse(utf8Decode(headBytes)) as InvokeHead;
-  const delivery = new Delivery((outgoing) => sendAnswer(id, entry, outgoing, head.method === 'HEAD'));
-  const entry: Served = { delivery, waiting: undefined };
+  receive(id, head, head, head.hasBody ? wholeBody(body) : NO_BODY, false, serve);
+}
+
+/** One SERVICE_INVOKE frame. The server has read the head and found nothing wrong with it. */
+export function receiveServiceInvoke(id: number, payload: Uint8Array, serve: ServeRequest): void {
+  const { clockMs, target, head: headBytes, body } = decodeServiceInvoke(payload);
+  const head = parseCallHeadText(utf8Decode(headBytes));
+  const facts = {
+    clockMs,
+    target: target.length === 0 ? undefined : (jsonParse(utf8Decode(target)) as InvocationTarget),
+  };
+  if (head.hasBody) addLength(head.headers, body.length);
+  receive(id, facts, head, head.hasBody ? wholeBody(body) : NO_BODY, true, serve);
+}
+
+function addLength(flat: string[], length: number): void {
+  flat[flat.length] = 'content-length';
+  flat[flat.length] = `${length}`;
+}
+
+function receive(
+  id: number,
+  facts: RequestFacts,
+  head: Pick<InvokeHead, 'method' | 'url' | 'headers'> & { readonly cf?: string | undefined },
+  body: BodyInit,
+  isService: boolean,
+  serve: ServeRequest,
+): void {
+  const isHead = head.method === 'HEAD';
+  const delivery = new Delivery((outgoing) => sendAnswer(id, entry, outgoing, isHead));
+  const entry: Served = { delivery, isService, waiting: undefined };
   mapSet(served, id, entry);
   const request = makeIncomingRequest({
     method: head.method,
     url: head.url,
     flat: head.headers,
-    body: head.hasBody ? wholeBody(body) : NO_BODY,
+    body,
     readCf: () => makeCf(head.headers, head.cf),
     listen: (onAbort) => delivery.listen(onAbort),
   });
-  void promiseThen(serve(id, head, request, delivery), (outgoing) =>
-    sendAnswer(id, entry, outgoing, head.method === 'HEAD'),
-  );
+  void promiseThen(serve(id, facts, request, delivery), (outgoing) => sendAnswer(id, entry, outgoing, isHead));
 }
 
 const wholeBody = (bytes: Uint8Array): BodyInit => ({ whole: copyBytes(bytes), stream: null, type: null });
@@ -112,7 +163,7 @@ function sendAnswer(id: number, entry: Served, outgoing: Outgoing, isHead: boole
     mapDelete(served, id);
     return;
   }
-  const { status, statusText, list, whole } = outgoing;
+  const { status, list, whole } = outgoing;
   if (hasUsage()) sendFrame(PONG, 0, takeReport());
   if (!isHead && (whole === null || whole.length > CHANNEL_LIMITS.maxInlineBodyBytes)) {
     entry.waiting = outgoing;
@@ -122,8 +173,17 @@ function sendAnswer(id: number, entry: Served, outgoing: Outgoing, isHead: boole
   if (whole !== null && status !== 204 && status !== 304 && !(isHead && outgoing.isNull))
     setLength(list, whole.length, isHead);
   if (whole === null) cancelOutgoing(outgoing);
-  sendFull(ANSWER, id, encodeHead({ status, statusText, headers: list }), isHead ? EMPTY : (whole as Uint8Array));
+  const body = isHead ? EMPTY : (whole as Uint8Array);
+  if (entry.isService) sendServiceAnswer(id, outgoing, body);
+  else sendFull(ANSWER, id, encodeHead({ status, statusText: outgoing.statusText, headers: list }), body);
   finish(id, false);
+}
+
+function sendServiceAnswer(id: number, { status, statusText, list }: Outgoing, body: Uint8Array): void {
+  const { isException, isWaiting, clockMs } = takeOutcome(list);
+  const flags = (isException ? ANSWER_EXCEPTION : 0) | (isWaiting ? ANSWER_WAITING : 0);
+  const head = utf8Encode(answerHeadText(toWire(statusText), listToWire(list)));
+  sendEncoded(encodeServiceAnswer(id, clockMs, status, flags, head, body));
 }
 
 /** Values that are not ASCII go out as the bytes they are in UTF-8. */

@@ -2,6 +2,7 @@
  * Calls out of the cell: `fetch()` to the internet and `env.SERVICE.fetch()`. Both are one message to the supervisor, who
  * decides, counts and does the I/O; the answer becomes a Response here. Bodies stream both ways under a window.
  */
+import { HOP_BY_HOP } from '../shared/http.ts';
 import { CHANNEL_LIMITS } from '../shared/limits.ts';
 import {
   CALL,
@@ -15,7 +16,22 @@ import {
   type InvocationTarget,
   type ResponseHead,
 } from '../shared/protocol.ts';
-import { closeStream, openStream, sendFail, sendFrame, sendFull, sendWindow, type StreamListener } from './channel.ts';
+import {
+  callHeadText,
+  decodeServiceResponse,
+  encodeServiceCall,
+  parseAnswerHeadText,
+} from '../shared/service-frames.ts';
+import {
+  closeStream,
+  openStream,
+  sendEncoded,
+  sendFail,
+  sendFrame,
+  sendFull,
+  sendWindow,
+  type StreamListener,
+} from './channel.ts';
 import { compatFlag } from './compat.ts';
 import { advanceClock, type Invocation } from './context.ts';
 import { type DataUrl, readDataUrl } from './data-url.ts';
@@ -58,6 +74,9 @@ import {
   eventTargetRemove,
   jsonParse,
   jsonStringify,
+  MapConstructor,
+  mapGet,
+  mapSet,
   NativeError,
   NativePromise,
   NativeReadableStream,
@@ -224,6 +243,10 @@ function callOnce(
   body: ByteStream | null,
   hops: number,
 ): Promise<Response> {
+  const isUpgrade = asksForWebSocket(request);
+  if (destination !== null && !isUpgrade && body === null && fitsInOneFrame(whole)) {
+    return callService(invocation, destination, request, whole, hops);
+  }
   const head: CallHead = {
     invocation: invocation.id,
     ...toWire(destination),
@@ -233,14 +256,94 @@ function callOnce(
     hasBody: body !== null || whole !== null,
     bodyBytes: whole === null ? promisedLength(body) : whole.length,
     ...callCf(request, destination),
-    upgrade: asksForWebSocket(request) ? 'websocket' : null,
+    upgrade: isUpgrade ? 'websocket' : null,
     clockMs: invocation.clockMs,
   };
-  const origin = { url: withoutFragment(requestUrl(request)), redirected: hops > 0, isHead: head.method === 'HEAD' };
+  const origin = originOf(request, hops);
   return sendCall(invocation, head, body ?? whole, {
     receive: (answer, content, stream) => receiveResponse(origin, answer, content, stream),
     signal: requestSignal(request),
   });
+}
+
+const originOf = (request: Request, hops: number): Origin => ({
+  url: withoutFragment(requestUrl(request)),
+  redirected: hops > 0,
+  isHead: requestMethod(request) === 'HEAD',
+});
+
+const fitsInOneFrame = (whole: Uint8Array | null): boolean =>
+  whole === null || whole.length <= CHANNEL_LIMITS.maxInlineBodyBytes;
+
+/** A call to another worker whose body is all there: one frame, of which the callee gets all but its first few bytes as they are. */
+function callService(
+  invocation: Invocation,
+  destination: Exclude<Destination, null>,
+  request: Request,
+  whole: Uint8Array<ArrayBuffer> | null,
+  hops: number,
+): Promise<Response> {
+  const head = callHeadText({
+    method: requestMethod(request),
+    url: sentUrl(requestUrl(request)),
+    headers: withoutFraming(callHeaders(request)),
+    hasBody: whole !== null,
+    cf: callCf(request, destination).cf,
+  });
+  const encoded = encodeHead(head);
+  const origin = originOf(request, hops);
+  return new NativePromise((resolve, reject) => {
+    const receive: Receive<Response> = (answer, content, stream) => receiveResponse(origin, answer, content, stream);
+    const call = new OpenCall(invocation, receive, resolve, reject);
+    const stream = openStream(call);
+    if (!call.start(stream, requestSignal(request))) return;
+    sendEncoded(
+      encodeServiceCall(stream, {
+        clockMs: invocation.clockMs,
+        invocation: invocation.id,
+        isLoopback: typeof destination !== 'string',
+        name: nameOf(destination),
+        head: encoded,
+        body: whole ?? EMPTY,
+      }),
+    );
+  });
+}
+
+const names = new MapConstructor<string, Uint8Array>();
+
+function nameOf(destination: Exclude<Destination, null>): Uint8Array {
+  if (typeof destination !== 'string') return utf8Encode(jsonStringify(destination));
+  const known = mapGet(names, destination);
+  if (known !== undefined) return known;
+  const name = utf8Encode(destination);
+  // As many as the worker has bindings.
+  mapSet(names, destination, name);
+  return name;
+}
+
+/** What belongs to whoever sends a body, or follows from the URL. The server lets none of it pass. */
+const FRAMING = { __proto__: null, 'content-length': true, host: true } as unknown as Record<string, boolean>;
+for (const name of HOP_BY_HOP) FRAMING[name] = true;
+
+function withoutFraming(flat: string[]): string[] {
+  let kept = 0;
+  for (let index = 0; index < flat.length; index += 2) {
+    if (FRAMING[flat[index] as string]) continue;
+    flat[kept++] = flat[index] as string;
+    flat[kept++] = flat[index + 1] as string;
+  }
+  flat.length = kept;
+  return flat;
+}
+
+/** @throws {TypeError} when it is too long */
+function encodeHead(head: string): Uint8Array {
+  const encoded = utf8Encode(head);
+  if (encoded.length > CHANNEL_LIMITS.maxHeadBytes) {
+    throw new NativeTypeError(`URL and headers of a request may have ${CHANNEL_LIMITS.maxHeadBytes} bytes together.`);
+  }
+  return encoded;
 }
 
 /** What a call's answer becomes. `body` is null when `stream` has become a connection, which belongs to the receiver from now on. */
@@ -258,10 +361,7 @@ function sendCall<T>(
   body: Uint8Array<ArrayBuffer> | ByteStream | null,
   { receive, signal }: CallOptions<T>,
 ): Promise<T> {
-  const encoded = utf8Encode(jsonStringify(head));
-  if (encoded.length > CHANNEL_LIMITS.maxHeadBytes) {
-    throw new NativeTypeError(`URL and headers of a request may have ${CHANNEL_LIMITS.maxHeadBytes} bytes together.`);
-  }
+  const encoded = encodeHead(jsonStringify(head));
   return new NativePromise((resolve, reject) => {
     const call = new OpenCall(invocation, receive, resolve, reject);
     const stream = openStream(call);
@@ -482,6 +582,14 @@ class OpenCall<T> {
     eventTargetAdd(signal, 'abort', onAbort);
     this.#removeAbort = () => eventTargetRemove(signal, 'abort', onAbort);
     return true;
+  }
+
+  onServiceResponse(payload: Uint8Array): void {
+    const { clockMs, status, head: headBytes, body } = decodeServiceResponse(payload);
+    const { statusText, headers } = parseAnswerHeadText(utf8Decode(headBytes));
+    advanceClock(this.#invocation, clockMs);
+    this.#finish();
+    this.#resolve(this.#receive({ status, statusText, headers, clockMs }, copyBytes(body), this.#stream));
   }
 
   onResponse(headBytes: Uint8Array, bodyBytes: Uint8Array | null): void {

@@ -17,6 +17,8 @@ import {
   RESPONSE_FULL,
   SESSION_ACCEPT,
   SESSION_DATA,
+  SERVICE_INVOKE,
+  SERVICE_RESPONSE,
   WINDOW,
 } from '../shared/protocol.ts';
 import { currentInvocation } from './context.ts';
@@ -42,6 +44,8 @@ export interface StreamListener {
   /** Both sides end on their own: the other side's END does not end the stream. Whoever listens closes it. */
   readonly twoWay?: boolean;
   onResponse(head: Uint8Array, body: Uint8Array | null): void;
+  /** The payload of a SERVICE_RESPONSE. */
+  onServiceResponse?(payload: Uint8Array): void;
   onData(bytes: Uint8Array): void;
   onEnd(): void;
   onFail(payload: Uint8Array): void;
@@ -95,7 +99,7 @@ export async function startReading(onControl: ControlHandler): Promise<void> {
     }
   });
   const deliver = (type: number, stream: number, payload: Uint8Array): void => {
-    if (stream === 0 || type === INVOKE || isInbound(type)) onControl(type, stream, payload);
+    if (stream === 0 || isRequest(type) || isInbound(type)) onControl(type, stream, payload);
     else dispatch(type, stream, payload);
   };
   const buffer = new NativeUint8Array(READ_BUFFER_BYTES);
@@ -107,12 +111,15 @@ export async function startReading(onControl: ControlHandler): Promise<void> {
   }
 }
 
+/** A request to this worker; the stream is the invocation. */
+const isRequest = (type: number): boolean => type === INVOKE || type === SERVICE_INVOKE;
+
 /** About a request or session to this worker: the stream is the invocation. */
 const isInbound = (type: number): boolean => type === SESSION_ACCEPT || (type >= INBOUND_DATA && type <= INBOUND_FAIL);
 
 /** The invocation that a frame is for. */
 function ownerOf(type: number, stream: number): number {
-  if (type === INVOKE || isInbound(type)) return stream;
+  if (isRequest(type) || isInbound(type)) return stream;
   return mapGet(owners, stream) ?? NOBODY;
 }
 
@@ -124,6 +131,9 @@ function dispatch(type: number, stream: number, payload: Uint8Array): void {
     const { head, body } = splitFull(payload);
     closeStream(stream);
     listener.onResponse(head, body);
+  } else if (type === SERVICE_RESPONSE) {
+    closeStream(stream);
+    listener.onServiceResponse?.(payload);
   } else if (type === RESPONSE) listener.onResponse(payload, null);
   else if (type === END) {
     if (listener.twoWay !== true) closeStream(stream);
@@ -158,16 +168,16 @@ export const closeStream = (stream: number): void => {
 };
 
 export function sendFrame(type: number, stream: number, payload: Uint8Array): void {
-  enqueue(encodeFrame(type, stream, payload));
+  sendEncoded(encodeFrame(type, stream, payload));
 }
 
 export function sendJson(type: number, stream: number, value: unknown): void {
-  enqueue(encodeFrame(type, stream, utf8Encode(jsonStringify(value))));
+  sendEncoded(encodeFrame(type, stream, utf8Encode(jsonStringify(value))));
 }
 
 /** A frame whose payload is a head and a body. */
 export function sendFull(type: number, stream: number, head: Uint8Array, body: Uint8Array): void {
-  enqueue(encodeFullFrame(type, stream, head, body));
+  sendEncoded(encodeFullFrame(type, stream, head, body));
 }
 
 export function sendFail(stream: number, failure: Failure): void {
@@ -180,7 +190,8 @@ export function sendWindow(stream: number, bytes: number): void {
   sendFrame(WINDOW, stream, payload);
 }
 
-function enqueue(frame: Uint8Array): void {
+/** A frame as it is. */
+export function sendEncoded(frame: Uint8Array): void {
   queue[queueStart + queueLength++] = frame;
   queuedBytes += frame.length;
   if (!writing) {

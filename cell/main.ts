@@ -35,6 +35,7 @@ import {
   HELLO,
   type HelloMessage,
   INVOKE,
+  SERVICE_INVOKE,
   LOAD,
   LOAD_BYTES,
   LOAD_FAILED,
@@ -44,7 +45,7 @@ import {
   REQUEST_AHEAD,
   type RequestAheadMessage,
 } from '../shared/protocol.ts';
-import { abortAnswer, receiveInvoke } from './answer.ts';
+import { abortAnswer, receiveInvoke, receiveServiceInvoke } from './answer.ts';
 import * as entrypoints from './entrypoints.ts';
 import * as invocation from './invocation.ts';
 import * as jsg from './jsg.ts';
@@ -183,7 +184,8 @@ function onControl(type: number, stream: number, payload: Uint8Array): void {
   if (type === INVOKE) {
     const { head, body } = splitFull(payload);
     receiveInvoke(stream, head, body, serveRequest);
-  } else if (sessions.isSessionFrame(type)) sessions.receiveSessionFrame(type, stream, payload);
+  } else if (type === SERVICE_INVOKE) receiveServiceInvoke(stream, payload, serveRequest);
+  else if (sessions.isSessionFrame(type)) sessions.receiveSessionFrame(type, stream, payload);
   else if (type === CANCEL) cancelInvocation((jsonParse(utf8Decode(payload)) as CancelMessage).invocation);
   else if (type === DISCONNECT) onDisconnect((jsonParse(utf8Decode(payload)) as CancelMessage).invocation);
   else if (type === REQUEST_AHEAD) receiveAhead(jsonParse(utf8Decode(payload)) as RequestAheadMessage);

@@ -10,7 +10,7 @@
  */
 
 /** Raised whenever a frame changes its meaning; both sides ship together, so a mismatch is a broken build. */
-export const PROTOCOL_VERSION = 2;
+export const PROTOCOL_VERSION = 3;
 
 /** Names inside a cell's own directory. */
 /** Beside the harness: its parts that most workers never need. */
@@ -60,6 +60,15 @@ export const SESSION_ACCEPT = 25;
 export const RESPONSE = 20;
 /** The whole answer to a call in one frame. Payload: u32 LE head length | `ResponseHead` | body. */
 export const RESPONSE_FULL = 21;
+
+/**
+ * A call from worker to worker that is one frame each way; layouts in `service-frames.ts`. From the calling cell (stream: the call's), to the
+ * called one (stream: the invocation), its answer, and what the caller gets.
+ */
+export const SERVICE_CALL = 44;
+export const SERVICE_INVOKE = 26;
+export const SERVICE_ANSWER = 45;
+export const SERVICE_RESPONSE = 27;
 
 /** Cell → supervisor. */
 export const HELLO = 32;

@@ -19,9 +19,10 @@ import {
   type ResponseHead,
   WINDOW,
 } from '../../shared/protocol.ts';
+import { serviceResponseBytes, writeServiceResponse } from '../../shared/service-frames.ts';
 import { type CallFailure, CellDuplex, type CallWire, type CellStream, failFrame } from './cell-duplex.ts';
 import { CellMisbehaved } from './misbehaved.ts';
-import type { BindingCall, CallEnding, Caller, CallObserver } from './types.ts';
+import type { BindingCall, CallEnding, Caller, CallObserver, RelayedRequest } from './types.ts';
 
 /** Framing belongs to whoever sends, and `host` follows from the URL. */
 const NOT_PASSED_ON = new Set([...HOP_BY_HOP, 'content-length', 'host']);
@@ -88,12 +89,13 @@ function isCacheTarget(target: CacheTarget): boolean {
 function invalidHead(head: CallHead): string | undefined {
   if (!TOKEN.test(head.method)) return `The method "${head.method.slice(0, 40)}" is not valid`;
   if (head.url.length > GATEWAY_LIMITS.maxUrlBytes) return `The URL is longer than ${GATEWAY_LIMITS.maxUrlBytes} bytes`;
-  for (let index = 0; index < head.headers.length; index++) {
-    const value: unknown = head.headers[index];
+  const { headers } = head;
+  for (let index = 0; index < headers.length; index++) {
+    const value: unknown = headers[index];
     if (typeof value !== 'string' || !(index % 2 === 0 ? TOKEN : HEADER_VALUE).test(value))
       return 'A header is not valid';
   }
-  return head.headers.length % 2 === 0 ? undefined : 'A header has no value';
+  return headers.length % 2 === 0 ? undefined : 'A header has no value';
 }
 
 /** Headers as they may be passed on: lower case, no framing, nothing of ours. */
@@ -107,19 +109,20 @@ function passableHeaders(headers: readonly string[]): string[] {
   return kept;
 }
 
+/** What a cell says of a call; some of it is read when somebody asks. */
+export type CallFacts = Omit<CallHead, 'invocation' | 'clockMs' | 'loopback' | 'cf'> & {
+  readonly loopback?: InvocationTarget | undefined;
+  readonly cf?: string | undefined;
+};
+
 export class CellCall implements BindingCall, CellStream {
   readonly caller: Caller;
-  readonly binding: string | null;
-  readonly loopback: InvocationTarget | undefined;
-  readonly cf: string | undefined;
-  readonly cache: CacheTarget | undefined;
-  readonly operation: DataOperation | undefined;
-  readonly method: string;
-  readonly headers: readonly string[];
+  readonly #facts: CallFacts;
+  #headers: readonly string[] | undefined;
+  #changedUrl: string | undefined;
   readonly wholeBody: Uint8Array | null;
   readonly bodyBytes: number | null;
-  readonly upgrade: CallHead['upgrade'];
-  url: string;
+  readonly relay: RelayedRequest | undefined;
   onDrain: (() => void) | undefined;
   onAbort: (() => void) | undefined;
   onStartTls: ((payload: Uint8Array) => void) | undefined;
@@ -144,23 +147,64 @@ export class CellCall implements BindingCall, CellStream {
   #inputEnded = false;
   #duplex: CellDuplex | undefined;
 
-  constructor(wire: CallWire, stream: number, caller: Caller, head: CallHead, wholeBody: Uint8Array | null) {
+  constructor(
+    wire: CallWire,
+    stream: number,
+    caller: Caller,
+    facts: CallFacts,
+    wholeBody: Uint8Array | null,
+    relay?: RelayedRequest,
+  ) {
     this.#wire = wire;
     this.#stream = stream;
     this.caller = caller;
-    this.binding = head.binding;
-    this.loopback = head.loopback;
-    this.cf = head.cf;
-    this.cache = head.cache;
-    this.operation = head.operation;
-    this.method = head.method;
-    this.url = head.url;
-    this.upgrade = head.upgrade;
-    this.headers = passableHeaders(head.headers);
-    this.bodyBytes = wholeBody === null || !head.hasBody ? head.bodyBytes : wholeBody.length;
+    this.#facts = facts;
+    this.relay = relay;
+    this.bodyBytes = wholeBody === null || relay !== undefined || !facts.hasBody ? facts.bodyBytes : wholeBody.length;
     this.#inputEnded = wholeBody !== null;
-    this.wholeBody = wholeBody === null ? null : Buffer.from(wholeBody);
+    this.wholeBody = wholeBody === null || relay !== undefined ? wholeBody : Buffer.from(wholeBody);
     if (wholeBody === null) this.#body = this.#makeBody();
+  }
+
+  get binding(): string | null {
+    return this.#facts.binding;
+  }
+
+  get loopback(): InvocationTarget | undefined {
+    return this.#facts.loopback;
+  }
+
+  get cf(): string | undefined {
+    return this.#facts.cf;
+  }
+
+  get cache(): CacheTarget | undefined {
+    return this.#facts.cache;
+  }
+
+  get operation(): DataOperation | undefined {
+    return this.#facts.operation;
+  }
+
+  get method(): string {
+    return this.#facts.method;
+  }
+
+  get headers(): readonly string[] {
+    this.#headers ??= this.relay === undefined ? passableHeaders(this.#facts.headers) : this.#facts.headers;
+    return this.#headers;
+  }
+
+  get upgrade(): CallHead['upgrade'] {
+    return this.#facts.upgrade;
+  }
+
+  get url(): string {
+    return this.#changedUrl ?? this.#facts.url;
+  }
+
+  set url(url: string) {
+    this.#changedUrl = url;
   }
 
   /** Made when a binding asks for it: many only want the bytes. */
@@ -268,6 +312,15 @@ export class CellCall implements BindingCall, CellStream {
 
   respond(status: number, statusText: string, headers: readonly string[]): void {
     this.#begin({ status, statusText, headers, clockMs: this.caller.pipeline.clockMs });
+  }
+
+  respondWhole(status: number, content: Uint8Array): void {
+    if (this.#over) return;
+    const { clockMs } = this.caller.pipeline;
+    const frame = Buffer.allocUnsafe(serviceResponseBytes(content.length));
+    writeServiceResponse(frame, 0, this.#stream, clockMs, status, content);
+    this.#wire.send(frame);
+    this.#finish('answered');
   }
 
   respondWith(result: unknown): void {

@@ -18,6 +18,7 @@ import {
   BROKER_SOCKET,
   CALL,
   CALL_FULL,
+  type CallHead,
   CANCEL,
   COLLECT_MARK,
   DATA,
@@ -51,6 +52,8 @@ import {
   PROTOCOL_VERSION,
   REQUEST_AHEAD,
   type RequestAheadMessage,
+  SERVICE_ANSWER,
+  SERVICE_CALL,
   SESSION_ACCEPT,
   SESSION_CLOCK_BYTES,
   SESSION_DATA,
@@ -63,6 +66,7 @@ import {
   type UpgradeHead,
   WINDOW,
 } from '../../shared/protocol.ts';
+import { serviceInvokeBytes, writeServiceInvoke } from '../../shared/service-frames.ts';
 import { isSourceMap, type ModuleContent, type WorkerVersion } from '../../shared/worker.ts';
 import type { Logger } from '../log/types.ts';
 import { CellCall, parseCallHead } from './cell-call.ts';
@@ -75,10 +79,20 @@ import { Channel } from './channel.ts';
 import { createPipeline, type Invocation } from './invocation.ts';
 import { HeldBytes } from './held-bytes.ts';
 import { envEntries } from './load-message.ts';
+import { encodedTarget, ServiceCallIn } from './service-call.ts';
 import { acceptFrame, parseSessionHead, Session, UntakenBytes } from './session.ts';
 import { type CellProcess, type CellProgram, spawnCell } from './spawn.ts';
 import type { Timings } from './timings.ts';
-import type { Broker, CallParent, Caller, CellEndReason, CellEvent, Outcome, WorkerEvent } from './types.ts';
+import type {
+  Broker,
+  CallParent,
+  Caller,
+  CellEndReason,
+  CellEvent,
+  Outcome,
+  RelayedRequest,
+  WorkerEvent,
+} from './types.ts';
 import { KILLED_BACKGROUND, KILLED_CPU, KILLED_HANG, KILLED_MEMORY, KILLED_TURN } from './watchdog-layout.ts';
 import type { WatchedCell, Watchdog } from './watchdog.ts';
 
@@ -383,6 +397,7 @@ export class Cell {
       startedAtMs: performance.now(),
       shareStartMs: watched.shareMs,
       settledCpuMs: 0,
+      asCaller: undefined,
       calls: undefined,
       hasCalled: false,
       logBytes: 0,
@@ -425,7 +440,27 @@ export class Cell {
 
   /** Sends a request over the channel: for bodies up to `maxInlineBodyBytes`. */
   invoke(invocation: Invocation, head: InvokeHead, body: Uint8Array | null, handler: AnswerHandler): Exchange {
-    const { id } = invocation;
+    return this.#exchange(invocation, invokeFrame(invocation.id, head, body), handler);
+  }
+
+  /** Hands on what another worker's cell has sent. */
+  relay(
+    invocation: Invocation,
+    target: InvocationTarget | undefined,
+    request: RelayedRequest,
+    handler: AnswerHandler,
+  ): Exchange {
+    const { id, pipeline } = invocation;
+    const { content } = request;
+    const encoded = encodedTarget(target);
+    const frame = Buffer.allocUnsafe(serviceInvokeBytes(encoded.length, content.length));
+    const contentAt = writeServiceInvoke(frame, 0, id, pipeline.clockMs, encoded, content);
+    // Should this cell die, another may have to be sent it.
+    request.keep(frame.subarray(contentAt));
+    return this.#exchange(invocation, frame, handler);
+  }
+
+  #exchange({ id }: Invocation, frame: Uint8Array, handler: AnswerHandler): Exchange {
     const exchange = new ChannelExchange(
       handler,
       (collector) => {
@@ -436,7 +471,7 @@ export class Cell {
     );
     this.#exchanges.set(id, exchange);
     this.#sentEvents++;
-    this.#channel?.send(invokeFrame(id, head, body));
+    this.#channel?.send(frame);
     return exchange;
   }
 
@@ -716,14 +751,18 @@ export class Cell {
   }
 
   #receiveStream(type: number, stream: number, payload: Uint8Array): void {
-    if (type === ANSWER || type === ANSWER_WAITS) {
-      if (type === ANSWER) this.noteAnswer(false);
+    if (type === ANSWER || type === SERVICE_ANSWER || type === ANSWER_WAITS) {
+      if (type !== ANSWER_WAITS) this.noteAnswer(false);
       // An answer to a request that was given up meanwhile is nobody's.
       this.#exchanges.get(stream)?.receive(type, payload);
       return;
     }
     if (type === CALL || type === CALL_FULL) {
       this.#openCall(type, stream, payload);
+      return;
+    }
+    if (type === SERVICE_CALL) {
+      this.#openServiceCall(stream, payload);
       return;
     }
     if (type === SESSION_OPEN) {
@@ -762,16 +801,37 @@ export class Cell {
   #openCall(type: number, stream: number, payload: Uint8Array): void {
     if (!this.#admitStream(stream)) return;
     const { head: headBytes, body } = type === CALL_FULL ? splitFull(payload) : { head: payload, body: null };
-    const head = parseCallHead(headBytes);
+    this.#startCall(stream, parseCallHead(headBytes), body, payload.length);
+  }
+
+  #openServiceCall(stream: number, payload: Uint8Array): void {
+    if (!this.#admitStream(stream)) return;
+    const read = new ServiceCallIn(payload);
+    const invocation = this.#invocations.get(read.invocation);
+    if (invocation === undefined) this.#wire.send(failFrame(stream, INVOCATION_IS_OVER));
+    else if (read.problem !== undefined) {
+      this.#wire.send(failFrame(stream, { name: 'TypeError', message: `${read.problem}.` }));
+    } else {
+      const caller = this.#beginCall(invocation, read.clockMs);
+      if (!read.isPassable) read.keep();
+      const call = read.isPassable
+        ? new CellCall(this.#wire, stream, caller, read, NO_BYTES, read)
+        : new CellCall(this.#wire, stream, caller, read, read.body);
+      this.#keepStream(stream, call, invocation, payload.length);
+      this.#context.broker.call(call);
+    }
+  }
+
+  #startCall(stream: number, head: CallHead, body: Uint8Array | null, openingBytes: number): void {
     const invocation = this.#invocations.get(head.invocation);
-    const wire = this.#streamWire();
+    const wire = this.#wire;
     if (invocation === undefined) {
       wire.send(failFrame(stream, INVOCATION_IS_OVER));
       return;
     }
     const call = CellCall.open(wire, stream, this.#beginCall(invocation, head.clockMs), head, body);
     if (call === undefined) return;
-    this.#keepStream(stream, call, invocation, payload.length);
+    this.#keepStream(stream, call, invocation, openingBytes);
     this.#context.broker.call(call);
   }
 
@@ -781,7 +841,7 @@ export class Cell {
     const { invocation: id, headers } = readObject<UpgradeHead>(payload);
     const invocation = this.#invocations.get(id);
     const exchange = this.#exchanges.get(id);
-    const wire = this.#streamWire();
+    const wire = this.#wire;
     if (invocation === undefined || exchange === undefined) {
       // Given up meanwhile.
       wire.send(failFrame(stream, { name: 'Error', message: 'Network connection lost.' }));
@@ -797,7 +857,7 @@ export class Cell {
     const { head: headBytes, body } = splitFull(payload);
     const head = parseSessionHead(headBytes);
     const invocation = this.#invocations.get(head.invocation);
-    const wire = { ...this.#streamWire(), untaken: this.untaken, closed: (id: number) => this.#closeSession(id) };
+    const wire = { ...this.#wire, untaken: this.untaken, closed: (id: number) => this.#closeSession(id) };
     if (invocation === undefined) {
       wire.send(failFrame(stream, INVOCATION_IS_OVER));
       return;
@@ -838,7 +898,7 @@ export class Cell {
     const { pipeline } = invocation;
     if (clockMs > pipeline.clockMs) pipeline.clockMs = Math.min(clockMs, Date.now());
     const { id, version, depth } = invocation;
-    return { version, cellId: this.id, invocationId: id, pipeline, depth };
+    return (invocation.asCaller ??= { version, cellId: this.id, invocationId: id, pipeline, depth });
   }
 
   /** Frames about a session that another cell has opened with this one. */
@@ -852,13 +912,11 @@ export class Cell {
     else session.receiveInboundFail(readFailure(payload));
   }
 
-  #streamWire(): CallWire {
-    return {
-      send: this.#sendFrame,
-      taken: (id, bytes) => this.#held.taken(id, bytes),
-      closed: (id) => this.#closeStream(id),
-    };
-  }
+  readonly #wire: CallWire = {
+    send: (frame) => this.#sendFrame(frame),
+    taken: (id, bytes) => this.#held.taken(id, bytes),
+    closed: (id) => this.#closeStream(id),
+  };
 
   #keepStream(id: number, stream: CellStream, invocation: Invocation, openingBytes: number): void {
     this.#held.opened(id, openingBytes);
@@ -994,6 +1052,8 @@ const collectRequest = (invocation: number): RequestHead => ({
   body: null,
   bodyBytes: null,
 });
+
+const NO_BYTES = new Uint8Array(0);
 
 const PING_FRAME = encodeFrame(PING, 0, new Uint8Array(0));
 

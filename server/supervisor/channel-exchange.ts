@@ -6,9 +6,17 @@
 import { encodeFullFrame, splitFull } from '../../shared/frames.ts';
 import { HEADER_VALUE, HOP_BY_HOP, TOKEN } from '../../shared/http.ts';
 import { GATEWAY_LIMITS } from '../../shared/limits.ts';
-import { ANSWER, ANSWER_WAITS, type AnswerHead, INVOKE, type InvokeHead } from '../../shared/protocol.ts';
+import {
+  ANSWER,
+  ANSWER_WAITS,
+  type AnswerHead,
+  INVOKE,
+  type InvokeHead,
+  SERVICE_ANSWER,
+} from '../../shared/protocol.ts';
 import type { Duplex } from 'node:stream';
 import { CellMisbehaved } from './misbehaved.ts';
+import { ServiceAnswerIn } from './service-call.ts';
 import { CellProtocolError, ConnectionLost, type Exchange, type ResponseHandler } from './cell-http.ts';
 
 const NO_BODY = new Uint8Array(0);
@@ -17,8 +25,9 @@ const NO_BYTES = Buffer.alloc(0);
 export const invokeFrame = (id: number, head: InvokeHead, body: Uint8Array | null): Uint8Array =>
   encodeFullFrame(INVOKE, id, Buffer.from(JSON.stringify(head)), body ?? NO_BODY);
 
-/** Hears the answer to an INVOKE: what HTTP can say, or that the worker switches protocols. */
+/** Hears the answer to an INVOKE: what HTTP can say, all of it at once, or that the worker switches protocols. */
 export interface AnswerHandler extends ResponseHandler {
+  onServiceAnswer(answer: ServiceAnswerIn): void;
   onUpgrade(headers: string[], socket: Duplex, head: Buffer): void;
 }
 
@@ -58,8 +67,16 @@ export class ChannelExchange implements Exchange {
     if (type === ANSWER_WAITS) {
       this.#end();
       this.#collecting = this.#collect(this.#handler);
-    } else if (type === ANSWER) this.#receiveAnswer(payload);
+    } else if (type === SERVICE_ANSWER) this.#receiveServiceAnswer(payload);
+    else if (type === ANSWER) this.#receiveAnswer(payload);
     else throw new CellMisbehaved(`Unknown answer frame ${type}`);
+  }
+
+  #receiveServiceAnswer(payload: Uint8Array): void {
+    const answer = new ServiceAnswerIn(payload);
+    this.#end();
+    if (answer.isMalformed) this.#handler.onFailure(new CellProtocolError('A malformed answer'));
+    else this.#handler.onServiceAnswer(answer);
   }
 
   #receiveAnswer(payload: Uint8Array): void {

@@ -7,6 +7,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { Duplex, Readable } from 'node:stream';
+import { HOP_BY_HOP } from '../../shared/http.ts';
 import { CELL_LIMITS, CHANNEL_LIMITS } from '../../shared/limits.ts';
 import {
   INTERNAL_HEADER_PREFIX,
@@ -29,6 +30,7 @@ import type { ConnectionCounts } from './connection-counts.ts';
 import { CellProtocolError, ConnectionLost, type Exchange } from './cell-http.ts';
 import type { AnswerHandler } from './channel-exchange.ts';
 import type { Invocation } from './invocation.ts';
+import type { ServiceAnswerIn } from './service-call.ts';
 import type { IsolatedCell } from './suspects.ts';
 import type { FetchCall, FetchControl, FetchSink, InvocationFailure, Outcome } from './types.ts';
 
@@ -93,6 +95,11 @@ export class Dispatch implements FetchControl, AnswerHandler {
 
   start(): this {
     const { body, bodyBytes, upgrade, version } = this.#call;
+    // Most calls between workers: all of it is there.
+    if (this.#call.relay !== undefined) {
+      this.#findCell();
+      return this;
+    }
     const refusal = upgrade ? this.#connections.refusal(version) : undefined;
     if (refusal !== undefined) setImmediate(() => this.#fail({ kind: 'no-cell', outcome: 'unknown', reason: refusal }));
     else if (body === null || bodyBytes === null || bodyBytes > CHANNEL_LIMITS.maxInlineBodyBytes) this.#findCell();
@@ -110,7 +117,10 @@ export class Dispatch implements FetchControl, AnswerHandler {
   #findCell(): void {
     const cell = this.#source.pick();
     if (cell !== undefined) this.#send(cell);
-    else this.#sendWhenReady(this.#source.wait());
+    else {
+      this.#call.relay?.keep();
+      this.#sendWhenReady(this.#source.wait());
+    }
   }
 
   /** The whole body is there: it travels with its head. */
@@ -155,10 +165,15 @@ export class Dispatch implements FetchControl, AnswerHandler {
   }
 
   #send(cell: Cell): void {
-    const { method, url, headers, body, bodyBytes, upgrade, parent, target, cf } = this.#call;
+    const { method, url, headers, body, bodyBytes, upgrade, parent, target, cf, relay } = this.#call;
     this.#cell = cell;
     const invocation = cell.begin(parent, this.#call.publicHops);
     this.#invocation = invocation;
+    if (relay !== undefined && (relay.hasBody || !cell.prefersHttp)) {
+      this.#overHttp = false;
+      this.#exchange = cell.relay(invocation, target, relay, this);
+      return;
+    }
     this.#overHttp = (body !== null && this.#smallBody === null) || (body === null && !upgrade && cell.prefersHttp);
     if (this.#overHttp) {
       this.#exchange = this.#sendOverHttp(cell, invocation);
@@ -230,6 +245,28 @@ export class Dispatch implements FetchControl, AnswerHandler {
     this.#endInvocation();
     this.#release?.();
     this.#sink.end();
+  }
+
+  onServiceAnswer(answer: ServiceAnswerIn): void {
+    if (this.#over) return;
+    this.#advanceClock(answer.clockMs);
+    this.#waiting = answer.isWaiting;
+    if (answer.isException) {
+      this.#failureBody = [answer.body.subarray(0, MAX_FAILURE_BYTES)];
+      this.onEnd();
+    } else if (answer.isPassable && this.#sink.whole !== undefined) {
+      this.#over = true;
+      this.#endInvocation();
+      this.#release?.();
+      this.#sink.whole(answer.status, answer.content);
+    } else {
+      const { statusText, headers } = answer.readHead();
+      this.#headSent = true;
+      this.#sink.head(answer.status, statusText, passableOf(headers));
+      const { body } = answer;
+      if (body.length > 0) this.#sink.data(body);
+      this.onEnd();
+    }
   }
 
   onUpgrade(headers: string[], socket: Duplex, head: Buffer): void {
@@ -375,6 +412,17 @@ export class Dispatch implements FetchControl, AnswerHandler {
     }
     return flags;
   }
+}
+
+/** In lower case, without what belongs to one connection, and without what is the harness's own. */
+function passableOf(headers: readonly string[]): string[] {
+  const kept: string[] = [];
+  for (let index = 0; index < headers.length; index += 2) {
+    const name = (headers[index] as string).toLowerCase();
+    if (HOP_BY_HOP.has(name) || name.startsWith(INTERNAL_HEADER_PREFIX)) continue;
+    kept.push(name, headers[index + 1] as string);
+  }
+  return kept;
 }
 
 /** The status text that the worker gave: Deno's server sends its own. The reader of the head has checked the value. */

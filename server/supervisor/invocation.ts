@@ -1,6 +1,6 @@
 /** The supervisor's own account of one invocation. The cell only ever learns its number. */
 import type { WorkerVersion } from '../../shared/worker.ts';
-import type { CallParent, Outcome, Pipeline } from './types.ts';
+import type { Caller, CallParent, Outcome, Pipeline } from './types.ts';
 
 /** A call or session that ends with the invocation that opened it. */
 export interface OpenCall {
@@ -19,6 +19,8 @@ export interface Invocation {
   shareStartMs: number;
   /** CPU of budgets before the present one. */
   settledCpuMs: number;
+  /** As its calls name it. Created with the first. */
+  asCaller: Caller | undefined;
   /** Streams still open: calls and sessions, and the connection it answered with. Created with the first. */
   calls: Set<OpenCall> | undefined;
   /** A call to something that may have changed the world: not to be run a second time. */

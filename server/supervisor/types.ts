@@ -30,7 +30,19 @@ export interface Pipeline {
 /** Where a call from one worker to another comes from. */
 export type CallParent = Pick<Caller, 'version' | 'invocationId' | 'pipeline' | 'depth'>;
 
+/** A request with its whole body, as the calling cell has written it and the server has checked it. */
+export interface RelayedRequest {
+  /** `u32 head length | head | body`, see `shared/service-frames.ts`. A view of what was read until `keep` is called. */
+  readonly content: Uint8Array;
+  /** False: no body at all, which is not the same as an empty one. */
+  readonly hasBody: boolean;
+  /** It is needed longer than this turn. `sent`: the same bytes, where they are kept in any case. */
+  keep(sent?: Uint8Array): void;
+}
+
 export interface FetchCall {
+  /** Present: what the worker gets when it gets it over its channel. `body` is null then. */
+  readonly relay?: RelayedRequest | undefined;
   readonly version: WorkerVersion;
   readonly method: string;
   /** Absolute, as the worker shall see it. */
@@ -44,9 +56,9 @@ export interface FetchCall {
   /** True when the client asked for a WebSocket upgrade. */
   readonly upgrade: boolean;
   /** Undefined: the default entrypoint, without props. */
-  readonly target?: InvocationTarget;
+  readonly target?: InvocationTarget | undefined;
   /** `request.cf` as a calling worker gave it, as JSON. */
-  readonly cf?: string;
+  readonly cf?: string | undefined;
   /** Undefined starts a new pipeline (an outside request). */
   readonly parent?: CallParent;
   /** Of the new pipeline; absent: none. */
@@ -60,6 +72,11 @@ export interface FetchSink {
   /** False asks for a pause; the sink calls `resume()` of the control when it can take more. */
   data(chunk: Buffer): boolean;
   end(): void;
+  /**
+   * In place of head… end: an answer to a `relay` that is all there and may be passed on as it is. `content`: `u32 head length |
+   * head | body`, only valid during the call.
+   */
+  whole?(status: number, content: Uint8Array): void;
   fail(failure: InvocationFailure): void;
   /** 101: `socket` carries raw WebSocket bytes from now on and belongs to the sink; `head` are bytes already read. */
   upgrade(headers: string[], socket: Duplex, head: Buffer): void;
@@ -192,7 +209,11 @@ export interface BindingCall {
   readonly bodyBytes: number | null;
   /** The worker asks for a connection of its own: a WebSocket, or a TCP socket to the URL's host and port. */
   readonly upgrade: 'websocket' | 'socket' | null;
+  /** What a service is handed when it is handed the call as it came; undefined: the call has to be written anew. */
+  readonly relay?: RelayedRequest | undefined;
   respond(status: number, statusText: string, headers: readonly string[]): void;
+  /** The answer to a relayed call, in place of respond… end; `content` as `FetchSink.whole` has it. */
+  respondWhole?(status: number, content: Uint8Array): void;
   /** The head of the answer to an operation; a body may follow, as after `respond`. `result`: JSON. */
   respondWith(result: unknown): void;
   /** False: wait for `onDrain`. */

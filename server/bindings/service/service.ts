@@ -3,6 +3,7 @@
  * as the caller gave them, whatever host the URL names; everything else is an RPC session. A loopback (`ctx.exports`) is the same with the
  * caller's own version.
  */
+import type { Duplex } from 'node:stream';
 import { CELL_LIMITS } from '../../../shared/limits.ts';
 import type { InvocationTarget } from '../../../shared/protocol.ts';
 import type { ServiceBinding, WorkerVersion } from '../../../shared/worker.ts';
@@ -16,10 +17,12 @@ import type {
   BindingSession,
   Caller,
   Dispatcher,
+  FetchControl,
   FetchSink,
   FetchCall,
   InvocationFailure,
   Pipeline,
+  RelayedRequest,
 } from '../../supervisor/types.ts';
 
 export interface ServiceBindingOptions {
@@ -62,12 +65,20 @@ function boundCallee(options: ServiceBindingOptions, caller: Caller, binding: Se
     const message = `The worker "${binding.service}" that "${binding.name}" is bound to has no deployment.`;
     return { error: { name: 'Error', message } };
   }
+  return { version, target: targetOf(binding) };
+}
+
+const targets = new WeakMap<ServiceBinding, InvocationTarget>();
+
+/** The same object for each call: it is encoded once. */
+function targetOf(binding: ServiceBinding): InvocationTarget | undefined {
   const { entrypoint, props } = binding;
-  if (entrypoint === undefined && props === undefined) return { version, target: undefined };
-  return {
-    version,
-    target: { entrypoint: entrypoint ?? null, props: props === undefined ? null : { json: props } },
-  };
+  if (entrypoint === undefined && props === undefined) return undefined;
+  const known = targets.get(binding);
+  if (known !== undefined) return known;
+  const target = { entrypoint: entrypoint ?? null, props: props === undefined ? null : { json: props } };
+  targets.set(binding, target);
+  return target;
 }
 
 /** One choice for the whole pipeline, as long as what was chosen is deployed. */
@@ -100,12 +111,63 @@ function callFetch(dispatcher: Dispatcher, call: BindingCall, callee: Callee): v
     return;
   }
   const { version, target } = callee;
-  forwardCall(dispatcher, call, {
-    version,
-    ...(target && { target }),
-    headers: calleeHeaders(call),
-    parent: call.caller,
-  });
+  if (call.relay !== undefined) relayCall(dispatcher, call, version, target);
+  else forwardCall(dispatcher, call, { version, target, headers: calleeHeaders(call), parent: call.caller });
+}
+
+/** As `forwardCall`, for a call that is all there and goes on as it came. */
+function relayCall(
+  dispatcher: Dispatcher,
+  call: BindingCall,
+  version: WorkerVersion,
+  target: InvocationTarget | undefined,
+): void {
+  const answer = new RelayedAnswer(call);
+  call.onAbort = answer.cancel;
+  answer.control = dispatcher.fetch(new RelayedFetch(call, version, target), answer);
+}
+
+/** Method, URL and headers are read out of the call only when the callee gets it over HTTP. */
+class RelayedFetch implements FetchCall {
+  readonly #call: BindingCall;
+  readonly version: WorkerVersion;
+  readonly target: InvocationTarget | undefined;
+  readonly body = null;
+  readonly upgrade = false;
+
+  constructor(call: BindingCall, version: WorkerVersion, target: InvocationTarget | undefined) {
+    this.#call = call;
+    this.version = version;
+    this.target = target;
+  }
+
+  get relay(): RelayedRequest | undefined {
+    return this.#call.relay;
+  }
+
+  get parent(): Caller {
+    return this.#call.caller;
+  }
+
+  get bodyBytes(): number | null {
+    return this.#call.bodyBytes;
+  }
+
+  get method(): string {
+    return this.#call.method;
+  }
+
+  get url(): string {
+    return this.#call.url;
+  }
+
+  get headers(): readonly string[] {
+    return this.#call.headers;
+  }
+
+  get cf(): string | undefined {
+    return this.#call.cf;
+  }
 }
 
 /** Hands a worker's call to a worker: what comes back is the call's answer, and who gives one up gives up the other. */
@@ -138,25 +200,59 @@ function openSession(dispatcher: Dispatcher, session: BindingSession, callee: Ca
 const calleeHeaders = ({ headers, body, bodyBytes }: BindingCall): readonly string[] =>
   body === null && bodyBytes === 0 ? [...headers, 'content-length', '0'] : headers;
 
-function answerTo(call: BindingCall, resume: () => void): FetchSink {
-  return {
-    head(status, statusText, headers) {
-      call.onDrain = resume;
-      call.respond(status, statusText, headers);
-    },
-    data: (chunk) => call.write(chunk),
-    end: () => call.end(),
-    fail: (failure) => call.fail(calleeError(failure)),
-    upgrade(headers, socket, head) {
-      const duplex = call.switchProtocols(headers);
-      if (duplex === undefined) {
-        socket.destroy();
-        return;
-      }
-      call.onAbort = () => socket.destroy();
-      joinDuplexes(duplex, socket, head);
-    },
-  };
+const answerTo = (call: BindingCall, resume: () => void): FetchSink => new CallAnswer(call, resume);
+
+/** The answer of a worker becomes the answer of a call. */
+class CallAnswer implements FetchSink {
+  readonly call: BindingCall;
+  readonly #resume: () => void;
+
+  constructor(call: BindingCall, resume: () => void) {
+    this.call = call;
+    this.#resume = resume;
+  }
+
+  head(status: number, statusText: string, headers: string[]): void {
+    this.call.onDrain = this.#resume;
+    this.call.respond(status, statusText, headers);
+  }
+
+  data(chunk: Buffer): boolean {
+    return this.call.write(chunk);
+  }
+
+  end(): void {
+    this.call.end();
+  }
+
+  fail(failure: InvocationFailure): void {
+    this.call.fail(calleeError(failure));
+  }
+
+  upgrade(headers: string[], socket: Duplex, head: Buffer): void {
+    const { call } = this;
+    const duplex = call.switchProtocols(headers);
+    if (duplex === undefined) {
+      socket.destroy();
+      return;
+    }
+    call.onAbort = () => socket.destroy();
+    joinDuplexes(duplex, socket, head);
+  }
+}
+
+class RelayedAnswer extends CallAnswer {
+  control: FetchControl | undefined;
+
+  constructor(call: BindingCall) {
+    super(call, () => this.control?.resume());
+  }
+
+  readonly cancel = (): void => this.control?.cancel();
+
+  whole(status: number, content: Uint8Array): void {
+    this.call.respondWhole?.(status, content);
+  }
 }
 
 /** What the callee threw is thrown in the caller; what the platform did is said in its words. */
