@@ -18,8 +18,10 @@ export interface CaseModule {
 }
 
 export interface CaseBinding {
-  readonly type: 'plain_text' | 'secret_text' | 'json' | 'service';
+  readonly type: 'plain_text' | 'secret_text' | 'json' | 'service' | 'kv_namespace' | 'r2_bucket';
   readonly name: string;
+  /** Of a namespace or bucket: those of one case that name the same one share it. Default: the binding's name. */
+  readonly resource?: string;
   readonly [key: string]: unknown;
 }
 
@@ -66,12 +68,14 @@ export interface CaseRequest {
   readonly bodyChunks?: readonly (string | number)[];
   readonly delayMs?: number;
   readonly timeoutMs?: number;
+  /** In a parallel case: sent when those without it are answered, one by one. */
+  readonly after?: boolean;
   readonly compare?: Comparison;
   readonly ws?: readonly WebSocketStep[];
   readonly wsProtocols?: readonly string[];
 }
 
-/** What workerd answered (`expected.json`). */
+/** What the reference answered (`expected.json`): workerd, or Miniflare where data bindings take part. */
 export interface Expected {
   readonly oracle: string;
   /** False: workerd's own answers differ from run to run, so there is nothing to compare with. */

@@ -2,9 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { canonical, type CaseResult, differences } from './compare.ts';
-import type { ConformanceCase, Expected } from './corpus.ts';
+import type { CaseBinding, ConformanceCase, Expected } from './corpus.ts';
 import { exchange, makeTarget, type Target } from './exchange.ts';
-import { deploy, type Skep } from './skep.ts';
+import { createResource, deploy, type Skep } from './skep.ts';
 import { startWorkerd } from './workerd.ts';
 
 /** How a runtime took a case: it refused the worker, or gave these answers. */
@@ -15,12 +15,35 @@ export interface CaseRun {
 }
 
 export async function runOnSkep(conformanceCase: ConformanceCase, skep: Skep): Promise<CaseRun> {
+  const resources = await makeResources(conformanceCase, skep);
   for (const worker of conformanceCase.workers) {
-    const refusal = await deploy(skep, worker);
+    const refusal = await deploy(skep, { ...worker, bindings: worker.bindings.map((one) => bound(one, resources)) });
     if (refusal !== null) return { refusal, results: [] };
   }
   const host = `${conformanceCase.name}.${skep.domain}:${skep.gatewayPort}`;
   return { refusal: null, results: await ask(conformanceCase, makeTarget(host, skep.gatewayPort)) };
+}
+
+/** Namespaces and buckets, fresh for each run of a case: what the API calls each, by type and resource. */
+async function makeResources({ workers }: ConformanceCase, skep: Skep): Promise<ReadonlyMap<string, string>> {
+  const made = new Map<string, string>();
+  for (const binding of workers.flatMap(({ bindings }) => bindings)) {
+    if (binding.type !== 'kv_namespace' && binding.type !== 'r2_bucket') continue;
+    const key = resourceKey(binding);
+    if (!made.has(key)) made.set(key, await createResource(skep, binding.type));
+  }
+  return made;
+}
+
+const resourceKey = ({ type, name, resource }: CaseBinding): string => `${type}:${resource ?? name}`;
+
+/** The binding as the upload names it. */
+function bound(binding: CaseBinding, resources: ReadonlyMap<string, string>): CaseBinding {
+  const id = resources.get(resourceKey(binding));
+  const { type, name } = binding;
+  if (type === 'kv_namespace') return { type, name, namespace_id: id };
+  if (type === 'r2_bucket') return { type, name, bucket_name: id };
+  return binding;
 }
 
 export async function runOnWorkerd(conformanceCase: ConformanceCase): Promise<CaseRun & { readonly log: string }> {
@@ -43,7 +66,12 @@ const startupMessage = (log: string): string =>
 async function ask(conformanceCase: ConformanceCase, target: Target): Promise<CaseResult[]> {
   const one = async (request: ConformanceCase['requests'][number]): Promise<CaseResult> =>
     canonical(await exchange(request, target), request, conformanceCase, target);
-  if (conformanceCase.parallel) return await Promise.all(conformanceCase.requests.map(one));
+  if (conformanceCase.parallel) {
+    const { requests } = conformanceCase;
+    const together = await Promise.all(requests.filter(({ after }) => after !== true).map(one));
+    for (const request of requests.filter(({ after }) => after === true)) together.push(await one(request));
+    return requests.map(({ id }) => together.find((result) => result.id === id) as CaseResult);
+  }
   const results: CaseResult[] = [];
   for (const request of conformanceCase.requests) {
     if (request.delayMs !== undefined) await sleep(request.delayMs);
@@ -51,6 +79,9 @@ async function ask(conformanceCase: ConformanceCase, target: Target): Promise<Ca
   }
   return results;
 }
+
+/** In these areas the texts of errors are part of the answer. */
+export const comparesTexts = ({ area }: ConformanceCase): boolean => area === 'kv-errors' || area === 'r2-errors';
 
 /** One line for each difference between what is expected of a case and how it ran; none: it passed. */
 export function judge(expected: Expected, run: CaseRun, strict: boolean): string[] {

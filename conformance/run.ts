@@ -5,6 +5,7 @@
  *   npm run conformance -- --area streams,url    some areas
  *   npm run conformance -- --filter tee,byob     cases whose id contains one of these
  *   npm run conformance -- --strict              compare the texts of error messages, too
+ *   npm run conformance -- --slow                also the cases tagged "slow", which take a minute or much memory
  *   npm run conformance -- --oracle              ask workerd now instead of reading expected.json, and show both
  *   npm run conformance -- --record              ask workerd twice and write expected.json (nothing runs on Skep)
  *   npm run conformance -- --running             use the Skep that CLOUDFLARE_API_BASE_URL … name
@@ -20,7 +21,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { CaseResult } from './compare.ts';
 import { type ConformanceCase, type Expected, loadCases } from './corpus.ts';
-import { judge, readLedger, runOnSkep, runOnWorkerd, type Verdict, verdictOf } from './judge.ts';
+import { comparesTexts, judge, readLedger, runOnSkep, runOnWorkerd, type Verdict, verdictOf } from './judge.ts';
 import { runningSkep, type Skep, startSkep } from './skep.ts';
 import { workerdBinary } from './workerd.ts';
 
@@ -33,6 +34,7 @@ const { values: options } = parseArgs({
     area: { type: 'string' },
     filter: { type: 'string' },
     strict: { type: 'boolean', default: false },
+    slow: { type: 'boolean', default: false },
     oracle: { type: 'boolean', default: false },
     record: { type: 'boolean', default: false },
     running: { type: 'boolean', default: false },
@@ -70,7 +72,7 @@ async function judgeAll(cases: readonly ConformanceCase[], skep: Skep): Promise<
     const expected = options.oracle ? await askWorkerd(one) : one.expected;
     if (expected === undefined || !expected.stable) return;
     const run = await runOnSkep(one, skep);
-    const found = judge(expected, run, options.strict);
+    const found = judge(expected, run, options.strict || comparesTexts(one));
     const verdict = verdictOf(one.id, found, ledger);
     judged.push({ id: one.id, area: one.area, verdict, differences: found });
     if (options.oracle) showBoth(one, expected, run.results);
@@ -145,7 +147,9 @@ function summarise(judged: readonly Judged[]): void {
 }
 
 async function main(): Promise<boolean> {
-  const cases = loadCases({ areas: options.area?.split(','), names: options.filter?.split(',') });
+  const cases = loadCases({ areas: options.area?.split(','), names: options.filter?.split(',') }).filter(
+    ({ tags }) => options.slow || !tags.includes('slow'),
+  );
   if (cases.length === 0)
     throw new Error('No case matches --area and --filter; the cases are the folders of conformance/cases');
   if (options.record) return await record(cases);
