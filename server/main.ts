@@ -19,7 +19,10 @@ import { createDatabaseBinding } from './bindings/database/database.ts';
 import { createPublicFetch } from './bindings/service/public.ts';
 import { createServiceBinding } from './bindings/service/service.ts';
 import { createBroker } from './broker/broker.ts';
-import { createBus } from './bus/postgres-bus.ts';
+import { KvCache } from './bindings/kv/cache.ts';
+import { createKvBinding } from './bindings/kv/kv.ts';
+import { createKvReader, type KvReader } from './bindings/kv/reader.ts';
+import { createBus, subscribe } from './bus/postgres-bus.ts';
 import { createCatalog, type RunningCatalog } from './catalog/catalog.ts';
 import { commandOf, type Config, loadConfig } from './config/config.ts';
 import { helpText } from './config/docs.ts';
@@ -32,6 +35,9 @@ import { createWorkerDatabases, type WorkerDatabases } from './storage/databases
 import { openDataDir } from './storage/data-dir.ts';
 import type { DatabaseConnection } from './storage/database.ts';
 import { startEmbeddedPostgres } from './storage/embedded/embedded.ts';
+import { createKvStore } from './storage/kv/kv-store.ts';
+import type { KvStore } from './storage/kv/types.ts';
+import { KV_CHANNEL } from './storage/kv/writing.ts';
 import { loadMasterKey } from './storage/master-key.ts';
 import { type OpenedStore, openStore } from './storage/open-store.ts';
 import type { Account, Store } from './storage/store.ts';
@@ -66,6 +72,7 @@ interface Running {
 /** What lies in databases. */
 interface Stores extends OpenedStore {
   readonly databases: WorkerDatabases;
+  readonly kv: Kv;
 }
 
 interface Cells {
@@ -114,7 +121,7 @@ async function start(running: Running, startedAt: number): Promise<void> {
     (open) => open.close(),
   );
   const { account, hasAdminToken } = await bootstrap(config, opened, config.adminToken);
-  const stores = { ...opened, databases };
+  const stores = { ...opened, databases, kv: openKv(running, opened, masterKey) };
   const cells = await startCells(running, stores);
   const { supervisor, catalog } = cells;
   const gateway = config.roles.includes('gateway') ? await startGateway(running, supervisor, catalog) : null;
@@ -150,6 +157,23 @@ async function createFirstToken(config: Config, opened: OpenedStore): Promise<st
 }
 
 const sha256 = (text: string): Uint8Array => createHash('sha256').update(text, 'utf8').digest();
+
+interface Kv {
+  readonly store: KvStore;
+  readonly reader: KvReader;
+}
+
+/** KV's storage, what this node has cached of it, and the messages that keep it fresh. */
+function openKv({ config, log, resources }: Running, opened: OpenedStore, masterKey: Uint8Array): Kv {
+  const { database } = opened;
+  const store = createKvStore({ database, masterKey, log: log.child({ component: 'kv' }) });
+  resources.use('KV', store, (open) => open.close());
+  const cache = new KvCache(config.kvCacheMiB * 1024 * 1024);
+  store.onInvalidation((invalidation) => cache.invalidate(invalidation));
+  const messages = subscribe({ database, log }, KV_CHANNEL, (message) => store.receive(message));
+  resources.use('the messages of KV', messages, (open) => open.close());
+  return { store, reader: createKvReader({ store, cache, hearsOthers: () => messages.isConnected }) };
+}
 
 /** Everything that runs workers: supervisor, broker, and the catalog that tells them what is deployed. */
 async function startCells(running: Running, opened: Stores): Promise<Cells> {
@@ -194,6 +218,7 @@ async function startCells(running: Running, opened: Stores): Promise<Cells> {
         onEvent,
         log: log.child({ component: 'databases' }),
       }),
+      kv_namespace: createKvBinding({ ...opened.kv, onEvent, log: log.child({ component: 'kv' }) }),
     },
     loopback: services.loopback,
     cache: createCache({ store: cacheStore, log: cacheLog }),
@@ -228,10 +253,7 @@ async function startCells(running: Running, opened: Stores): Promise<Cells> {
     loadModules,
     onEvent: explainMissingBindings({
       loadModules,
-      onEvent: mapStackTraces({
-        loadModules,
-        onEvent,
-      }),
+      onEvent: mapStackTraces({ loadModules, onEvent }),
     }),
     onCellEvent: (event) => metrics.onCellEvent(event),
   });
@@ -284,6 +306,7 @@ async function startApi(
   const api = createApi({
     store: opened.store,
     databases: opened.databases,
+    kv: opened.kv.store,
     catalog,
     startup: supervisor,
     health: supervisor,

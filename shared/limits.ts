@@ -178,6 +178,48 @@ export const CACHE_LIMITS = {
   maxNameBytes: 1024,
 } as const;
 
+/** KV namespaces. What has no other reason given is Cloudflare's number. */
+export const KV_LIMITS = {
+  /** UTF-8 bytes of a key, and of a prefix. */
+  maxKeyBytes: 512,
+  maxValueBytes: 25 * MiB,
+  /** Bytes of the metadata as JSON. */
+  maxMetadataBytes: 1024,
+  minExpirationTtlSeconds: 60,
+  minCacheTtlSeconds: 30,
+  maxListKeys: 1_000,
+  /** Keys of one `get([…])`. */
+  maxBulkReadKeys: 100,
+  /** Values of one `get([…])` together. */
+  maxBulkReadBytes: 25 * MiB,
+  /** Namespaces of one account. */
+  maxNamespaces: 1_000,
+  /** Characters of a namespace's title. */
+  maxTitleLength: 512,
+  /** Pairs or keys of one bulk call of the API. */
+  maxBulkWritePairs: 10_000,
+  /** Body of one bulk call of the API: Cloudflare's 100 MB. */
+  maxBulkWriteBytes: 100 * MiB,
+  /** Up to here a value lies in its entry and is written together with others; a larger one goes in pieces of its own. */
+  maxInlineBytes: 64 * KiB,
+  /** One piece of a large value: what a `put` of a stream holds in the server's memory. */
+  pieceBytes: 256 * KiB,
+  /** Large values on their way in or out of one node at a time; each takes about three pieces of memory. */
+  maxOpenLargeValues: 256,
+  /** Of one account: slow readers of one must not use up the places of all. */
+  maxOpenLargeValuesPerAccount: 64,
+  /** A large value whose stream brings no piece for this long is given up and swept. Stops streams that never end from keeping space. */
+  unlinkedSeconds: 300,
+  /** Operations of one node that wait for the database; further ones fail at once. Stops a slow database from filling the memory. */
+  maxWaiting: 20_000,
+  /** Bytes of values that wait to be written, on one node. */
+  maxWaitingBytes: 64 * MiB,
+  /** Memory of a node's cache of values, in MiB; what was not used for longest goes. A setting. */
+  cacheMiB: 64,
+  /** A cached value is read anew after this long, whatever was heard of it. Bounds how long a lost message can matter. */
+  cacheSeconds: 60,
+} as const;
+
 /** Within one RPC session, kept by each of the two cells against the other. */
 export const RPC_LIMITS = {
   /** Cloudflare: 32 MiB of serialized arguments or results. */

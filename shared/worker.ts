@@ -38,6 +38,7 @@ export type Binding =
   | { readonly type: 'json'; readonly name: string; readonly json: unknown }
   | { readonly type: 'secret_text'; readonly name: string; readonly text: string }
   | ServiceBinding
+  | KvNamespaceBinding
   | { readonly type: 'version_metadata'; readonly name: string }
   | D1Binding
   | HyperdriveBinding
@@ -66,6 +67,12 @@ export interface ServiceBinding {
   readonly service: string;
   readonly entrypoint?: string;
   readonly props?: Readonly<Record<string, unknown>>;
+}
+
+export interface KvNamespaceBinding {
+  readonly type: 'kv_namespace';
+  readonly name: string;
+  readonly namespaceId: string;
 }
 
 /** What the worker's own configuration asks for (`limits` in wrangler's config). Absent: the platform's default. */

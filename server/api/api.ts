@@ -21,6 +21,7 @@ import { openApiDocument } from './openapi.ts';
 import { type AccountRequest, type ApiOptions, type ApiRequest, readJsonBody, type Route } from './router.ts';
 import { databaseRoutes } from './routes/databases.ts';
 import { identityRoutes } from './routes/identity.ts';
+import { kvRoutes } from './routes/kv.ts';
 import { linkRoutes } from './routes/links.ts';
 import { platformRoutes } from './routes/platform.ts';
 import { secretRoutes } from './routes/secrets.ts';
@@ -69,6 +70,7 @@ export function createApi(options: ApiOptions): Api {
     ...triggerRoutes,
     ...linkRoutes,
     ...databaseRoutes,
+    ...kvRoutes,
     ...platformRoutes,
   ];
   const app = new Hono<Env>({ getPath: routingPath });
@@ -170,10 +172,11 @@ async function runRoute(route: Route, context: ApiContext, options: ApiOptions):
   // Access first: whoever may not use the account has no body read for him.
   const account = route.scope === 'account' ? await resolveAccount(context, options) : undefined;
   const request = await buildRequest(route, context, options);
-  const { result, resultInfo } =
+  const { result, resultInfo, raw } =
     route.scope === 'account' && account !== undefined
       ? await route.handle({ ...request, account } as AccountRequest<never>)
       : await route.handle(request as AccountRequest<never>);
+  if (raw !== undefined) return raw;
   return context.json({
     success: true,
     errors: [],
@@ -196,7 +199,7 @@ async function resolveAccount(context: ApiContext, options: ApiOptions): Promise
 
 async function buildRequest(route: Route, context: ApiContext, options: ApiOptions): Promise<ApiRequest<unknown>> {
   const stream = context.req.raw.body as ReadableStream<Uint8Array> | null;
-  const isJson = route.body !== undefined && route.body !== 'multipart';
+  const isJson = route.body !== undefined && route.body !== 'multipart' && route.body !== 'bytes';
   return {
     options,
     log: context.get('log'),
@@ -209,7 +212,7 @@ async function buildRequest(route: Route, context: ApiContext, options: ApiOptio
       if (value === undefined) throw new Error(`Route ${route.path} has no parameter '${name}'`);
       return value;
     },
-    body: isJson ? await readJsonBody(route.body, stream) : undefined,
+    body: isJson ? await readJsonBody(route.body, stream, route.maxBodyBytes) : undefined,
     stream: isJson ? null : stream,
   };
 }

@@ -21,6 +21,8 @@ const ENVELOPE = {
   },
 };
 
+const BYTES = { 'application/octet-stream': { schema: { type: 'string', format: 'binary' } } };
+
 /** The document for these routes, as a plain object. `version` is the program's. */
 export function openApiDocument(routes: readonly Route[], version: string): Record<string, unknown> {
   const paths: Record<string, Record<string, unknown>> = {};
@@ -53,19 +55,21 @@ function operation(route: Route): Record<string, unknown> {
     schema: { type: 'string' },
   }));
   const answer = { content: { 'application/json': { schema: { $ref: '#/components/schemas/Envelope' } } } };
+  const success = route.answers === 'bytes' ? { content: BYTES } : answer;
   return {
     operationId: operationId(route),
     summary: route.summary,
     ...(parameters.length === 0 ? {} : { parameters }),
     ...(route.body === undefined ? {} : { requestBody: { required: true, content: requestContent(route.body) } }),
     responses: {
-      '200': { description: 'Done', ...answer },
+      '200': { description: 'Done', ...success },
       default: { description: 'An error of the table above', ...answer },
     },
   };
 }
 
 function requestContent(body: NonNullable<Route['body']>): Record<string, unknown> {
+  if (body === 'bytes') return BYTES;
   if (body === 'multipart') {
     const schema = { type: 'object', required: ['metadata'], properties: { metadata: { type: 'string' } } };
     return { 'multipart/form-data': { schema } };

@@ -12,6 +12,9 @@ const USAGE_MODEL = 'standard';
 /** A binding as upload metadata has it, without the value of a secret. */
 export function presentBinding(binding: Binding | SecretName): Record<string, unknown> {
   if (binding.type === 'secret_text') return { name: binding.name, type: binding.type };
+  if (binding.type === 'kv_namespace') {
+    return { name: binding.name, type: binding.type, namespace_id: binding.namespaceId };
+  }
   if (binding.type === 'service') return { ...binding, environment: 'production' };
   if (binding.type === 'd1') {
     return { name: binding.name, type: binding.type, id: binding.databaseId, database_id: binding.databaseId };

@@ -9,6 +9,7 @@ import type { Catalog } from '../catalog/types.ts';
 import type { Logger } from '../log/types.ts';
 import type { Link } from '../metrics/links.ts';
 import type { WorkerDatabases } from '../storage/databases/databases.ts';
+import type { KvStore } from '../storage/kv/types.ts';
 import type { Account, Store, TokenIdentity } from '../storage/store.ts';
 import type { StartupChecker, VersionHealthSource } from '../supervisor/types.ts';
 import { readBytes } from './body.ts';
@@ -26,6 +27,7 @@ export interface ApiOptions {
   readonly store: Store;
   /** Databases that Skep makes for workers. */
   readonly databases: WorkerDatabases;
+  readonly kv: KvStore;
   readonly catalog: Pick<Catalog, 'waitForChange'>;
   readonly startup: StartupChecker;
   /** How versions do on this node. */
@@ -68,6 +70,8 @@ export interface AccountRequest<Body = undefined> extends ApiRequest<Body> {
 export interface ApiResult {
   readonly result: unknown;
   readonly resultInfo?: Readonly<Record<string, unknown>>;
+  /** The answer itself, in place of an envelope: values and objects travel as they are. */
+  readonly raw?: Response;
 }
 
 interface RouteBase {
@@ -75,8 +79,12 @@ interface RouteBase {
   /** Under `/client/v4`, with `:name` parameters. */
   readonly path: string;
   readonly summary: string;
-  /** A JSON body of this shape is read and checked. `multipart`: the handler reads `stream` itself. */
-  readonly body?: ZodType | 'multipart';
+  /** A JSON body of this shape is read and checked. `multipart`, `bytes`: the handler reads `stream` itself. */
+  readonly body?: ZodType | 'multipart' | 'bytes';
+  /** Bytes that a JSON body may have; default `UPLOAD_LIMITS.maxJsonBodyBytes`. */
+  readonly maxBodyBytes?: number;
+  /** What a success is, when it is no envelope. */
+  readonly answers?: 'bytes';
 }
 
 export interface UserRoute extends RouteBase {
@@ -92,7 +100,12 @@ export interface AccountRoute extends RouteBase {
 
 export type Route = UserRoute | AccountRoute;
 
-type Spec<Request> = { readonly summary: string; readonly handle: (request: Request) => Promise<ApiResult> };
+type Spec<Request> = {
+  readonly summary: string;
+  readonly maxBodyBytes?: number;
+  readonly answers?: 'bytes';
+  readonly handle: (request: Request) => Promise<ApiResult>;
+};
 
 /** A route of the token's owner, not of one account. */
 export function userRoute(method: Method, path: string, spec: Spec<ApiRequest>): Route {
@@ -118,8 +131,17 @@ export function accountUploadRoute(method: Method, path: string, spec: Spec<Acco
   return { method, path: `/accounts/:account${path}`, scope: 'account', body: 'multipart', ...spec };
 }
 
+/** A route below `/accounts/:account` whose body is bytes, which it reads itself. */
+export function accountBytesRoute(method: Method, path: string, spec: Spec<AccountRequest>): Route {
+  return { method, path: `/accounts/:account${path}`, scope: 'account', body: 'bytes', ...spec };
+}
+
 /** Reads and checks the JSON body that a route declares. Throws ApiError (10026, 10021). */
-export async function readJsonBody(schema: ZodType, stream: ReadableStream<Uint8Array> | null): Promise<unknown> {
-  const bytes = await readBytes(stream, UPLOAD_LIMITS.maxJsonBodyBytes);
+export async function readJsonBody(
+  schema: ZodType,
+  stream: ReadableStream<Uint8Array> | null,
+  maxBytes: number = UPLOAD_LIMITS.maxJsonBodyBytes,
+): Promise<unknown> {
+  const bytes = await readBytes(stream, maxBytes);
   return checkShape(schema, parseJson(bytes, 'the body'), 'the body');
 }

@@ -3,7 +3,6 @@
 const ACCOUNT = '^/accounts/[^/]+';
 
 const FEATURES: readonly (readonly [RegExp, string])[] = [
-  [new RegExp(`${ACCOUNT}/storage/kv(/|$)`), 'Workers KV'],
   [new RegExp(`${ACCOUNT}/r2(/|$)`), 'R2'],
   [new RegExp(`${ACCOUNT}/r2-catalog(/|$)`), 'R2 Data Catalog'],
   [new RegExp(`${ACCOUNT}/queues(/|$)`), 'Queues'],

@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../log/types.ts';
 import { CHANGES_CHANNEL } from '../storage/changes.ts';
 import type { Database } from '../storage/database.ts';
-import type { Bus } from './types.ts';
+import type { Bus, Subscription } from './types.ts';
 
 export interface BusOptions {
   readonly database: Pick<Database, 'listen'>;
@@ -26,14 +26,11 @@ const RECONNECT_MAX_MS = 5_000;
 /** Starts listening. Resolves at once; connecting goes on in the background and is repeated for ever. */
 export function createBus(options: BusOptions): Bus {
   const listeners = new Set<(seq: bigint | null) => void>();
-  const closing = new AbortController();
-  const log = options.log.child({ component: 'bus' });
-  const emit = (seq: bigint | null): void => {
-    if (closing.signal.aborted) return;
-    for (const listener of listeners) listener(seq);
+  const emit = (payload: string | null): void => {
+    for (const listener of listeners) listener(payload === null ? null : parseSeq(payload));
   };
+  const subscription = subscribe(options, CHANGES_CHANNEL, emit);
   const poll = setInterval(() => emit(null), options.pollMs ?? POLL_MS);
-  const running = keepListening(options.database, emit, log, closing.signal);
   return {
     onChange: (listener) => {
       listeners.add(listener);
@@ -41,23 +38,55 @@ export function createBus(options: BusOptions): Bus {
     },
     close: () => {
       clearInterval(poll);
+      listeners.clear();
+      return subscription.close();
+    },
+  };
+}
+
+/**
+ * Listens to one channel over a connection of its own, for ever. `onMessage` gets each message, and null when some may have been missed:
+ * after every (re)connect.
+ */
+export function subscribe(
+  { database, log }: Pick<BusOptions, 'database' | 'log'>,
+  channel: string,
+  onMessage: (payload: string | null) => void,
+): Subscription {
+  const closing = new AbortController();
+  let isConnected = false;
+  const emit: Emit = (payload) => {
+    isConnected = true;
+    if (!closing.signal.aborted) onMessage(payload);
+  };
+  const listening: Listening = { database, channel, emit, onLost: () => (isConnected = false) };
+  const running = keepListening(listening, log.child({ component: 'bus' }), closing.signal);
+  return {
+    get isConnected() {
+      return isConnected;
+    },
+    close: () => {
       closing.abort();
       return running;
     },
   };
 }
 
-async function keepListening(
-  database: Pick<Database, 'listen'>,
-  emit: (seq: bigint | null) => void,
-  log: Logger,
-  closing: AbortSignal,
-): Promise<void> {
+type Emit = (payload: string | null) => void;
+
+interface Listening {
+  readonly database: Pick<Database, 'listen'>;
+  readonly channel: string;
+  readonly emit: Emit;
+  readonly onLost: () => void;
+}
+
+async function keepListening(listening: Listening, log: Logger, closing: AbortSignal): Promise<void> {
   let delayMs = RECONNECT_FIRST_MS;
   while (!closing.aborted) {
     const connected = performance.now();
     try {
-      await listenOnce(database, emit, closing);
+      await listenOnce(listening, closing);
       // A connection that lasted was a good one; one that breaks at once must not be tried in a tight loop.
       if (performance.now() - connected > RECONNECT_MAX_MS) delayMs = RECONNECT_FIRST_MS;
       if (!closing.aborted) log.warn('The connection for notifications was lost and is being opened again');
@@ -71,18 +100,15 @@ async function keepListening(
 }
 
 /** Resolves when the connection is over. */
-async function listenOnce(
-  database: Pick<Database, 'listen'>,
-  emit: (seq: bigint | null) => void,
-  closing: AbortSignal,
-): Promise<void> {
+async function listenOnce({ database, channel, emit, onLost }: Listening, closing: AbortSignal): Promise<void> {
   let finish = (): void => {};
   const over = new Promise<void>((resolve) => (finish = resolve));
-  const listener = await database.listen(CHANGES_CHANNEL, (payload) => emit(parseSeq(payload)), finish);
+  const listener = await database.listen(channel, emit, finish);
   closing.addEventListener('abort', finish, { once: true });
   if (closing.aborted) finish();
   else emit(null);
   await over;
+  onLost();
   closing.removeEventListener('abort', finish);
   await listener.close();
 }

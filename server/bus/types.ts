@@ -8,3 +8,10 @@ export interface Bus {
   /** Ends the connection. Listeners are not called any more. */
   close(): Promise<void>;
 }
+
+/** Messages of one channel. */
+export interface Subscription {
+  /** False: messages are being missed now. */
+  readonly isConnected: boolean;
+  close(): Promise<void>;
+}

@@ -4,7 +4,7 @@
  */
 import { hostname } from 'node:os';
 import { z } from 'zod';
-import { CACHE_LIMITS, CELL_LIMITS, DATABASE_LIMITS, GATEWAY_LIMITS } from '../../shared/limits.ts';
+import { CACHE_LIMITS, CELL_LIMITS, DATABASE_LIMITS, GATEWAY_LIMITS, KV_LIMITS } from '../../shared/limits.ts';
 import {
   accountId,
   destinations,
@@ -229,6 +229,12 @@ export const SETTINGS = {
     type: wholeNumber(0, 100_000_000, '0 = nothing is kept'),
     default: CACHE_LIMITS.totalMiB,
     doc: 'Disk space for the Cache API of workers on this node, in the data directory, in MiB. What was not used for longest goes first.',
+  }),
+  kvCacheMiB: setting({
+    name: 'kv-cache-mib',
+    type: wholeNumber(0, 1_000_000, '0 = every read asks the database'),
+    default: KV_LIMITS.cacheMiB,
+    doc: 'Memory for the values of KV that this node has read lately, in MiB. What was not used for longest goes first.',
   }),
   limitCacheObjectMiB: setting({
     name: 'limit-cache-object-mib',

@@ -33,7 +33,34 @@ export interface Queryable {
   query<Row extends pg.QueryResultRow>(sql: string, values?: readonly unknown[]): Promise<pg.QueryResult<Row>>;
 }
 
+/** A prepared statement: planned once for each connection. */
+export interface Statement {
+  readonly name: string;
+  readonly text: string;
+}
+
+/** A connection that belongs to its owner alone. */
+export interface Connection {
+  /** Rows as arrays, in the order of the columns. */
+  query<Row extends readonly unknown[]>(statement: Statement, values: readonly unknown[]): Promise<Row[]>;
+  /** True until it is closed or breaks. */
+  readonly isOpen: boolean;
+  /** At once, whatever it is doing. */
+  close(): void;
+}
+
+export interface ConnectionOptions {
+  readonly connectTimeoutMs: number;
+  readonly statementTimeoutMs: number;
+  /** SQL that is run once, such as settings of the planner. */
+  readonly prelude: string;
+}
+
 export interface Database extends Queryable {
+  /** Opens a connection beside the pool, for statements that must not wait for those of others. */
+  connect(options: ConnectionOptions): Promise<Connection>;
+  /** The same database over a pool of its own: who keeps all of its connections busy keeps nobody else waiting. Close it first. */
+  withOwnPool(size: number): Database;
   /** Runs `work` in one transaction (READ COMMITTED); retried when PostgreSQL asks for it, so `work` must only query. */
   transaction<T>(work: (tx: Queryable) => Promise<T>, mode?: 'write' | 'snapshot'): Promise<T>;
   /** Opens a connection of its own that gets notifications of a channel. `onLost` is called once when it breaks. */
@@ -62,10 +89,7 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   const config = clientConfig(options.connection);
   const shown = 'url' in options.connection ? maskUrl(options.connection.url) : 'the embedded PostgreSQL';
   await untilReachable(options, shown, () => prepare(config, options.migrationsDir ?? defaultMigrationsDir(), shown));
-  const pool = new pg.Pool({ ...config, max: POOL_SIZE, idleTimeoutMillis: 30_000 });
-  // Without a listener an idle connection that the server closes would end the process.
-  pool.on('error', (error) => options.log.warn('An idle database connection was lost', { error }));
-  return new PoolDatabase(pool, config);
+  return new PoolDatabase(config, POOL_SIZE, options.log);
 }
 
 /** In the sources and in the build the migrations lie next to the file that holds this function. */
@@ -166,11 +190,19 @@ async function checkServer(client: pg.Client, shown: string): Promise<void> {
 class PoolDatabase implements Database {
   readonly #pool: pg.Pool;
   readonly #config: pg.ClientConfig;
+  readonly #log: Logger;
   #closed: Promise<void> | undefined;
 
-  constructor(pool: pg.Pool, config: pg.ClientConfig) {
-    this.#pool = pool;
+  constructor(config: pg.ClientConfig, size: number, log: Logger) {
     this.#config = config;
+    this.#log = log;
+    this.#pool = new pg.Pool({ ...config, max: size, idleTimeoutMillis: 30_000 });
+    // Without a listener an idle connection that the server closes would end the process.
+    this.#pool.on('error', (error) => log.warn('An idle database connection was lost', { error }));
+  }
+
+  withOwnPool(size: number): Database {
+    return new PoolDatabase(this.#config, size, this.#log);
   }
 
   async query<Row extends pg.QueryResultRow>(
@@ -221,6 +253,44 @@ class PoolDatabase implements Database {
       client.off('error', onError);
       client.release(broken);
     }
+  }
+
+  async connect({ connectTimeoutMs, statementTimeoutMs, prelude }: ConnectionOptions): Promise<Connection> {
+    const client = new pg.Client({
+      ...this.#config,
+      connectionTimeoutMillis: connectTimeoutMs,
+      statement_timeout: statementTimeoutMs,
+      lock_timeout: statementTimeoutMs,
+      query_timeout: statementTimeoutMs + 1_000,
+    });
+    let isOpen = true;
+    const close = (): void => {
+      isOpen = false;
+      client.end().catch(() => {});
+    };
+    client.on('error', close);
+    client.on('end', close);
+    try {
+      await client.connect();
+      await client.query(prelude);
+    } catch (error) {
+      close();
+      throw translated(error);
+    }
+    return {
+      get isOpen() {
+        return isOpen;
+      },
+      close,
+      query: async <Row extends readonly unknown[]>({ name, text }: Statement, values: readonly unknown[]) => {
+        try {
+          const { rows } = await client.query<Row[]>({ name, text, values: values as unknown[], rowMode: 'array' });
+          return rows as unknown as Row[];
+        } catch (error) {
+          throw translated(error);
+        }
+      },
+    };
   }
 
   async listen(

@@ -29,6 +29,8 @@ function envEntry(binding: Binding, version: WorkerVersion): EnvEntry {
       return { kind: 'data', name, extra: 'database', config: { shape: 'hyperdrive' } };
     case 'service':
       return { kind: 'service', name };
+    case 'kv_namespace':
+      return { kind: 'data', name, extra: 'kv', config: null };
     case 'text_blob':
     case 'data_blob':
     case 'wasm_module':

@@ -118,10 +118,10 @@ describe('the control API', () => {
   test('unknown paths and products that Skep lacks are 404 code 7003 with a sentence', async () => {
     refused(await t.call('GET', '/workers/nonsense'), 404, 7003, /Could not route to \/client\/v4\/accounts/);
     refused(
-      await t.call('POST', '/storage/kv/namespaces', { title: 'x' }),
+      await t.call('POST', '/queues', { queue_name: 'x' }),
       404,
       7003,
-      /^Workers KV: this version of Skep does not support it yet/,
+      /^Queues: this version of Skep does not support it yet/,
     );
     refused(await t.call('GET', '/r2/buckets/b'), 404, 7003, /^R2:/);
     refused(await t.call('GET', '/d1/database/x?fields=uuid,name'), 404, 7404, /^The database 'x' could not be found/);

@@ -51,13 +51,13 @@ test('every supported type is taken over with exactly its fields', () => {
 test('types that Skep does not have are refused by binding, type and product, all in one answer', () => {
   const { problems } = resolve({
     declared: [
-      { type: 'kv_namespace', name: 'STORE', namespace_id: 'x' },
+      { type: 'vectorize', name: 'STORE', index_name: 'x' },
       { type: 'queue', name: 'JOBS', queue_name: 'y' },
       { type: 'toString', name: 'ODD' },
     ],
   });
   assert.deepEqual(problems, [
-    "10021 Binding 'STORE' has type 'kv_namespace' (Workers KV), which this version of Skep does not support yet.",
+    "10021 Binding 'STORE' has type 'vectorize' (Vectorize), which this version of Skep does not support yet.",
     "10021 Binding 'JOBS' has type 'queue' (Queues), which this version of Skep does not support yet.",
     "10021 Binding 'ODD' has type 'toString', which Skep does not know.",
   ]);

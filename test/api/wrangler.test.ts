@@ -206,13 +206,13 @@ describe('wrangler', () => {
   test('bindings and crons that Skep lacks are refused by name', async () => {
     const other = await createProject({
       'wrangler.toml':
-        'name = "other"\nmain = "worker.js"\ncompatibility_date = "2023-07-24"\nkv_namespaces = [{ binding = "STORE", id = "0123456789abcdef0123456789abcdef" }]\n',
+        'name = "other"\nmain = "worker.js"\ncompatibility_date = "2023-07-24"\nanalytics_engine_datasets = [{ binding = "STORE", dataset = "d" }]\n',
       'worker.js': 'export default { fetch: () => new Response("x") };',
     });
     try {
       failedWith(
         await runWrangler(['deploy'], { cwd: other.dir, env }),
-        /Binding 'STORE' has type 'kv_namespace' \(Workers KV\), which this version of Skep does not support yet/,
+        /Binding 'STORE' has type 'analytics_engine' \(Analytics Engine\), which this version of Skep does not support yet/,
       );
       await other.write({
         'wrangler.toml':

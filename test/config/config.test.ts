@@ -64,6 +64,7 @@ describe('defaults', () => {
       limitCells: 200,
       limitCellsPerAccount: 200,
       cacheMiB: 1024,
+      kvCacheMiB: 64,
       limitCacheObjectMiB: 64,
       prestartedCells: 2,
       idleCellSeconds: 300,

@@ -79,11 +79,11 @@ describe('wrangler deploy', () => {
     await assertNothingStored();
   });
 
-  test('a binding that Skep does not have yet: named in a sentence', async () => {
+  test('a KV namespace that is not there: 10041 and its id', async () => {
     await project.write({
       'wrangler.toml': `${CONFIG}[[kv_namespaces]]\nbinding = "STORE"\nid = "0123456789abcdef0123456789abcdef"\n`,
     });
-    assertRefused(await deploy(), /STORE/, /KV/);
+    assertRefused(await deploy(), /10041/, /0123456789abcdef0123456789abcdef/);
     await assertNothingStored();
   });
 

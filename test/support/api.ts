@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import type { Logger } from '../../server/log/types.ts';
 import { createApi, type Api } from '../../server/api/api.ts';
 import { createWorkerDatabases } from '../../server/storage/databases/databases.ts';
+import { createKvStore } from '../../server/storage/kv/kv-store.ts';
 import type { Account, Store } from '../../server/storage/store.ts';
 import type { StartupChecker, StartupResult, VersionHealthSource } from '../../server/supervisor/types.ts';
 import { testLog } from './log.ts';
@@ -84,9 +85,11 @@ export async function createTestApi(options: TestApiOptions = {}): Promise<TestA
     maxDatabaseMiB: 64,
     log: testLog,
   });
+  const kv = createKvStore({ database: database.database, masterKey: database.masterKey, log: testLog });
   const api = createApi({
     databases,
     store: options.store === undefined ? database.store : options.store(database.store),
+    kv,
     catalog: {
       waitForChange: async (seq) => {
         waitedFor.push(seq);
@@ -125,6 +128,7 @@ export async function createTestApi(options: TestApiOptions = {}): Promise<TestA
     close: async (graceMs = 0) => {
       await server.close(graceMs);
       await databases.close();
+      await kv.close();
       await database.close();
     },
   };

@@ -74,10 +74,6 @@ export const workerRoutes: readonly Route[] = [
     summary: 'Durable Object namespaces: none, they are not supported yet (wrangler asks when it deletes a Worker)',
     handle: async ({ query }) => paginate([], query),
   }),
-  accountRoute('GET', '/storage/kv/namespaces', {
-    summary: 'KV namespaces: none, they are not supported yet (wrangler asks when it deletes a Worker)',
-    handle: async ({ query }) => paginate([], query),
-  }),
   accountRoute('GET', '/workers/scripts/:name/settings', {
     summary: 'Bindings and settings of the latest version',
     handle: readSettings,

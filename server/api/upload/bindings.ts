@@ -29,6 +29,7 @@ const SUPPORTED = {
     entrypoint: z.string().min(1).max(512).optional(),
     props: z.record(z.string(), z.unknown()).optional(),
   }),
+  kv_namespace: z.object({ type: z.literal('kv_namespace'), name, namespace_id: z.string().max(255) }),
   version_metadata: z.object({ type: z.literal('version_metadata'), name }),
   d1: z.object({ type: z.literal('d1'), name, id: z.string().min(1).max(64) }),
   text_blob: z.object({ type: z.literal('text_blob'), name, part: z.string().min(1).max(512) }),
@@ -40,7 +41,6 @@ type SupportedType = keyof typeof SUPPORTED;
 /** What people call the types that Skep does not have yet. A type that is not here is named by its type alone. */
 const PRODUCTS: ReadonlyMap<string, string> = new Map(
   Object.entries({
-    kv_namespace: 'Workers KV',
     r2_bucket: 'R2',
     queue: 'Queues',
     hyperdrive: 'Hyperdrive',
@@ -150,6 +150,9 @@ type ParsedBinding = z.infer<(typeof SUPPORTED)[SupportedType]>;
 
 function toBinding(parsed: ParsedBinding, problems: CloudflareProblem[]): Binding {
   if (parsed.type === 'd1') return { type: 'd1', name: parsed.name, databaseId: parsed.id };
+  if (parsed.type === 'kv_namespace') {
+    return { type: parsed.type, name: parsed.name, namespaceId: parsed.namespace_id };
+  }
   if (parsed.type !== 'service') return parsed;
   const { type, name: bindingName, service, environment, entrypoint, props } = parsed;
   // Every Worker has the one environment that Cloudflare's API calls production.

@@ -9,6 +9,7 @@ import type { NewVersion, PublishedVersion, WorkerRecord } from '../../storage/s
 import type { StartupResult } from '../../supervisor/types.ts';
 import { AUTHOR_ANNOTATION } from '../present.ts';
 import { fail, throwProblems, unavailable } from '../errors.ts';
+import { KV_NAMESPACE_ID } from '../kv-names.ts';
 import type { AccountRequest } from '../router.ts';
 import { checkWorkerName, findWorker, latestVersion, retryConflicts, waitUntilServed } from '../workers.ts';
 import { resolveBindings } from './bindings.ts';
@@ -70,6 +71,7 @@ async function resolveAll(request: AccountRequest, upload: Upload, worker: Worke
     ...problems,
     ...(await checkServices(request, upload.workerName, bindings)),
     ...(await checkDatabases(request, bindings)),
+    ...(await checkNamespaces(request, bindings)),
   ]);
   return bindings;
 }
@@ -102,6 +104,25 @@ async function checkDatabases(request: AccountRequest, bindings: readonly Bindin
     const { name, databaseId: database } = binding;
     if ((await request.options.databases.find(request.account.id, database)) === null)
       problems.push(cloudflareProblem('boundDatabaseNotFound', { binding: name, database }));
+  }
+  return problems;
+}
+
+/** A KV binding names a namespace of the account. */
+async function checkNamespaces(request: AccountRequest, bindings: readonly Binding[]): Promise<CloudflareProblem[]> {
+  const problems: CloudflareProblem[] = [];
+  for (const binding of bindings) {
+    if (binding.type !== 'kv_namespace') continue;
+    const { namespaceId } = binding;
+    if (!KV_NAMESPACE_ID.test(namespaceId)) {
+      problems.push(
+        cloudflareProblem('kvNamespaceInvalid', {
+          namespace: namespaceId.replaceAll(/[^\w-]/g, '\uFFFD').slice(0, 100),
+        }),
+      );
+    } else if ((await request.options.kv.findNamespace(request.account.id, namespaceId)) === null) {
+      problems.push(cloudflareProblem('kvNamespaceNotBound', { namespace: namespaceId }));
+    }
   }
   return problems;
 }

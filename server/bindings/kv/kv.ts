@@ -1,0 +1,265 @@
+/** KV namespaces as workers reach them. */
+import { KV_LIMITS } from '../../../shared/limits.ts';
+import { type KvOperationLabel, kvFailure, kvValueProblem } from '../../../shared/kv.ts';
+import type { KvNamespaceBinding } from '../../../shared/worker.ts';
+import type { Logger } from '../../log/types.ts';
+import { type KvEntry, type KvLargeValue, KvRefused, type KvStore } from '../../storage/kv/types.ts';
+import type { BindingCall, WorkerEvent } from '../../supervisor/types.ts';
+import { createDataBinding, type Operation, OperationError } from '../data-binding.ts';
+import { readBulkGet, readGet, readKey, readList, readPut, refuse, refuseWith } from './arguments.ts';
+import type { KvReader } from './reader.ts';
+
+export interface KvBindingOptions {
+  readonly store: KvStore;
+  readonly reader: KvReader;
+  readonly onEvent: (event: WorkerEvent) => void;
+  readonly log: Logger;
+}
+
+const LABELS: Readonly<Record<string, KvOperationLabel>> = {
+  get: 'GET',
+  getMany: 'GET_BULK',
+  put: 'PUT',
+  delete: 'DELETE',
+  list: 'GET',
+};
+
+/** The broker's handler of KV bindings. */
+export function createKvBinding(options: KvBindingOptions): ReturnType<typeof createDataBinding<KvNamespaceBinding>> {
+  const kv = new KvOperations(options.store, options.reader);
+  const operations = {
+    get: kv.get,
+    getMany: kv.getMany,
+    put: kv.put,
+    delete: kv.delete,
+    list: kv.list,
+  } satisfies Record<string, Operation<KvNamespaceBinding>>;
+  return createDataBinding<KvNamespaceBinding>({
+    operations: Object.fromEntries(
+      Object.entries(operations).map(([name, operation]) => [name, withWords(name, operation)]),
+    ),
+    onEvent: options.onEvent,
+    log: options.log,
+    unavailable: (_error, operation) =>
+      kvFailure(LABELS[operation] ?? 'GET', 503, 'Service Unavailable: the database of this platform does not answer.'),
+  });
+}
+
+/** What storage refuses, in the words of the runtime. */
+function withWords(name: string, operation: Operation<KvNamespaceBinding>): Operation<KvNamespaceBinding> {
+  const label = LABELS[name] as KvOperationLabel;
+  return async (call, binding, args) => {
+    try {
+      await operation(call, binding, args);
+    } catch (error) {
+      if (error instanceof KvRefused) refuseWith(label, error.status, error.message);
+      throw error;
+    }
+  };
+}
+
+class KvOperations {
+  readonly #store: KvStore;
+  readonly #reader: KvReader;
+  /** Large values on their way, in all and by account. */
+  readonly #open = new Map<string, number>();
+  #openCount = 0;
+
+  constructor(store: KvStore, reader: KvReader) {
+    this.#store = store;
+    this.#reader = reader;
+  }
+
+  async #namespaceOf(call: BindingCall, binding: KvNamespaceBinding, label: KvOperationLabel): Promise<number> {
+    const found = await this.#store.findNamespace(call.caller.version.accountId, binding.namespaceId);
+    if (found !== null) return found.number;
+    return refuseWith(label, 404, `The namespace of binding ${binding.name} does not exist any more.`);
+  }
+
+  readonly get: Operation<KvNamespaceBinding> = async (call, binding, args) => {
+    const { key } = readGet(args);
+    const namespace = await this.#namespaceOf(call, binding, 'GET');
+    const [entry] = await this.#reader.read(namespace, [key]);
+    if (entry === null || entry === undefined) {
+      call.respondWith(null);
+      call.end();
+    } else if (entry.largeValueId === null) {
+      call.respondWith({ metadata: entry.metadata });
+      call.write(entry.value);
+      call.end();
+    } else await this.#withLarge(call, 'GET', () => this.#sendLarge(call, entry));
+  };
+
+  async #sendLarge(call: BindingCall, entry: KvEntry): Promise<void> {
+    const pieces = this.#store.readLarge(entry)[Symbol.asyncIterator]();
+    const first = await pieces.next();
+    call.respondWith({ metadata: entry.metadata });
+    const abort = new AbortController();
+    call.onAbort = () => abort.abort();
+    for (let piece = first; piece.done !== true && !abort.signal.aborted; piece = await pieces.next()) {
+      if (!call.write(piece.value)) await drained(call, abort.signal);
+    }
+    call.end();
+  }
+
+  readonly getMany: Operation<KvNamespaceBinding> = async (call, binding, args) => {
+    const { keys, type } = readBulkGet({ ...(args as object), keys: await keysOf(call) });
+    const namespace = await this.#namespaceOf(call, binding, 'GET_BULK');
+    const entries = await this.#reader.read(namespace, keys);
+    const bytes = entries.reduce((sum, entry) => sum + (entry?.size ?? 0), 0);
+    if (bytes > KV_LIMITS.maxBulkReadBytes) {
+      const limit = KV_LIMITS.maxBulkReadBytes / 1024 / 1024;
+      refuseWith('GET_BULK', 413, `Total size of request exceeds the limit of ${limit}MB`);
+    }
+    const answer: [key: string, value: string | null, metadata: string | null][] = [];
+    for (const [index, entry] of entries.entries()) {
+      const value = entry === null ? null : decoder.decode(await this.#wholeValue(call, entry));
+      if (type === 'json' && value !== null && !isJson(value)) {
+        refuseWith('GET_BULK', 400, 'At least one of the requested keys corresponds to a non-json value');
+      }
+      answer.push([keys[index] as string, value, entry?.metadata ?? null]);
+    }
+    await send(call, Buffer.from(JSON.stringify(answer)));
+  };
+
+  async #wholeValue(call: BindingCall, entry: KvEntry): Promise<Buffer> {
+    if (entry.largeValueId === null) return entry.value;
+    const pieces: Buffer[] = [];
+    await this.#withLarge(call, 'GET_BULK', async () => {
+      for await (const piece of this.#store.readLarge(entry)) pieces.push(piece);
+    });
+    return Buffer.concat(pieces);
+  }
+
+  readonly put: Operation<KvNamespaceBinding> = async (call, binding, args) => {
+    const { key, metadata, expiresAt } = readPut(args, Math.floor(Date.now() / 1000));
+    if ((call.bodyBytes ?? 0) > KV_LIMITS.maxValueBytes) refuse(kvValueProblem(call.bodyBytes as number));
+    const namespace = await this.#namespaceOf(call, binding, 'PUT');
+    const value = call.wholeBody ?? (await this.#readValue(call));
+    if (value instanceof Uint8Array && value.length > KV_LIMITS.maxInlineBytes) throw new Error('Not an inline value');
+    await this.#store.put({ namespace, key, value, metadata, expiresAt });
+    call.respondWith(null);
+    call.end();
+  };
+
+  /** Small ones whole, large ones in the store. */
+  async #readValue(call: BindingCall): Promise<Uint8Array | KvLargeValue> {
+    const chunks = chunksOf(call);
+    const head: Uint8Array[] = [];
+    let bytes = 0;
+    for (;;) {
+      const next = await chunks.next();
+      if (next.done === true) return Buffer.concat(head);
+      head.push(next.value);
+      bytes += next.value.length;
+      if (bytes > KV_LIMITS.maxInlineBytes) break;
+    }
+    return await this.#withLarge(call, 'PUT', () => this.#store.writeLarge(joined(head, chunks)));
+  }
+
+  readonly delete: Operation<KvNamespaceBinding> = async (call, binding, args) => {
+    const key = readKey('DELETE', (args as { readonly key?: unknown } | null)?.key);
+    const namespace = await this.#namespaceOf(call, binding, 'DELETE');
+    await this.#store.delete(namespace, key);
+    call.respondWith(null);
+    call.end();
+  };
+
+  readonly list: Operation<KvNamespaceBinding> = async (call, binding, args) => {
+    const query = readList(args);
+    const namespace = await this.#namespaceOf(call, binding, 'GET');
+    const { keys, cursor } = await this.#store.list(namespace, query);
+    const answer = { keys: keys.map(({ name, expiresAt, metadata }) => [name, expiresAt, metadata]), cursor };
+    await send(call, Buffer.from(JSON.stringify(answer)));
+  };
+
+  /** Holds one of the places for large values meanwhile. */
+  async #withLarge<T>(call: BindingCall, label: KvOperationLabel, work: () => Promise<T>): Promise<T> {
+    const { accountId } = call.caller.version;
+    const own = this.#open.get(accountId) ?? 0;
+    if (this.#openCount >= KV_LIMITS.maxOpenLargeValues || own >= KV_LIMITS.maxOpenLargeValuesPerAccount) {
+      return refuseWith(label, 429, 'Too many large values are being read or written on this node. Try again later.');
+    }
+    this.#open.set(accountId, own + 1);
+    this.#openCount++;
+    try {
+      return await work();
+    } finally {
+      const left = (this.#open.get(accountId) as number) - 1;
+      if (left === 0) this.#open.delete(accountId);
+      else this.#open.set(accountId, left);
+      this.#openCount--;
+    }
+  }
+}
+
+/** As `text()` of a body: what is no UTF-8 becomes U+FFFD, and a byte order mark goes. */
+const decoder = new TextDecoder();
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** What JSON needs at the most for the longest keys, each byte escaped. */
+const MAX_KEYS_BYTES = 1024 * 1024;
+
+async function keysOf(call: BindingCall): Promise<unknown> {
+  let bytes = 0;
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of chunksOf(call)) {
+    bytes += chunk.length;
+    if (bytes > MAX_KEYS_BYTES) {
+      return refuseWith('GET_BULK', 414, `The keys together exceed the limit of ${MAX_KEYS_BYTES} bytes.`);
+    }
+    chunks.push(chunk);
+  }
+  try {
+    return JSON.parse(Buffer.concat(chunks).toString('utf8'));
+  } catch {
+    throw new OperationError('The keys of this operation are no JSON.', 'TypeError');
+  }
+}
+
+/** The call's body, and an end with an error when it has more bytes than a value may. */
+async function* chunksOf(call: BindingCall): AsyncGenerator<Uint8Array, void> {
+  if (call.wholeBody !== null) {
+    if (call.wholeBody.length > 0) yield call.wholeBody;
+    return;
+  }
+  let bytes = 0;
+  for await (const chunk of call.body ?? []) {
+    bytes += (chunk as Buffer).length;
+    if (bytes > KV_LIMITS.maxValueBytes) refuse(kvValueProblem(bytes));
+    yield chunk as Buffer;
+  }
+}
+
+async function* joined(head: readonly Uint8Array[], rest: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  yield* head;
+  yield* rest;
+}
+
+async function send(call: BindingCall, body: Buffer): Promise<void> {
+  call.respondWith(null);
+  const abort = new AbortController();
+  call.onAbort = () => abort.abort();
+  if (!call.write(body)) await drained(call, abort.signal);
+  call.end();
+}
+
+/** Resolves when the worker has taken what was written, or has gone. */
+function drained(call: BindingCall, aborted: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (aborted.aborted) {
+      resolve();
+      return;
+    }
+    call.onDrain = () => resolve();
+    aborted.addEventListener('abort', () => resolve(), { once: true });
+  });
+}

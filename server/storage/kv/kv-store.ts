@@ -1,0 +1,231 @@
+/** KV on PostgreSQL, over connections of its own: a flood of reads or writes does not keep the control API waiting. */
+import { randomBytes } from 'node:crypto';
+import type { Logger } from '../../log/types.ts';
+import type { Connection, Database } from '../database.ts';
+import { createCursors } from './cursor.ts';
+import { kvHash } from './hash.ts';
+import { Lane } from './lane.ts';
+import { readLargeValue, writeLargeValue } from './large-values.ts';
+import { Liveness } from './liveness.ts';
+import {
+  createNamespace,
+  deleteNamespace,
+  findNamespace,
+  listNamespaces,
+  measureNamespaces,
+  renameNamespace,
+} from './namespaces.ts';
+import { type KvRead, listEntries, readEntries } from './reading.ts';
+import { startSweeper } from './sweep.ts';
+import type { KvEntry, KvInvalidation, KvNamespace, KvPut, KvStore } from './types.ts';
+import { type KvWrite, type KvWritten, writeEntries } from './writing.ts';
+
+export interface KvStoreOptions {
+  readonly database: Database;
+  readonly masterKey: Uint8Array;
+  readonly log: Logger;
+  /** Milliseconds between sweeps, on the average; default 5,000. */
+  readonly sweepMs?: number;
+}
+
+/** For everything but single reads and writes: lists, pieces of large values, the sweeper. */
+const POOL_SIZE = 5;
+const READ_LANES = 2;
+/** Entries of one namespace have one lane: their writes happen in order. */
+const WRITE_LANES = 2;
+const MAX_BATCH = 256;
+const MAX_BATCH_BYTES = 1024 * 1024;
+const SWEEP_MS = 5_000;
+const MAX_CACHED_NAMESPACES = 10_000;
+
+/**
+ * Statements here touch single rows by primary key. A plan made while a table was small would read all of it for ever after, and one
+ * made anew for each statement costs as much as running it.
+ */
+const PRELUDE = `SET enable_seqscan = off; SET enable_bitmapscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;
+  SET plan_cache_mode = force_generic_plan; SET jit = off`;
+const CONNECTION = { connectTimeoutMs: 1_500, statementTimeoutMs: 15_000, prelude: PRELUDE };
+
+/** Opens no connection before it is needed, but for the sweeper's. */
+export function createKvStore(options: KvStoreOptions): KvStore {
+  return new PostgresKvStore(options);
+}
+
+class PostgresKvStore implements KvStore {
+  readonly #db: Database;
+  readonly #cursors: ReturnType<typeof createCursors>;
+  readonly #liveness: Liveness;
+  readonly #readers: Lane<KvRead, KvEntry | null>[];
+  readonly #writers: Lane<KvWrite, null>[];
+  readonly #sweeper: ReturnType<typeof startSweeper>;
+  readonly #listeners: ((invalidation: KvInvalidation) => void)[] = [];
+  readonly #namespaces = new Map<string, KvNamespace>();
+  /** Names of batches that were written, and whose message has not come back yet. */
+  readonly #ownBatches = new Set<string>();
+  readonly #node = randomBytes(6).toString('base64url');
+  #batches = 0;
+  #nextReader = 0;
+
+  constructor({ database, masterKey, log, sweepMs }: KvStoreOptions) {
+    this.#db = database.withOwnPool(POOL_SIZE);
+    this.#cursors = createCursors(masterKey);
+    this.#liveness = new Liveness(() => this.#db.query('SELECT 1'));
+    this.#readers = Array.from({ length: READ_LANES }, () =>
+      this.#lane<KvRead, KvEntry | null>(({ key }) => key.length, readEntries),
+    );
+    this.#writers = Array.from({ length: WRITE_LANES }, () =>
+      this.#lane<KvWrite, null>(
+        ({ value, largeValueId }) => (largeValueId === null ? (value?.length ?? 0) + 512 : MAX_BATCH_BYTES),
+        (connection, writes) => this.#write(connection, writes),
+      ),
+    );
+    this.#sweeper = startSweeper(this.#db, log, sweepMs ?? SWEEP_MS);
+  }
+
+  #lane<Operation extends { readonly namespace: number }, Answer>(
+    bytesOf: (operation: Operation) => number,
+    run: (connection: Connection, operations: readonly Operation[]) => Promise<readonly (Answer | Error)[]>,
+  ): Lane<Operation, Answer> {
+    return new Lane({
+      connect: () => this.#db.connect(CONNECTION),
+      liveness: this.#liveness,
+      maxBatch: MAX_BATCH,
+      maxBatchBytes: MAX_BATCH_BYTES,
+      bytesOf,
+      namespaceOf: ({ namespace }) => namespace,
+      run,
+    });
+  }
+
+  get isDown(): boolean {
+    return this.#liveness.isDown;
+  }
+
+  async findNamespace(accountId: string, id: string): Promise<KvNamespace | null> {
+    const name = `${accountId} ${id}`;
+    const known = this.#namespaces.get(name);
+    if (known !== undefined) return known;
+    const found = await this.#liveness.watch(findNamespace(this.#db, accountId, id));
+    if (found === null) return null;
+    if (this.#namespaces.size >= MAX_CACHED_NAMESPACES) this.#namespaces.clear();
+    this.#namespaces.set(name, found);
+    return found;
+  }
+
+  listNamespaces(accountId: string): Promise<KvNamespace[]> {
+    return this.#liveness.watch(listNamespaces(this.#db, accountId));
+  }
+
+  measureNamespaces(accountId: string): ReturnType<KvStore['measureNamespaces']> {
+    return this.#liveness.watch(measureNamespaces(this.#db, accountId));
+  }
+
+  createNamespace(accountId: string, title: string): Promise<KvNamespace> {
+    return this.#liveness.watch(createNamespace(this.#db, accountId, title));
+  }
+
+  renameNamespace(accountId: string, id: string, title: string): Promise<KvNamespace | null> {
+    return this.#liveness.watch(renameNamespace(this.#db, accountId, id, title));
+  }
+
+  async deleteNamespace(accountId: string, id: string): Promise<boolean> {
+    const isDeleted = await this.#liveness.watch(deleteNamespace(this.#db, accountId, id));
+    if (isDeleted) this.#forgetAll();
+    return isDeleted;
+  }
+
+  read(namespace: number, keys: readonly string[]): Promise<(KvEntry | null)[]> {
+    // All on one lane: they then travel together.
+    const lane = this.#readers[this.#nextReader++ % READ_LANES] as Lane<KvRead, KvEntry | null>;
+    return Promise.all(keys.map((key) => lane.submit({ namespace, key: Buffer.from(key, 'utf8') })));
+  }
+
+  readLarge(entry: KvEntry): AsyncIterable<Buffer> {
+    return readLargeValue({ query: (sql, values) => this.#liveness.watch(this.#db.query(sql, values)) }, entry);
+  }
+
+  writeLarge(pieces: AsyncIterable<Uint8Array>): ReturnType<KvStore['writeLarge']> {
+    return writeLargeValue(this.#db, pieces);
+  }
+
+  async put({ namespace, key, value, metadata, expiresAt }: KvPut): Promise<void> {
+    const isLarge = 'largeValueId' in value;
+    await this.#submit({
+      namespace,
+      key,
+      keyBytes: Buffer.from(key, 'utf8'),
+      value: isLarge ? Buffer.alloc(0) : value,
+      metadata: metadata === null ? null : Buffer.from(metadata, 'utf8'),
+      expiresAt,
+      largeValueId: isLarge ? value.largeValueId : null,
+      size: isLarge ? value.size : value.length,
+    });
+  }
+
+  async delete(namespace: number, key: string): Promise<void> {
+    const keyBytes = Buffer.from(key, 'utf8');
+    const nothing = { value: null, metadata: null, expiresAt: null, largeValueId: null, size: 0 };
+    await this.#submit({ namespace, key, keyBytes, ...nothing });
+  }
+
+  #submit(write: KvWrite): Promise<null> {
+    return (this.#writers[write.namespace % WRITE_LANES] as Lane<KvWrite, null>).submit(write);
+  }
+
+  async #write(connection: Connection, writes: readonly KvWrite[]): Promise<readonly KvWritten[]> {
+    const batch = `${this.#node}.${this.#batches++}`;
+    this.#ownBatches.add(batch);
+    try {
+      return await writeEntries(connection, batch, writes);
+    } catch (error) {
+      // Nobody knows whether it happens yet. When it does, its message must be listened to.
+      this.#ownBatches.delete(batch);
+      throw error;
+    } finally {
+      this.#tell({ kind: 'entries', hashes: writes.map(({ namespace, key }) => kvHash(namespace, key)) });
+    }
+  }
+
+  async list(
+    namespace: number,
+    { prefix, cursor, limit }: Parameters<KvStore['list']>[1],
+  ): ReturnType<KvStore['list']> {
+    const after = cursor === null ? null : this.#cursors.open(namespace, cursor);
+    const range = { namespace, prefix: Buffer.from(prefix, 'utf8'), after, limit: limit + 1 };
+    const found = await this.#liveness.watch(listEntries(this.#db, range));
+    const keys = found.slice(0, limit);
+    const last = found.length > limit ? keys.at(-1) : undefined;
+    return { keys, cursor: last === undefined ? null : this.#cursors.seal(namespace, last.name) };
+  }
+
+  onInvalidation(listener: (invalidation: KvInvalidation) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  receive(message: string | null): void {
+    if (message === null || message === '*') {
+      this.#ownBatches.clear();
+      this.#forgetAll();
+      return;
+    }
+    const space = message.indexOf(' ');
+    // Told when it was acknowledged.
+    if (this.#ownBatches.delete(message.slice(0, space))) return;
+    this.#tell({ kind: 'entries', hashes: message.slice(space + 1).split(',') });
+  }
+
+  #forgetAll(): void {
+    this.#namespaces.clear();
+    this.#tell({ kind: 'everything' });
+  }
+
+  #tell(invalidation: KvInvalidation): void {
+    for (const listener of this.#listeners) listener(invalidation);
+  }
+
+  async close(): Promise<void> {
+    await this.#sweeper.close();
+    for (const lane of [...this.#readers, ...this.#writers]) lane.close();
+    await this.#db.close();
+  }
+}

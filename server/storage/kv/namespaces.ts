@@ -1,0 +1,104 @@
+/** Namespaces: few, and changed by the API only. */
+import { randomBytes } from 'node:crypto';
+import { type Database, type Queryable } from '../database.ts';
+import { codeOf } from '../errors.ts';
+import { StoreConflict } from '../store.ts';
+import type { KvNamespace, KvNamespaceUsage } from './types.ts';
+import { KV_CHANNEL } from './writing.ts';
+
+const UNIQUE_VIOLATION = '23505';
+
+interface NamespaceRow {
+  readonly number: number;
+  readonly id: string;
+  readonly account_id: string;
+  readonly title: string;
+  readonly created_at: Date;
+}
+
+const COLUMNS = 'number, id, account_id, title, created_at';
+
+const toNamespace = (row: NamespaceRow): KvNamespace => ({
+  number: row.number,
+  id: row.id,
+  accountId: row.account_id,
+  title: row.title,
+  createdAt: row.created_at,
+});
+
+export async function findNamespace(db: Queryable, accountId: string, id: string): Promise<KvNamespace | null> {
+  const { rows } = await db.query<NamespaceRow>(
+    `SELECT ${COLUMNS} FROM skep.kv_namespaces WHERE account_id = $1 AND id = $2 AND deleted_at IS NULL`,
+    [accountId, id],
+  );
+  return rows[0] === undefined ? null : toNamespace(rows[0]);
+}
+
+export async function listNamespaces(db: Queryable, accountId: string): Promise<KvNamespace[]> {
+  const { rows } = await db.query<NamespaceRow>(
+    `SELECT ${COLUMNS} FROM skep.kv_namespaces WHERE account_id = $1 AND deleted_at IS NULL ORDER BY title`,
+    [accountId],
+  );
+  return rows.map(toNamespace);
+}
+
+export async function measureNamespaces(db: Queryable, accountId: string): Promise<KvNamespaceUsage[]> {
+  const { rows } = await db.query<NamespaceRow & { keys: number; bytes: number }>(
+    `SELECT ${COLUMNS}, coalesce(used.keys, 0) AS keys, coalesce(used.bytes, 0) AS bytes
+     FROM skep.kv_namespaces n LEFT JOIN LATERAL (
+       SELECT count(*)::float8 AS keys, sum(size)::float8 AS bytes FROM skep.kv_entries e
+       WHERE e.namespace = n.number AND (e.expires_at IS NULL OR e.expires_at > extract(epoch FROM clock_timestamp()))
+     ) used ON true
+     WHERE account_id = $1 AND deleted_at IS NULL ORDER BY title`,
+    [accountId],
+  );
+  return rows.map((row) => ({ ...toNamespace(row), keys: row.keys, bytes: row.bytes }));
+}
+
+/** @throws {StoreConflict} when the title is taken */
+export async function createNamespace(db: Database, accountId: string, title: string): Promise<KvNamespace> {
+  const { rows } = await unlessTaken(title, () =>
+    db.query<NamespaceRow>(
+      `INSERT INTO skep.kv_namespaces (id, account_id, title) VALUES ($1, $2, $3) RETURNING ${COLUMNS}`,
+      [randomBytes(16).toString('hex'), accountId, title],
+    ),
+  );
+  return toNamespace(rows[0] as NamespaceRow);
+}
+
+/** @throws {StoreConflict} when the title is taken */
+export async function renameNamespace(
+  db: Database,
+  accountId: string,
+  id: string,
+  title: string,
+): Promise<KvNamespace | null> {
+  const { rows } = await unlessTaken(title, () =>
+    db.query<NamespaceRow>(
+      `UPDATE skep.kv_namespaces SET title = $3 WHERE account_id = $1 AND id = $2 AND deleted_at IS NULL RETURNING ${COLUMNS}`,
+      [accountId, id, title],
+    ),
+  );
+  return rows[0] === undefined ? null : toNamespace(rows[0]);
+}
+
+async function unlessTaken<T>(title: string, query: () => Promise<T>): Promise<T> {
+  try {
+    return await query();
+  } catch (error) {
+    if (codeOf(error) === UNIQUE_VIOLATION) throw new StoreConflict(`A namespace is called "${title}" already`);
+    throw error;
+  }
+}
+
+/** From now on nobody finds it; `sweep` removes what was in it. `*` tells all nodes to forget what they know. */
+export async function deleteNamespace(db: Database, accountId: string, id: string): Promise<boolean> {
+  const { rows } = await db.query(
+    `WITH gone AS (
+       UPDATE skep.kv_namespaces SET deleted_at = clock_timestamp()
+       WHERE account_id = $1 AND id = $2 AND deleted_at IS NULL RETURNING 1
+     ) SELECT pg_notify('${KV_CHANNEL}', '*') FROM gone`,
+    [accountId, id],
+  );
+  return rows.length === 1;
+}
