@@ -111,6 +111,20 @@ test('when the room is used up, what was not used for longest goes', async () =>
   await store.close();
 });
 
+test('a node keeps so many responses and not one more: again what was not used for longest goes', async () => {
+  const store = await openStore({ maxEntries: 3 });
+  const kept = async (): Promise<boolean[]> =>
+    Promise.all([1, 2, 3, 4].map(async (n) => (await textOf(store, key(`http://${n}/`))) !== undefined));
+  for (const n of [1, 2]) await put(store, key(`http://${n}/`), 'x');
+  assert.deepEqual(await kept(), [true, true, false, false], 'one below');
+  await put(store, key('http://3/'), 'x');
+  assert.deepEqual(await kept(), [true, true, true, false], 'at the limit');
+  await put(store, key('http://4/'), 'x');
+  await until(async () => !(await kept())[0], 'one above: the first is gone');
+  assert.deepEqual(await kept(), [false, true, true, true]);
+  await store.close();
+});
+
 test('a response over the limit is refused, and neither it nor a failed one leaves anything behind', async () => {
   const dir = newFolder();
   const store = await openStore({ dir, maxObjectBytes: 2_000 });

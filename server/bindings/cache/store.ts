@@ -43,6 +43,8 @@ export interface CacheStoreOptions {
   /** Of all responses together; 0: nothing is kept. */
   readonly maxBytes: number;
   readonly maxObjectBytes: number;
+  /** Default: the node's limit. */
+  readonly maxEntries?: number;
   readonly log: Logger;
 }
 
@@ -191,8 +193,8 @@ export class CacheStore {
 
   /** Throws out what was not used for longest, until everything fits. False: what is being written alone is too much. */
   #makeRoom(): boolean {
-    const { maxBytes, log } = this.#options;
-    while (this.usedBytes > maxBytes || this.#index.size > CACHE_LIMITS.maxEntries) {
+    const { maxBytes, maxEntries = CACHE_LIMITS.maxEntries, log } = this.#options;
+    while (this.usedBytes > maxBytes || this.#index.size > maxEntries) {
       const [oldest] = this.#index.keys();
       if (oldest === undefined) return this.#incomingBytes <= maxBytes;
       this.#drop(oldest).catch((error: Error) => log.warn('A cached response stays on disk', { error: error.message }));
