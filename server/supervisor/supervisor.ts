@@ -98,15 +98,15 @@ export class Supervisor implements Dispatcher, StartupChecker, VersionHealthSour
   private constructor(options: SupervisorOptions, sandbox: Sandbox) {
     this.#options = options;
     this.connections = options.connections ?? new ConnectionCounts();
+    this.#timings = { ...TIMINGS, ...options.timings };
     this.#groups = CellGroups.detect();
     this.sandbox = { ...sandbox, layers: [...sandbox.layers, this.#groups.layer] };
-    this.#watchdog = new Watchdog(options.watchdogPath, (error) => {
+    this.#watchdog = new Watchdog(options.watchdogPath, this.#timings.hangMs, (error) => {
       // Without the watchdog no limit holds: better no server than that.
       options.log.error('The watchdog thread failed; stopping', { error: error.message });
       throw error;
     });
     this.#onCellEvent = options.onCellEvent ?? (() => undefined);
-    this.#timings = { ...TIMINGS, ...options.timings };
     this.#context = {
       program: {
         denoPath: options.denoPath,
@@ -173,7 +173,7 @@ export class Supervisor implements Dispatcher, StartupChecker, VersionHealthSour
       isClosing: () => this.#closing,
       maxCells: availableParallelism(),
       budgetMs: this.#budgetMs(version),
-      patienceMs: this.#timings.patienceMs,
+      timings: this.#timings,
       waiting: {
         places: this.#places,
         onWaited: (ms, gotCell) => this.#onCellEvent({ type: 'waited', ms, gotCell }),

@@ -21,12 +21,12 @@ export interface SuspectsContext {
   readonly onDied: (cell: Cell, convicts: number) => void;
   /** Groups that run at the same time. */
   readonly parallelism: number;
+  /** After this long the cell joins the others, whatever its group still does. */
+  readonly probationMs: number;
 }
 
 /** The dead cell's requests hear of it within a moment, those on its HTTP socket a little later. */
 const GATHER_MS = 3;
-/** After this long the cell joins the others, whatever its group still does: a suspect may be a stream that lasts for hours. */
-const PROBATION_MS = 10_000;
 
 interface Suspect {
   resolve(isolated: IsolatedCell): void;
@@ -107,15 +107,15 @@ export class Suspects {
       if (cell.inFlightAtDeath <= 1) origin.convicts++;
       this.#context.onDied(cell, origin.convicts);
     };
-    await serve(cell, suspects);
+    await serve(cell, suspects, this.#context.probationMs);
     if (cell.state === 'serving') this.#context.onSurvived(cell);
   }
 }
 
 /** Until all of the group are done, or the cell is dead, or it has been well for long enough. */
-function serve(cell: Cell, suspects: readonly Suspect[]): Promise<void> {
+function serve(cell: Cell, suspects: readonly Suspect[], probationMs: number): Promise<void> {
   return new Promise((resolve) => {
-    const probation = setTimeout(resolve, PROBATION_MS);
+    const probation = setTimeout(resolve, probationMs);
     let left = suspects.length;
     const finish = (): void => {
       clearTimeout(probation);

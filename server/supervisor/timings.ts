@@ -14,6 +14,10 @@ export interface Timings {
   readonly patienceMs: number;
   /** How long a start waits for another cell to end when the node is full. */
   readonly roomMs: number;
+  /** A cell whose event loop has not turned for so long, with work in flight and no CPU used, is blocked for good. */
+  readonly hangMs: number;
+  /** After this long a cell with suspects in it takes others, too, whatever they still do: a suspect may be a stream that lasts for hours. */
+  readonly probationMs: number;
 }
 
 export const TIMINGS: Timings = {
@@ -23,4 +27,6 @@ export const TIMINGS: Timings = {
   drainMs: CELL_LIMITS.waitUntilMs,
   patienceMs: 10_000,
   roomMs: 5_000,
+  hangMs: 20_000,
+  probationMs: 10_000,
 };

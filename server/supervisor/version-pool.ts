@@ -8,6 +8,7 @@ import { type Cell, LoadError } from './cell.ts';
 import { type CellSource, DispatchFailure } from './dispatch.ts';
 import { type HealthReport, VersionHealth } from './health.ts';
 import { type IsolatedCell, Suspects } from './suspects.ts';
+import type { Timings } from './timings.ts';
 import type { InvocationFailure } from './types.ts';
 import { WaitingLine, type WaitingLineOptions } from './waiting-line.ts';
 
@@ -20,8 +21,7 @@ export interface PoolContext {
   readonly maxCells: number;
   /** CPU time of one invocation. */
   readonly budgetMs: number;
-  /** How long a request waits for a cell. */
-  readonly patienceMs: number;
+  readonly timings: Pick<Timings, 'patienceMs' | 'probationMs'>;
   /** Where its requests wait. */
   readonly waiting: Pick<WaitingLineOptions, 'places' | 'onWaited'>;
   readonly log: (level: 'info' | 'warn', message: string) => void;
@@ -43,13 +43,18 @@ export class VersionPool implements CellSource {
   constructor(version: WorkerVersion, context: PoolContext) {
     this.version = version;
     this.#context = context;
-    this.#line = new WaitingLine({ accountId: version.accountId, patienceMs: context.patienceMs, ...context.waiting });
+    this.#line = new WaitingLine({
+      accountId: version.accountId,
+      patienceMs: context.timings.patienceMs,
+      ...context.waiting,
+    });
     this.#health = new VersionHealth(context.budgetMs);
     this.#suspects = new Suspects({
       startCell: () => this.#startForSuspects(),
       onSurvived: (cell) => this.#add(cell),
       onDied: (cell, convicts) => this.#suspectsDied(cell, convicts),
       parallelism: context.maxCells,
+      probationMs: context.timings.probationMs,
     });
   }
 

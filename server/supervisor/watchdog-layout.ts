@@ -56,3 +56,10 @@ export const CONTROL_HEARTBEAT = 3;
 
 export const TABLE_BYTES = MAX_SLOTS * FIELDS * 8;
 export const CONTROL_BYTES = 64;
+
+/** What the thread is started with. */
+export interface WatchdogData {
+  readonly memory: SharedArrayBuffer;
+  /** See `Timings`. */
+  readonly hangMs: number;
+}

@@ -34,6 +34,7 @@ import {
   SHARE_MS,
   TABLE_BYTES,
   TURN_EVENTS,
+  type WatchdogData,
 } from './watchdog-layout.ts';
 import { setCellPriority } from './priority.ts';
 
@@ -47,13 +48,11 @@ const CLOCK_TICK_MS = 10;
 const START_SLACK_MS = TICK_MS;
 /** An invocation that has used this much computes rather than answers: its cell gives way to the others until it is done. */
 const GIVES_WAY_AFTER_MS = 20;
-/** A cell whose event loop has not turned for so long, with work in flight and no CPU used, is blocked for good. */
-const HANG_MS = 20_000;
 /** The supervisor's heart beats every 20 ms. */
 const DEAF_AFTER_MS = 35;
 const PAGE_BYTES = 4096;
 
-const shared = workerData as SharedArrayBuffer;
+const { memory: shared, hangMs } = workerData as WatchdogData;
 const table = new Float64Array(shared, 0, MAX_SLOTS * FIELDS);
 const control = new Int32Array(shared, TABLE_BYTES);
 const parallelism = Math.max(1, cpus().length);
@@ -254,7 +253,7 @@ function measureTurn(slot: number, row: number, entry: Watched, budget: number, 
   const isAlone = table[row + IN_FLIGHT] === 1;
   const left = budget * (isAlone ? events : events + 1) - (entry.cpuMs - entry.pingCpuMs);
   if (left <= 0) kill(slot, entry, KILLED_TURN);
-  else if (nowMs - entry.pingSinceMs > HANG_MS) kill(slot, entry, KILLED_HANG);
+  else if (nowMs - entry.pingSinceMs > hangMs) kill(slot, entry, KILLED_HANG);
   return left / parallelism;
 }
 

@@ -24,6 +24,7 @@ import {
   SHARE_MS,
   TABLE_BYTES,
   TURN_EVENTS,
+  type WatchdogData,
 } from './watchdog-layout.ts';
 
 export class Watchdog {
@@ -33,13 +34,16 @@ export class Watchdog {
   readonly #free: number[] = [];
   #generation = 0;
 
-  /** `threadFile`: the built thread program. */
-  constructor(threadFile: string | URL, onError: (error: Error) => void) {
+  /** `threadFile`: the built thread program. `hangMs`: see `Timings`. */
+  constructor(threadFile: string | URL, hangMs: number, onError: (error: Error) => void) {
     const memory = new SharedArrayBuffer(TABLE_BYTES + CONTROL_BYTES);
     this.#table = new Float64Array(memory, 0, MAX_SLOTS * FIELDS);
     this.#control = new Int32Array(memory, TABLE_BYTES);
     for (let slot = MAX_SLOTS - 1; slot >= 0; slot--) this.#free.push(slot);
-    this.#thread = new Worker(threadFile, { workerData: memory, name: 'skep-watchdog' });
+    this.#thread = new Worker(threadFile, {
+      workerData: { memory, hangMs } satisfies WatchdogData,
+      name: 'skep-watchdog',
+    });
     this.#thread.on('error', onError);
     this.#thread.unref();
   }

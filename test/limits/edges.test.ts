@@ -70,6 +70,29 @@ for (const [where, beyond] of [
   });
 }
 
+test('one call of console.log sends at most 32 Ki characters, and says how many values are missing', async () => {
+  deploy('log-wide', `console.log(...Array(9).fill('x'.repeat(8_000))); return new Response('logged');`);
+  await cells.fetch('log-wide');
+  const [line = []] = (await logsOf('log-wide')).lines;
+  assert.ok(line.join('').length <= CHANNEL_LIMITS.maxLogCharacters, `${line.join('').length} characters`);
+  assert.match(line.at(-1) ?? '', /^… \(\d more\)$/);
+});
+
+test('what the top level logs belongs to no request: 64 KiB a second of it are kept', async () => {
+  const sent = 300;
+  deploy(
+    'log-top',
+    `return new Response('up');`,
+    `for (let n = 0; n < ${sent}; n++) console.log('top ' + 'x'.repeat(1_000));`,
+  );
+  assert.equal((await cells.fetch('log-top')).body, 'up');
+  const kept = (): number =>
+    cells.eventsOf('log').filter(({ message }) => message[0]?.startsWith('top ') === true).length;
+  await until(() => kept() > 0, 'lines come');
+  const perSecond = CHANNEL_LIMITS.strayLogBytesPerSecond / 1_000;
+  assert.ok(kept() > perSecond / 2 && kept() <= 2 * perSecond && kept() < sent, `${kept()} of ${sent} lines`);
+});
+
 test('an invocation that logs less than it may is not marked as truncated', async () => {
   deploy('logs-little', `for (let n = 0; n < 7; n++) console.log('x'.repeat(8_000)); return new Response('logged');`);
   await cells.fetch('logs-little');

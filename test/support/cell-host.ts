@@ -37,7 +37,7 @@ export async function createCellHost(options: CellHostOptions = {}): Promise<Cel
   const directory = mkdtempSync(join(tmpdir(), 'skep-c-'));
   const sandbox = await detectSandbox({ denoPath: DENO_PATH, harnessPath, sandbox: 'auto' });
   const memoryMiB = options.memoryMiB ?? CELL_LIMITS.memoryMiB;
-  const watchdog = new Watchdog(WATCHDOG_PATH, (error) => {
+  const watchdog = new Watchdog(WATCHDOG_PATH, TIMINGS.hangMs, (error) => {
     throw error;
   });
   const groups = CellGroups.detect();
