@@ -30,6 +30,8 @@ export interface Skep extends Platform {
   readonly pid: number;
   /** What the server's heap holds after a garbage collection. Only when started with `reportsMemory`. */
   memory(): Promise<HeapReport>;
+  /** The value of a series without labels in `/metrics`. */
+  counted(series: string): Promise<number>;
   /** Directories of cells, left ones included. */
   cellDirectories(): number;
   /** Where they are. */
@@ -116,7 +118,7 @@ function uploadForm(worker: BenchWorker): FormData {
   const form = new FormData();
   const metadata = {
     main_module: 'worker.js',
-    compatibility_date: COMPATIBILITY_DATE,
+    compatibility_date: worker.compatibilityDate ?? COMPATIBILITY_DATE,
     bindings: worker.services.map((service) => ({ type: 'service', name: service, service })),
   };
   form.set('metadata', JSON.stringify(metadata));
@@ -212,6 +214,12 @@ export async function startSkep(
     cells: () => processes().filter(isCell),
     pid: child.pid ?? -1,
     memory: () => askMemory(child),
+    counted: async (series) => {
+      const text = await (await fetch(`http://127.0.0.1:${apiPort}/metrics`)).text();
+      const line = text.split('\n').find((candidate) => candidate.startsWith(`${series} `));
+      if (line === undefined) throw new Error(`/metrics has no series "${series}" without labels`);
+      return Number(line.slice(series.length));
+    },
     temporaryFiles: () => countEntries(join(folder, 'tmp')),
     cellDirectories: () => countEntries(join(folder, 'data/run')),
     runDirectory: join(folder, 'data/run'),
@@ -241,7 +249,7 @@ function capnpConfig(workers: readonly BenchWorker[], ports: ReadonlyMap<string,
     const bindings = worker.services.map((service) => `(name = ${quote(service)}, service = ${quote(service)})`);
     return `(name = ${quote(worker.name)}, worker = (
       modules = [(name = "worker.js", esModule = embed ${quote(`${worker.name}/worker.js`)})],
-      compatibilityDate = ${quote(COMPATIBILITY_DATE)}, bindings = [${bindings.join(', ')}]))`;
+      compatibilityDate = ${quote(worker.compatibilityDate ?? COMPATIBILITY_DATE)}, bindings = [${bindings.join(', ')}]))`;
   });
   const sockets = workers.map(
     ({ name }) =>

@@ -36,6 +36,10 @@ export interface Row {
   readonly scenario: string;
   readonly title: string;
   readonly aimRatio: number;
+  /** Of scenarios that make RPC calls: how many a request makes, and how many a second are aimed at. */
+  readonly calls: { readonly perRequest: number; readonly aimPerSecond: number } | null;
+  /** Between the two workers, per request on Skep; null: not counted. */
+  readonly roundTrips: { readonly counted: number; readonly aim: number } | null;
   readonly skep: Side;
   readonly workerd: Side;
 }
@@ -109,6 +113,17 @@ function cpuLine(row: Row): string {
       .map(([part, us]) => `${part} ${us.toFixed(1)}`)
       .join(', ');
   return `  ${row.title}: skep ${side(row.skep.cpuUsPerRequest)}; workerd ${side(row.workerd.cpuUsPerRequest)}`;
+}
+
+function rpcLines({ rows }: Results): string[] {
+  return rows.flatMap(({ title, calls, roundTrips, skep, workerd }) => [
+    ...(calls === null
+      ? []
+      : [
+          `${title}: skep ${count(skep.requestsPerSecond * calls.perRequest)} calls/s, workerd ${count(workerd.requestsPerSecond * calls.perRequest)}`,
+        ]),
+    ...(roundTrips === null ? [] : [`${title}: ${roundTrips.counted.toFixed(2)} round trips a request (counted)`]),
+  ]);
 }
 
 function errorLines(results: Results): string[] {
@@ -192,6 +207,20 @@ function memoryLines(results: Results): string[] {
   return lines;
 }
 
+function rpcAims({ title, calls, roundTrips, skep }: Row): { text: string; met: boolean }[] {
+  const aims: { text: string; met: boolean }[] = [];
+  if (calls !== null) {
+    const got = skep.requestsPerSecond * calls.perRequest;
+    const text = `${title}: at least ${count(calls.aimPerSecond)} calls/s, got ${count(got)}`;
+    aims.push({ text, met: got >= calls.aimPerSecond });
+  }
+  if (roundTrips !== null) {
+    const { counted, aim } = roundTrips;
+    aims.push({ text: `${title}: at most ${aim} round trips, got ${counted.toFixed(2)}`, met: counted <= aim });
+  }
+  return aims;
+}
+
 /** What the project aims at, and whether this run got there. An aim missed is not an error of the bench. */
 function aimLines(results: Results): string[] {
   const aims = results.rows.filter(isValid).flatMap((row) => {
@@ -203,6 +232,7 @@ function aimLines(results: Results): string[] {
         met: throughput >= row.aimRatio,
       },
       { text: `${row.title}: p99 at most ${AIM_P99_RATIO}×, got ${ratio(tail)}`, met: tail <= AIM_P99_RATIO },
+      ...rpcAims(row),
     ];
   });
   for (const cold of results.coldStarts.filter(({ title, error }) => title.startsWith('skep') && error === null)) {
@@ -234,6 +264,7 @@ export function formatResults(results: Results): string {
       '',
       table(LOAD_HEAD, results.rows.map(loadRow)),
       ...errorLines(results),
+      ...rpcLines(results),
       '',
       'CPU per request, microseconds (wrk itself not counted)',
       ...results.rows.map(cpuLine),

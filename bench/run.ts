@@ -3,7 +3,7 @@
  *
  *   npm run bench                      all; about ten minutes
  *   npm run bench -- --quick           short runs, to see that everything works; the numbers are rough
- *   npm run bench -- --only json       one part: json, echo, body, stream, services, cell, cold, walls, memory, neighbours
+ *   npm run bench -- --only json       one part: json, echo, body, stream, services, rpc, chain, cell, cold, walls, memory, neighbours
  *                                      (may be repeated)
  *   npm run bench -- --only neighbours --family cpu
  *                                      what one worker notices of another that misbehaves; only this family (may be repeated)
@@ -157,6 +157,8 @@ async function measure(platform: Platform, scenario: Scenario, seconds: number, 
   return { result, cpuUs: new Map(spent) };
 }
 
+const COUNTED_REQUESTS = 20;
+
 const median = (values: readonly number[]): number => percentile(values, 0.5);
 
 function toSide(measured: readonly Measured[]): Side {
@@ -187,8 +189,19 @@ async function runScenario(
       measured[index]?.push(await measure(platform, scenario, plan.seconds, folder));
     }
   }
-  const { name, title, aimRatio } = scenario;
-  return { scenario: name, title, aimRatio, skep: toSide(measured[0]), workerd: toSide(measured[1]) };
+  const { name, title, aimRatio, calls = null } = scenario;
+  const roundTrips = await countRoundTrips(scenario, platforms[0]);
+  const [skep, workerd] = [toSide(measured[0]), toSide(measured[1])];
+  return { scenario: name, title, aimRatio, calls, roundTrips, skep, workerd };
+}
+
+/** How often the two workers of a scenario wait for one another, by the server's own count over some requests. */
+async function countRoundTrips(scenario: Scenario, skep: Skep): Promise<Row['roundTrips']> {
+  if (scenario.aimRoundTrips === undefined) return null;
+  const series = 'skep_rpc_round_trips_total';
+  const before = await skep.counted(series);
+  for (let request = 0; request < COUNTED_REQUESTS; request += 1) await ask(scenario, skep.target(scenario.worker));
+  return { counted: ((await skep.counted(series)) - before) / COUNTED_REQUESTS, aim: scenario.aimRoundTrips };
 }
 
 async function runLoad(plan: Plan, folder: string): Promise<{ rows: Row[]; memory: Memory | null }> {

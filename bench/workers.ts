@@ -5,6 +5,8 @@ export interface BenchWorker {
   readonly source: string;
   /** Names of the workers it calls; each is a service binding of the same name. */
   readonly services: readonly string[];
+  /** Absent: `COMPATIBILITY_DATE`. */
+  readonly compatibilityDate?: string;
 }
 
 export interface Scenario {
@@ -17,6 +19,10 @@ export interface Scenario {
   readonly check: (body: string) => void;
   /** The smallest requests/s relative to workerd that the project aims at. */
   readonly aimRatio: number;
+  /** RPC calls that one request makes, one after the other, and how many of them a second the project aims at. */
+  readonly calls?: { readonly perRequest: number; readonly aimPerSecond: number };
+  /** Round trips between the two workers that one request may take: counted, not timed. */
+  readonly aimRoundTrips?: number;
 }
 
 export const COMPATIBILITY_DATE = '2023-07-24';
@@ -85,6 +91,36 @@ export default {
   },
 };`;
 
+/** RPC came later than the rest of what is measured. */
+const RPC_DATE = '2024-04-05';
+const RPC_CALLS = 20;
+
+const adder = `import { RpcTarget, WorkerEntrypoint } from 'cloudflare:workers';
+class Node extends RpcTarget {
+  #depth;
+  constructor(depth) { super(); this.#depth = depth; }
+  next() { return new Node(this.#depth + 1); }
+  depth() { return this.#depth; }
+}
+export default class extends WorkerEntrypoint {
+  add(a, b) { return a + b; }
+  start() { return new Node(1); }
+}`;
+
+const rpc = `export default {
+  async fetch(request, env) {
+    let sum = 0;
+    for (let i = 0; i < ${RPC_CALLS}; i++) sum = await env.adder.add(sum, 1);
+    return new Response(String(sum));
+  },
+};`;
+
+const chain = `export default {
+  async fetch(request, env) {
+    return new Response(String(await env.adder.start().next().next().next().depth()));
+  },
+};`;
+
 /** In an order in which every worker comes after those it calls. */
 export const WORKERS: readonly BenchWorker[] = [
   { name: 'json', source: json, services: [] },
@@ -93,6 +129,9 @@ export const WORKERS: readonly BenchWorker[] = [
   { name: 'stream', source: stream, services: [] },
   { name: 'banana', source: banana, services: [] },
   { name: 'apple', source: apple, services: ['banana'] },
+  { name: 'adder', source: adder, services: [], compatibilityDate: RPC_DATE },
+  { name: 'rpc', source: rpc, services: ['adder'], compatibilityDate: RPC_DATE },
+  { name: 'chain', source: chain, services: ['adder'], compatibilityDate: RPC_DATE },
 ];
 
 function expectEqual(actual: unknown, wanted: unknown, what: string): void {
@@ -151,6 +190,26 @@ export const SCENARIOS: readonly Scenario[] = [
     method: 'GET',
     requestBody: null,
     check: checkApple,
+    aimRatio: 1.5,
+  },
+  {
+    name: 'rpc',
+    title: `RPC, ${RPC_CALLS} small calls`,
+    worker: 'rpc',
+    method: 'GET',
+    requestBody: null,
+    check: (answer) => expectEqual(answer, String(RPC_CALLS), 'sum'),
     aimRatio: 1,
+    calls: { perRequest: RPC_CALLS, aimPerSecond: 15_000 },
+  },
+  {
+    name: 'chain',
+    title: 'RPC, a pipelined chain of 5',
+    worker: 'chain',
+    method: 'GET',
+    requestBody: null,
+    check: (answer) => expectEqual(answer, '4', 'depth'),
+    aimRatio: 1,
+    aimRoundTrips: 1,
   },
 ];

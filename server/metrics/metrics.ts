@@ -69,6 +69,15 @@ export function createMetrics(sources: MetricsSources): Metrics {
     'From the wish for a cell of a version to its loaded program.',
     SECONDS,
   );
+  const sessions = registry
+    .counter('skep_rpc_sessions_total', 'RPC sessions between workers that are over.')
+    .series(NOTHING);
+  const roundTrips = registry
+    .counter(
+      'skep_rpc_round_trips_total',
+      'How often a worker in such a session answered what its caller had said since: pipelined calls share one.',
+    )
+    .series(NOTHING);
   const ended = registry.counter(
     'skep_cells_ended_total',
     'Cells that ended, by reason; all but "stopped" are faults.',
@@ -101,7 +110,10 @@ export function createMetrics(sources: MetricsSources): Metrics {
       if (event.type === 'started') started.observe(NOTHING, event.ms / 1000);
       else if (event.type === 'loaded') coldStarts.observe({ prestarted: String(event.prestarted) }, event.ms / 1000);
       else if (event.type === 'ended') ended.add({ reason: event.reason });
-      else waited.observe({ outcome: event.gotCell ? 'cell' : 'refused' }, event.ms / 1000);
+      else if (event.type === 'session') {
+        sessions.value++;
+        roundTrips.value += event.roundTrips;
+      } else waited.observe({ outcome: event.gotCell ? 'cell' : 'refused' }, event.ms / 1000);
     },
     onSubrequest({ version }, kind, isRefused) {
       subrequestsOf(version, kind, isRefused ? 'true' : 'false').value++;

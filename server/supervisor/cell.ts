@@ -80,7 +80,7 @@ import { createPipeline, type Invocation } from './invocation.ts';
 import { HeldBytes } from './held-bytes.ts';
 import { envEntries } from './load-message.ts';
 import { encodedTarget, ServiceCallIn } from './service-call.ts';
-import { acceptFrame, parseSessionHead, Session, UntakenBytes } from './session.ts';
+import { acceptFrame, parseSessionHead, Session, type SessionWire, UntakenBytes } from './session.ts';
 import { type CellProcess, type CellProgram, spawnCell } from './spawn.ts';
 import type { Timings } from './timings.ts';
 import type {
@@ -857,7 +857,7 @@ export class Cell {
     const { head: headBytes, body } = splitFull(payload);
     const head = parseSessionHead(headBytes);
     const invocation = this.#invocations.get(head.invocation);
-    const wire = { ...this.#wire, untaken: this.untaken, closed: (id: number) => this.#closeSession(id) };
+    const wire = this.#sessionWire;
     if (invocation === undefined) {
       wire.send(failFrame(stream, INVOCATION_IS_OVER));
       return;
@@ -918,6 +918,13 @@ export class Cell {
     closed: (id) => this.#closeStream(id),
   };
 
+  readonly #sessionWire: SessionWire = {
+    send: (frame) => this.#sendFrame(frame),
+    taken: (id, bytes) => this.#held.taken(id, bytes),
+    untaken: this.untaken,
+    closed: (id, roundTrips) => this.#closeSession(id, roundTrips),
+  };
+
   #keepStream(id: number, stream: CellStream, invocation: Invocation, openingBytes: number): void {
     this.#held.opened(id, openingBytes);
     this.#judgeHeld();
@@ -934,10 +941,11 @@ export class Cell {
     this.#invocations.get(open.invocationId)?.calls?.delete(open.stream);
   }
 
-  #closeSession(id: number): void {
+  #closeSession(id: number, roundTrips: number): void {
     this.#held.closed(id);
     const session = this.#sessions.get(id);
     if (session === undefined) return;
+    this.#context.onCellEvent({ type: 'session', roundTrips });
     this.#sessions.delete(id);
     this.#invocations.get(session.caller.invocationId)?.calls?.delete(session);
   }

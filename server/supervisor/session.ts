@@ -49,7 +49,7 @@ export interface SessionWire {
   /** Counts bytes of sessions that the caller's cell has not taken yet. */
   readonly untaken: UntakenBytes;
   /** The session is over: forget the stream. */
-  closed(stream: number): void;
+  closed(stream: number, roundTrips: number): void;
 }
 
 /** What all sessions of a cell have sent it and it has not taken: in its socket, or waiting in the harness for a turn. */
@@ -81,6 +81,9 @@ export class Session implements BindingSession {
   #up = 0;
   #down = 0;
   #over = false;
+  /** How often the callee has said something after the caller did. */
+  #roundTrips = 0;
+  #isAsked = true;
 
   constructor(wire: SessionWire, stream: number, caller: Caller, head: SessionOpenHead, first: Uint8Array) {
     this.#wire = wire;
@@ -97,6 +100,7 @@ export class Session implements BindingSession {
   /** Payload: the caller's clock, then bytes for the callee. */
   receiveData(payload: Uint8Array): void {
     const bytes = this.#takeClock(payload);
+    this.#isAsked = true;
     this.#countUp(bytes.length);
     const callee = this.#callee();
     if (callee === undefined) this.#held.push(bytes);
@@ -191,6 +195,8 @@ export class Session implements BindingSession {
 
   receiveInboundData(payload: Uint8Array): void {
     const bytes = this.#takeClock(payload);
+    if (this.#isAsked) this.#roundTrips++;
+    this.#isAsked = false;
     const cost = sessionFrameCost(bytes.length);
     this.#down += cost;
     if (this.#down > SESSION_WINDOW_BYTES) throw new CellMisbehaved('The cell sent more than its window');
@@ -274,7 +280,7 @@ export class Session implements BindingSession {
     this.#over = true;
     this.#held = [];
     if (this.#invocation !== undefined) this.#cell?.forgetSession(this.#invocation);
-    this.#wire.closed(this.#stream);
+    this.#wire.closed(this.#stream, this.#roundTrips);
   }
 }
 

@@ -318,6 +318,8 @@ export type WorkerEvent =
 
 /** What becomes of cells, for metrics. */
 export type CellEvent =
+  /** An RPC session is over; `roundTrips`: how often the callee answered something that the caller had said since. */
+  | { readonly type: 'session'; readonly roundTrips: number }
   /** A process is up, its sandbox closed. */
   | { readonly type: 'started'; readonly ms: number }
   /** A version got a cell: from the wish to the end of its top level. */
