@@ -116,6 +116,7 @@ async function start(running: Running, startedAt: number): Promise<void> {
       masterKey,
       server: config.workerDatabaseUrl === null ? connection : { url: config.workerDatabaseUrl },
       maxDatabaseMiB: config.limitDatabaseMiB,
+      times: { statementMs: config.limitStatementMs, transactionMs: config.limitTransactionMs },
       log: log.child({ component: 'databases' }),
     }),
     (open) => open.close(),

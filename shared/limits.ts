@@ -295,9 +295,9 @@ export const DATABASE_LIMITS = {
   waitingPerDatabase: 1_000,
   /** A database that cannot be connected to within this time is unreachable; the worker is to hear it within 2 s. */
   connectTimeoutMs: 1_500,
-  /** D1: a statement runs at most 30 s. Ends endless queries. */
+  /** D1: a statement runs at most 30 s. Ends endless queries. A setting. */
   statementMs: 30_000,
-  /** From BEGIN to COMMIT, whatever is done in between. Ends transactions that hold locks, and back vacuum, for ever. */
+  /** From BEGIN to COMMIT, whatever is done in between. Ends transactions that hold locks, and back vacuum, for ever. A setting. */
   transactionMs: 30_000,
   /** A transaction that is asked nothing for this long is rolled back: whoever opened it has forgotten it. */
   idleInTransactionMs: 10_000,
@@ -322,7 +322,7 @@ export const DATABASE_LIMITS = {
   /** Size of one database, in MiB; above it only what makes it smaller is let through. A setting. */
   databaseMiB: 10_240,
   /** How often the size of a database that is written to is looked at. */
-  sizeCheckMs: 5_000,
+  sizeCheckMs: 2_000,
   /** D1: databases of an account. */
   databasesPerAccount: 100,
   /** Cloudflare: bytes of a database's name. */

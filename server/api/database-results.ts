@@ -1,5 +1,4 @@
 /** Runs SQL for the API and makes D1's JSON of what comes of it. */
-import { DATABASE_LIMITS } from '../../shared/limits.ts';
 import type { WorkerDatabases } from '../storage/databases/databases.ts';
 import { ServerError } from '../storage/wire/frames.ts';
 import {
@@ -44,7 +43,7 @@ export async function runSql(
         'The database is larger than allowed. One SELECT, DELETE, TRUNCATE, DROP or VACUUM at a time is let through.',
     });
   }
-  const { statementMs } = DATABASE_LIMITS;
+  const { statementMs } = databases.times;
   let session: Session | undefined;
   const timer = setTimeout(
     () => session?.end(new SessionEnded(`The statements took longer than ${statementMs / 1000} s and were ended.`)),

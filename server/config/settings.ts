@@ -139,6 +139,18 @@ export const SETTINGS = {
     default: DATABASE_LIMITS.databaseMiB,
     doc: 'Size of one database of workers, in MiB. A larger one can be read and made smaller, nothing else.',
   }),
+  limitStatementMs: setting({
+    name: 'limit-statement-ms',
+    type: wholeNumber(100, 3_600_000),
+    default: DATABASE_LIMITS.statementMs,
+    doc: 'How long one SQL statement of a worker may run, in milliseconds.',
+  }),
+  limitTransactionMs: setting({
+    name: 'limit-transaction-ms',
+    type: wholeNumber(100, 3_600_000),
+    default: DATABASE_LIMITS.transactionMs,
+    doc: 'How long a worker may hold a transaction open, whatever it does meanwhile, in milliseconds.',
+  }),
   natsUrl: setting({
     name: 'nats-url',
     env: 'NATS_URL',

@@ -50,6 +50,8 @@ describe('defaults', () => {
       databaseUrl: null,
       workerDatabaseUrl: null,
       limitDatabaseMiB: 10_240,
+      limitStatementMs: 30_000,
+      limitTransactionMs: 30_000,
       natsUrl: null,
       roles: ['gateway', 'api'],
       masterKey: null,

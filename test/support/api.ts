@@ -83,6 +83,7 @@ export async function createTestApi(options: TestApiOptions = {}): Promise<TestA
     masterKey: database.masterKey,
     server: { url: database.url },
     maxDatabaseMiB: 64,
+    times: { statementMs: 10_000, transactionMs: 10_000 },
     log: testLog,
   });
   const kv = createKvStore({ database: database.database, masterKey: database.masterKey, log: testLog });

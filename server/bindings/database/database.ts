@@ -16,7 +16,7 @@ import { sizeRuleOf } from './size-rules.ts';
 import { Transactions } from './transactions.ts';
 
 export interface DatabaseBindingOptions {
-  readonly databases: Pick<WorkerDatabases, 'enter'>;
+  readonly databases: Pick<WorkerDatabases, 'enter' | 'times'>;
   readonly onEvent: (event: WorkerEvent) => void;
   readonly log: Logger;
 }
@@ -27,7 +27,7 @@ const NO_RESULT: ResultSink = { columns: () => undefined, row: () => undefined, 
 export function createDatabaseBinding(
   options: DatabaseBindingOptions,
 ): (call: BindingCall, binding: D1Binding) => void {
-  const transactions = new Transactions();
+  const transactions = new Transactions(options.databases.times.transactionMs);
   const operation =
     (work: (call: BindingCall, binding: D1Binding, args: Record<string, unknown>) => Promise<void>) =>
     async (call: BindingCall, binding: D1Binding, args: unknown): Promise<void> => {
@@ -43,7 +43,7 @@ export function createDatabaseBinding(
   const run = operation(async (call, binding, args) => {
     const { statements, transaction } = readRun(args);
     const work = (session: Session, sink: ResultSink): Promise<void> => session.run(statements, sink);
-    if (transaction !== null) return runInside(transactions, call, binding, transaction, work);
+    if (transaction !== null) return runInside(options, transactions, call, binding, transaction, work);
     await runAlone(options, call, binding, statements, work);
   });
   return createDataBinding<D1Binding>({
@@ -56,7 +56,7 @@ export function createDatabaseBinding(
       exec: operation(async (call, binding, args) => {
         const { sql, transaction } = readScript(args);
         const work = (session: Session, sink: ResultSink): Promise<void> => session.runScript(sql, sink);
-        if (transaction !== null) return runInside(transactions, call, binding, transaction, work);
+        if (transaction !== null) return runInside(options, transactions, call, binding, transaction, work);
         await runAlone(options, call, binding, null, work);
       }),
       begin: operation((call, binding, args) => begin(options, transactions, call, binding, args)),
@@ -89,7 +89,7 @@ async function runAlone(
   const unuse = rule === 'shrinks' ? () => undefined : database.use(() => session.end(overSize()));
   try {
     if (rule === 'read-only') await session.runScript('BEGIN READ ONLY', NO_RESULT);
-    await runWatched(session, call, work);
+    await runWatched(options.databases.times.statementMs, session, call, work);
   } catch (error) {
     throw rule === 'read-only' && (error as { code?: string }).code === '25006' ? overSize() : error;
   } finally {
@@ -110,6 +110,7 @@ const overSize = (): SessionEnded =>
   );
 
 async function runInside(
+  { databases }: DatabaseBindingOptions,
   transactions: Transactions,
   call: BindingCall,
   { databaseId }: D1Binding,
@@ -117,19 +118,20 @@ async function runInside(
   work: (session: Session, sink: ResultSink) => Promise<void>,
 ): Promise<void> {
   const { session } = transactions.find(call.caller, databaseId, id);
-  await runWatched(session, call, work);
+  await runWatched(databases.times.statementMs, session, call, work);
   // The statement itself may have been a COMMIT: what comes next must not run outside of any transaction.
   if (session.backend.status === 'idle') transactions.close(id);
 }
 
 /** Runs it under the time limit of a statement, its results on their way to the worker as they come. */
 async function runWatched(
+  statementMs: number,
   session: Session,
   call: BindingCall,
   work: (session: Session, sink: ResultSink) => Promise<void>,
 ): Promise<void> {
   const { backend } = session;
-  const { statementMs, abandonedMs } = DATABASE_LIMITS;
+  const { abandonedMs } = DATABASE_LIMITS;
   const writer = new ResultWriter(call, (isPaused) => (isPaused ? backend.pause() : backend.resume()));
   let timer = setTimeout(
     () => session.end(new SessionEnded(`A statement may take ${statementMs / 1000} s; this one was ended.`)),

@@ -21,14 +21,19 @@ interface Entry extends OpenTransaction {
 }
 
 export class Transactions {
+  readonly #transactionMs: number;
   readonly #open = new Map<string, Entry>();
   /** Told of every statement in a transaction. */
   readonly #touched = new WeakMap<Entry, () => void>();
 
+  constructor(transactionMs: number) {
+    this.#transactionMs = transactionMs;
+  }
+
   /** Answers the call, which stays open. `onOver` is called once, however it ends. */
   add(call: BindingCall, databaseId: string, session: Session, onOver: () => void): void {
     const id = randomBytes(12).toString('base64url');
-    const { transactionMs } = DATABASE_LIMITS;
+    const transactionMs = this.#transactionMs;
     const total = setTimeout(
       () => expire(`A transaction may take ${transactionMs / 1000} s; this one was rolled back.`),
       transactionMs,

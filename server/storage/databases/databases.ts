@@ -17,7 +17,14 @@ import {
   removeDatabase,
   setDatabaseState,
 } from './records.ts';
-import { dropDatabase, makeDatabase, mendRole, type RunAsPlatform, sessionSettings } from './server.ts';
+import {
+  dropDatabase,
+  makeDatabase,
+  mendRole,
+  type RunAsPlatform,
+  sessionSettings,
+  type SessionTimes,
+} from './server.ts';
 import { type DatabaseSizes, watchSizes } from './sizes.ts';
 
 export type { DatabaseRecord } from './records.ts';
@@ -28,6 +35,7 @@ export interface WorkerDatabasesOptions {
   /** Where databases of workers are made: as somebody who may make roles and databases. */
   readonly server: DatabaseConnection | { readonly url: string };
   readonly maxDatabaseMiB: number;
+  readonly times: SessionTimes;
   readonly log: Logger;
 }
 
@@ -50,6 +58,8 @@ export interface DatabaseUsage {
 
 /** Every method may reject with StoreUnavailable. */
 export interface WorkerDatabases {
+  /** The limits that whoever runs statements has to keep: SQL can change those of its own session. */
+  readonly times: SessionTimes;
   /** Throws StoreConflict when the account has one of that name, RangeError when it has too many. */
   create(accountId: string, name: string): Promise<DatabaseRecord>;
   list(accountId: string): Promise<DatabaseRecord[]>;
@@ -86,6 +96,7 @@ class Databases implements WorkerDatabases {
   readonly #pools = new BackendPools();
   readonly #sizes: DatabaseSizes;
   readonly #known = new Map<string, Known>();
+  readonly #mending = new Map<string, Promise<void>>();
   #version: Promise<number> | undefined;
 
   constructor(options: WorkerDatabasesOptions) {
@@ -99,6 +110,10 @@ class Databases implements WorkerDatabases {
     this.#admin = new pg.Pool({ ...this.#config, max: 2, idleTimeoutMillis: 30_000, query_timeout: 10_000 });
     this.#admin.on('error', (error) => log.debug('An idle connection to the server of databases was lost', { error }));
     this.#sizes = watchSizes(this.#maxBytes, (name) => this.#readSize(name), log);
+  }
+
+  get times(): SessionTimes {
+    return this.#options.times;
   }
 
   get #maxBytes(): number {
@@ -129,7 +144,7 @@ class Databases implements WorkerDatabases {
     }
     const made = await insertDatabase(db, masterKey, accountId, name);
     try {
-      await makeDatabase(this.#run, made.internalName, made.password);
+      await makeDatabase(this.#run, made.internalName, made.password, { isOurs: !('url' in this.#options.server) });
       await setDatabaseState(db, made.id, 'ready');
     } catch (error) {
       await this.#remove(made).catch((reason: unknown) =>
@@ -245,7 +260,7 @@ class Databases implements WorkerDatabases {
       password,
       database: internalName,
       tls: ssl === true ? {} : ssl,
-      settings: sessionSettings(await this.#serverVersion()),
+      settings: sessionSettings(await this.#serverVersion(), this.times),
     };
   }
 
@@ -261,7 +276,13 @@ class Databases implements WorkerDatabases {
   async #mend({ internalName, password, id, accountId }: DatabaseSecrets, code: string): Promise<boolean> {
     if (code !== '28P01' && code !== '42501') return false;
     if ((await findDatabase(this.#options.database, this.#options.masterKey, accountId, id)) === null) return false;
-    await mendRole(this.#run, internalName, password);
+    // All connections that are being made fail together; two that mend one role would collide.
+    let mending = this.#mending.get(internalName);
+    if (mending === undefined) {
+      mending = mendRole(this.#run, internalName, password).finally(() => this.#mending.delete(internalName));
+      this.#mending.set(internalName, mending);
+    }
+    await mending;
     return true;
   }
 

@@ -47,10 +47,17 @@ const TELLING_FUNCTIONS = [
 /** Runs statements as the platform in one of the server's databases. */
 export type RunAsPlatform = <T>(database: string | null, work: (client: pg.Client) => Promise<T>) => Promise<T>;
 
-/** Makes role and database. Safe to be called again after it failed half way. */
-export async function makeDatabase(run: RunAsPlatform, name: string, password: string): Promise<void> {
+/** Makes role and database. Safe to be called again after it failed half way. `isOurs`: the server is the embedded one. */
+export async function makeDatabase(
+  run: RunAsPlatform,
+  name: string,
+  password: string,
+  { isOurs }: { readonly isOurs: boolean },
+): Promise<void> {
   const isSuperuser = await run(null, async (client) => {
     const facts = await readFacts(client);
+    // On a server of our own nobody else has business in these; on another one that is not for us to say.
+    if (isOurs) await client.query('REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC');
     await client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
     await dropRole(client, name);
     await client.query(
@@ -136,12 +143,19 @@ export async function mendRole(run: RunAsPlatform, name: string, password: strin
   });
 }
 
+/** How long a worker may keep a database at work, in ms. */
+export interface SessionTimes {
+  readonly statementMs: number;
+  readonly transactionMs: number;
+}
+
 /** Settings that a session of a worker starts with, and comes back to. Where the server knows them. */
-export function sessionSettings(serverVersion: number): Record<string, string> {
-  const { statementMs, transactionMs, idleInTransactionMs, workMemMiB } = DATABASE_LIMITS;
+export function sessionSettings(serverVersion: number, times: SessionTimes): Record<string, string> {
+  const { statementMs, transactionMs } = times;
+  const { idleInTransactionMs, workMemMiB } = DATABASE_LIMITS;
   return {
     statement_timeout: String(statementMs),
-    idle_in_transaction_session_timeout: String(idleInTransactionMs),
+    idle_in_transaction_session_timeout: String(Math.min(idleInTransactionMs, transactionMs)),
     ...(serverVersion >= 170_000 ? { transaction_timeout: String(transactionMs) } : {}),
     work_mem: `${workMemMiB}MB`,
     timezone: 'UTC',

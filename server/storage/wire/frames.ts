@@ -102,9 +102,9 @@ export class FrameReader {
 
   #lengthOf(buffer: Buffer, at: number): number {
     const bytes = buffer.readUInt32BE(at + 1) + 1;
-    if (bytes < HEADER_BYTES) throw new WireError('A message of an impossible length');
+    if (bytes < HEADER_BYTES) throw new WireError('a message of an impossible length came');
     if (bytes > this.#maxBytes) {
-      throw new WireError(`A message of ${bytes} bytes came; allowed are ${this.#maxBytes}`);
+      throw new WireError(`a row or message of ${bytes} bytes came, allowed are ${this.#maxBytes}`);
     }
     return bytes;
   }
@@ -113,7 +113,7 @@ export class FrameReader {
 /** The text that ends with the next zero byte, and where the one after it begins. */
 export function readText(frame: Buffer, at: number): { readonly text: string; readonly next: number } {
   const end = frame.indexOf(0, at);
-  if (end === -1) throw new WireError('A text without an end');
+  if (end === -1) throw new WireError('a text without an end came');
   return { text: frame.toString('utf8', at, end), next: end + 1 };
 }
 

@@ -1,7 +1,15 @@
 /** Statements on a connection that one worker has for the moment, and what comes of them. */
 import { serialize } from 'pg-protocol';
 import type { Backend } from './backend.ts';
-import { BACKEND, HEADER_BYTES, readServerMessage, readText, ServerError, type ServerMessage } from './frames.ts';
+import {
+  BACKEND,
+  HEADER_BYTES,
+  readServerMessage,
+  readText,
+  ServerError,
+  type ServerMessage,
+  WireError,
+} from './frames.ts';
 import type { BackendPool } from './pool.ts';
 
 export interface Statement {
@@ -105,7 +113,10 @@ export class Session {
         else failure ??= this.#onResult(type, frame, sink, copyRefusal);
       };
       backend.onLost = (cause) => {
-        const lost = new SessionLost('The connection to the database was lost.', { cause });
+        const lost =
+          cause instanceof WireError
+            ? new SessionEnded(`The connection was ended: ${cause.message}.`)
+            : new SessionLost('The connection to the database was lost.', { cause });
         finish(this.#ended ?? (failure instanceof ServerError ? failure : lost));
       };
       backend.write(bytes);

@@ -1,0 +1,307 @@
+/**
+ * Tenants of one PostgreSQL against one another and against the platform, by SQL: real workers, each with a database of its own, on the
+ * embedded server. What SQL can change of its own limits has to be kept by somebody else.
+ */
+import assert from 'node:assert/strict';
+import { before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Json } from '../support/api.ts';
+import { type Skep, startSkep } from '../support/server.ts';
+import { withEmbedded } from '../support/embedded-sql.ts';
+import { until } from '../support/until.ts';
+
+const STATEMENT_MS = 1_500;
+const TRANSACTION_MS = 2_500;
+
+/** Runs what it is sent: `{sql, params}` by query, `{script}` by exec, `{transaction: [[sql, waitMs]]}`. */
+const WORKER = `export default {
+  async fetch(request, { DB }) {
+    const { sql, params, script, transaction, times = 1 } = await request.json();
+    const run = async () => {
+      if (script !== undefined) return DB.exec(script);
+      if (transaction === undefined) return DB.query(sql, params);
+      return DB.transaction(async (tx) => {
+        let rows;
+        for (const [text, waitMs] of transaction) {
+          rows = await tx.query(text);
+          if (waitMs > 0) await scheduler.wait(waitMs);
+        }
+        return rows;
+      });
+    };
+    try {
+      const results = await Promise.all(Array.from({ length: times }, run));
+      return Response.json({ rows: results[0] });
+    } catch ({ code, message }) {
+      return Response.json({ code, message });
+    }
+  },
+};`;
+
+let skep: Skep;
+
+before(async () => {
+  skep = await startSkep({
+    env: {
+      SKEP_LIMIT_STATEMENT_MS: String(STATEMENT_MS),
+      SKEP_LIMIT_TRANSACTION_MS: String(TRANSACTION_MS),
+      SKEP_LIMIT_DATABASE_MIB: '24',
+    },
+  });
+  for (const name of ['mallory', 'victim', 'fat']) {
+    const made = await skep.api('POST', '/d1/database', { name });
+    const metadata = {
+      bindings: [{ type: 'd1', name: 'DB', id: made.json().result.uuid }],
+      compatibility_date: '2026-01-01',
+    };
+    await skep.deploy(name, WORKER, metadata);
+  }
+  await ask('victim', {
+    script: "CREATE TABLE secrets (text text); INSERT INTO secrets VALUES ('hidden'); SELECT lo_create(77)",
+  });
+});
+
+async function ask(worker: string, question: Json): Promise<{ rows?: Json; code?: string; message?: string }> {
+  const answer = await skep.request(worker, '/', { method: 'POST', body: JSON.stringify(question) });
+  assert.equal(answer.status, 200, answer.text);
+  return answer.json();
+}
+
+const DENIED = '42501';
+
+/** SQL → the SQLSTATEs that are a refusal. */
+const REFUSED: readonly (readonly [sql: string, ...codes: string[]])[] = [
+  ['SET ROLE postgres', DENIED],
+  ['SET SESSION AUTHORIZATION postgres', DENIED],
+  ["SELECT set_config('role', 'postgres', false)", DENIED, '22023'],
+  ["SELECT set_config('session_authorization', 'postgres', false)", DENIED, '22023'],
+  ['SELECT * FROM secrets', '42P01'],
+  ['SELECT * FROM skep.accounts', '42P01'],
+  ['SELECT * FROM postgres.skep.accounts', '0A000'],
+  ['SELECT lo_get(77)', '42704'],
+  ["SELECT pg_read_file('/etc/passwd')", DENIED],
+  ["SELECT pg_read_binary_file('postgresql.conf')", DENIED],
+  ["SELECT pg_ls_dir('.')", DENIED],
+  ["SELECT pg_stat_file('PG_VERSION')", DENIED],
+  ["SELECT lo_import('/etc/passwd')", DENIED],
+  ["SELECT lo_export(1, '/tmp/skep-attack')", DENIED, '42704'],
+  ["COPY (SELECT 1) TO PROGRAM 'id'", DENIED],
+  ["COPY (SELECT 1) TO '/tmp/skep-attack'", DENIED],
+  ["COPY loot FROM PROGRAM 'id'", DENIED],
+  ["COPY loot FROM '/etc/passwd'", DENIED],
+  ['CREATE EXTENSION dblink', DENIED],
+  ['CREATE EXTENSION postgres_fdw', DENIED],
+  ['CREATE EXTENSION file_fdw', DENIED],
+  ['CREATE EXTENSION plperlu', DENIED, '0A000', '58P01'],
+  ["CREATE FUNCTION f() RETURNS int LANGUAGE c AS 'libc', 'getpid'", DENIED],
+  ["CREATE FUNCTION f(text) RETURNS int LANGUAGE internal AS 'pg_read_file'", DENIED],
+  ["LOAD '/tmp/attack.so'", DENIED, '58P01'],
+  ['CREATE DATABASE more', DENIED],
+  ['DROP DATABASE postgres', DENIED, '42809'],
+  ['CREATE ROLE accomplice LOGIN', DENIED],
+  ['ALTER ROLE CURRENT_USER SUPERUSER', DENIED],
+  ['ALTER ROLE CURRENT_USER CONNECTION LIMIT -1', DENIED],
+  ["ALTER ROLE postgres PASSWORD 'mine'", DENIED],
+  ['GRANT pg_read_all_data TO CURRENT_USER', DENIED],
+  ['GRANT postgres TO CURRENT_USER', DENIED],
+  ["ALTER SYSTEM SET work_mem = '1GB'", DENIED],
+  ['ALTER SYSTEM RESET ALL', DENIED],
+  ["DO $$ BEGIN EXECUTE format('ALTER DATABASE %I CONNECTION LIMIT 1', current_database()); END $$", DENIED],
+  ["DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET work_mem = ''1GB''', current_database()); END $$", DENIED],
+  ['CREATE EVENT TRIGGER t ON ddl_command_start EXECUTE FUNCTION f()', DENIED, '42883'],
+  ["CREATE TABLESPACE t LOCATION '/tmp'", DENIED],
+  ["CREATE SUBSCRIPTION s CONNECTION 'host=127.0.0.1' PUBLICATION p", DENIED],
+  ['SET temp_file_limit = -1', DENIED],
+  ['ALTER ROLE CURRENT_USER SET temp_file_limit = -1', DENIED],
+  ['ALTER ROLE CURRENT_USER RESET temp_file_limit', DENIED],
+  ["SET log_statement = 'all'", DENIED],
+  ['SELECT pg_reload_conf()', DENIED],
+  ['SELECT pg_rotate_logfile()', DENIED],
+  ['SELECT pg_switch_wal()', DENIED],
+  ["SELECT pg_create_physical_replication_slot('s')", DENIED],
+  ["SELECT pg_logical_emit_message(false, 'x', repeat('x', 100))", DENIED],
+  ['SELECT pg_stat_reset()', DENIED],
+  ['SELECT rolpassword FROM pg_authid', DENIED],
+  ['SELECT datname FROM pg_database', DENIED],
+  ['SELECT rolname FROM pg_roles', DENIED],
+  ['SELECT usename FROM pg_user', DENIED],
+  ['SELECT query FROM pg_stat_activity', DENIED],
+  ['SELECT * FROM pg_stat_get_activity(NULL)', DENIED],
+  ['SELECT datname FROM pg_stat_database', DENIED],
+  ['SELECT * FROM pg_locks', DENIED],
+  ['SELECT * FROM pg_db_role_setting', DENIED],
+  ['SELECT * FROM pg_shdepend', DENIED],
+  ["SELECT current_setting('data_directory')", DENIED],
+  ["SELECT current_setting('hba_file')", DENIED],
+  ['SELECT * FROM pg_hba_file_rules', DENIED],
+  ['SELECT 1; SELECT 2', '42601'],
+];
+
+test('no SQL leads out of a tenant’s own database', async () => {
+  await ask('mallory', { script: 'CREATE TABLE IF NOT EXISTS loot (line text)' });
+  const through: string[] = [];
+  for (const [sql, ...codes] of REFUSED) {
+    const { code, message, rows } = await ask('mallory', { sql });
+    if (code === undefined || !codes.includes(code)) through.push(`${sql}: ${code} ${message} ${JSON.stringify(rows)}`);
+  }
+  assert.deepEqual(through, []);
+  // It would outlive its session, with its locks.
+  assert.equal((await ask('mallory', { script: "BEGIN; PREPARE TRANSACTION 'x'" })).code, '55000');
+});
+
+test('what a tenant does to its own role does not lock it out, and raises none of its limits', async () => {
+  const own = await ask('mallory', {
+    script:
+      "DO $$ BEGIN EXECUTE format('ALTER ROLE %I PASSWORD ''stolen''', current_user); EXECUTE format('ALTER ROLE %I SET statement_timeout = 0', current_user); EXECUTE format('ALTER ROLE %I SET work_mem = ''1GB''', current_user); END $$; DROP OWNED BY CURRENT_USER",
+  });
+  assert.equal(own.code, undefined, own.message);
+  // All sessions end, so that new ones have to be made with the password as it was.
+  await ask('mallory', { sql: 'SELECT pg_terminate_backend(pg_backend_pid())' });
+  await until(async () => (await ask('mallory', { sql: 'SELECT 1' })).code === undefined, 'the database answers again');
+  const settings = await Promise.all(
+    Array.from({ length: 5 }, () =>
+      ask('mallory', {
+        sql: "SELECT current_setting('statement_timeout') AS time, current_setting('work_mem') AS memory, pg_sleep(0.1)::text AS nap",
+      }),
+    ),
+  );
+  for (const { rows, message } of settings)
+    assert.deepEqual(rows, [{ time: '1500ms', memory: '4MB', nap: '' }], message);
+  assert.equal(
+    (
+      await ask('mallory', {
+        script: 'CREATE SCHEMA IF NOT EXISTS public; CREATE TABLE IF NOT EXISTS public.again (x int)',
+      })
+    ).code,
+    undefined,
+  );
+});
+
+test('sessions, locks, channels and large objects of one tenant are nothing to another', async () => {
+  const slow = ask('victim', {
+    sql: "SELECT pg_backend_pid() AS pid, pg_advisory_lock(1)::text AS lock, pg_sleep(1)::text AS nap, 'done' AS done",
+  });
+  await sleep(200);
+  const killed = await ask('mallory', {
+    sql: 'SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) AS n FROM generate_series(pg_backend_pid() - 40, pg_backend_pid() + 40) AS pid WHERE pid <> pg_backend_pid()',
+  });
+  assert.equal(killed.code, DENIED, `pg_terminate_backend: ${killed.message}`);
+  assert.deepEqual((await ask('mallory', { sql: 'SELECT pg_try_advisory_lock(1) AS free' })).rows, [{ free: true }]);
+  assert.equal((await slow).rows?.[0].done, 'done');
+  const listening = await Promise.all([
+    ask('victim', {
+      transaction: [
+        ['LISTEN news', 0],
+        ["SELECT pg_notify('news', 'own')", 300],
+        ['SELECT count(*) AS n FROM pg_listening_channels()', 0],
+      ],
+    }),
+    ask('mallory', { sql: "SELECT pg_notify('news', 'foreign')" }),
+  ]);
+  assert.deepEqual(
+    listening.map(({ code }) => code),
+    [undefined, undefined],
+  );
+});
+
+test('a statement ends by the limit, also when its session was told that there is none and refuses to be cancelled', async () => {
+  const started = performance.now();
+  const [slept, looped] = await Promise.all([
+    ask('mallory', { script: 'SET statement_timeout = 0; SELECT pg_sleep(30)' }),
+    ask('mallory', {
+      script:
+        'SET statement_timeout = 0; DO $$ BEGIN LOOP BEGIN PERFORM pg_sleep(30); EXCEPTION WHEN query_canceled THEN NULL; END; END LOOP; END $$',
+    }),
+  ]);
+  assert.ok(performance.now() - started < STATEMENT_MS + 5_000);
+  for (const { code, message } of [slept, looped]) {
+    assert.equal(code, '57014');
+    assert.match(message ?? '', /A statement may take 1.5 s; this one was ended|due to statement timeout/);
+  }
+  const running = "SELECT count(*)::int AS n FROM pg_stat_activity WHERE usename LIKE 'skep_w_%' AND state <> 'idle'";
+  await until(
+    async () => (await withEmbedded(skep.dataDir, (client) => client.query<{ n: number }>(running))).rows[0]?.n === 0,
+    'the server works on none of them',
+  );
+});
+
+async function connectionsOf(name: string): Promise<number> {
+  return (await skep.api('GET', `/d1/database/${name}`)).json().result.connections;
+}
+
+test('a transaction that is never ended is rolled back by the limit, and its locks with it', async () => {
+  await ask('mallory', { script: 'CREATE TABLE IF NOT EXISTS locked (x int)' });
+  const holder = ask('mallory', {
+    transaction: [
+      ['SET idle_in_transaction_session_timeout = 0', 0],
+      ['SET transaction_timeout = 0', 0],
+      ['LOCK TABLE locked', 20_000],
+    ],
+  });
+  await sleep(300);
+  const blocked = await ask('mallory', { sql: 'SELECT count(*) FROM locked' });
+  assert.equal(blocked.code, '57014', blocked.message);
+  const { code, message } = await holder;
+  assert.deepEqual([code, message], ['25P04', 'A transaction may take 2.5 s; this one was rolled back.']);
+  assert.deepEqual((await ask('mallory', { sql: 'SELECT count(*) AS n FROM locked' })).rows, [{ n: 0 }]);
+});
+
+test('more statements than connections wait for one, and more transactions than that hear why there is none', async () => {
+  const { rows, message } = await ask('mallory', { sql: 'SELECT pg_sleep(0.1)::text AS nap', times: 40 });
+  assert.deepEqual(rows, [{ nap: '' }], message);
+  assert.ok((await connectionsOf('mallory')) <= 10);
+});
+
+test('temporary files, rows and results are bounded', async () => {
+  const sorted = await ask('mallory', {
+    script:
+      "SET work_mem = '64kB'; SET statement_timeout = 0; SELECT count(*) FROM (SELECT n, repeat('x', 900) FROM generate_series(1, 100000000) AS n ORDER BY n DESC) AS s",
+  });
+  assert.ok(['53400', '57014'].includes(sorted.code ?? ''), sorted.message);
+  const row = await ask('mallory', {
+    sql: "SELECT length(x) FROM (SELECT repeat('x', 10) AS x) AS s UNION ALL SELECT 1",
+  });
+  assert.deepEqual(row.rows?.length, 2);
+  const wide = await ask('mallory', { sql: "SELECT repeat('x', 20000000) AS wide" });
+  assert.equal(wide.code, '57014');
+  assert.match(wide.message ?? '', /a row or message of 200000\d\d bytes came, allowed are 16777216/);
+});
+
+test('a database that is too large can be read and made smaller, and is as before when it is', async () => {
+  const fill =
+    "INSERT INTO fat SELECT string_agg(md5(random()::text), '') FROM generate_series(1, 8000) AS n, generate_series(1, 12) AS row GROUP BY row";
+  await ask('fat', { script: 'CREATE TABLE fat (text text); ALTER TABLE fat ALTER text SET STORAGE EXTERNAL' });
+  await until(async () => {
+    const { message } = await ask('fat', { sql: fill });
+    return message?.startsWith('The database is larger than allowed') === true;
+  }, 'the limit is noticed');
+  assert.ok((await ask('fat', { sql: 'SELECT count(*) AS n FROM fat' })).rows?.[0].n > 0);
+  for (const sql of [
+    'COMMIT',
+    'SET transaction_read_only = off',
+    "/* */ WITH w AS (INSERT INTO fat VALUES ('x') RETURNING 1) SELECT * FROM w",
+    'CREATE TABLE more (x int)',
+  ]) {
+    const { code, message } = await ask('fat', { sql });
+    assert.equal(code, '57014', `${sql}: ${message}`);
+  }
+  assert.equal((await ask('fat', { script: 'SELECT 1' })).code, '57014');
+  assert.equal((await ask('fat', { sql: 'TRUNCATE fat' })).code, undefined);
+  await until(
+    async () => (await ask('fat', { sql: "INSERT INTO fat VALUES ('small')" })).code === undefined,
+    'it may be written again',
+  );
+});
+
+test('deleting a database ends who is in it, and its worker hears that it is gone', async () => {
+  const made = await skep.api('POST', '/d1/database', { name: 'short-lived' });
+  await skep.deploy('late', WORKER, {
+    bindings: [{ type: 'd1', name: 'DB', id: made.json().result.uuid }],
+    compatibility_date: '2026-01-01',
+  });
+  const slow = ask('late', { sql: 'SELECT pg_sleep(1)::text AS nap' });
+  await sleep(200);
+  assert.equal((await skep.api('DELETE', '/d1/database/short-lived')).status, 200);
+  assert.match((await slow).code ?? '', /^(57P01|08006|57014)$/);
+  assert.match((await ask('late', { sql: 'SELECT 1' })).message ?? '', /does not exist any longer/);
+});
