@@ -1,6 +1,6 @@
 /** Every example, deployed with the real wrangler and asked what its README line promises. */
 import assert from 'node:assert/strict';
-import { cpSync, readdirSync, symlinkSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { before, describe, test } from 'node:test';
 import { WebSocket } from 'ws';
@@ -21,7 +21,93 @@ describe('examples', () => {
     skep = await startSkep();
   });
 
+  /** Asks with a JSON body, when there is one. */
+  const ask = (worker: string, method: string, path: string, body?: unknown, headers?: Record<string, string>) =>
+    skep.request(worker, path, {
+      method,
+      headers: { 'content-type': 'application/json', ...headers },
+      ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    });
+  const wrangler = async (name: string, args: readonly string[], stdin?: string): Promise<void> => {
+    const cwd = join(projects, name);
+    const run = await runWrangler(args, { cwd, env: skep.wranglerEnv, ...(stdin === undefined ? {} : { stdin }) });
+    assert.equal(run.code, 0, `${run.stdout}\n${run.stderr}`);
+  };
+
   const asked: Readonly<Record<string, () => Promise<void>>> = {
+    'url-shortener': async () => {
+      const at = (method: string, path: string, body?: unknown) =>
+        ask('url-shortener', method, path, body, { authorization: 'Bearer sesame' });
+      assert.equal(
+        (await at('POST', '/', { url: 'https://example.com' })).status,
+        401,
+        'without a token nobody writes',
+      );
+      await wrangler('url-shortener', ['secret', 'put', 'TOKEN'], 'sesame');
+      const made = await at('POST', '/', { url: 'https://example.com/a?b=c', slug: 'bee' });
+      const short = made.json().short as string;
+      assert.deepEqual([made.status, new URL(short).pathname, made.headers['location']], [201, '/bee', short]);
+      assert.equal((await at('POST', '/', { url: 'https://example.com', slug: 'bee' })).status, 409);
+      const followed = await skep.request('url-shortener', '/bee');
+      assert.deepEqual([followed.status, followed.headers['location']], [302, 'https://example.com/a?b=c']);
+      const lasting = (await at('POST', '/', { url: 'https://example.org/', ttlSeconds: 60 })).json().slug as string;
+      const { links } = (await at('GET', '/')).json() as { links: { slug: string; expiration?: number }[] };
+      assert.deepEqual(links.map(({ slug }) => slug).toSorted(), ['bee', lasting].toSorted());
+      assert.ok((links.find(({ slug }) => slug === lasting)?.expiration ?? 0) > Date.now() / 1_000);
+      assert.equal((await at('DELETE', '/bee')).status, 204);
+      assert.equal((await skep.request('url-shortener', '/bee')).status, 404);
+      for (const bad of [
+        '{',
+        '[]',
+        { url: 'javascript:alert(1)' },
+        { url: 'https://a.example', slug: '../x' },
+        { url: 'https://a.example', ttlSeconds: 5 },
+      ])
+        assert.equal((await at('POST', '/', bad)).status, 400, JSON.stringify(bad));
+      assert.equal((await ask('url-shortener', 'GET', '/', undefined, { authorization: 'Bearer wrong' })).status, 401);
+    },
+    'todo-api': async () => {
+      await wrangler('todo-api', [
+        'd1',
+        'execute',
+        'todo',
+        '--remote',
+        '-y',
+        '--command',
+        readFileSync('examples/todo-api/schema.sql', 'utf8'),
+      ]);
+      const at = (method: string, path: string, body?: unknown) => ask('todo-api', method, path, body);
+      const titles = ['water the garden', 'harvest'];
+      const made = await Promise.all(titles.map((title) => at('POST', '/todos', { title })));
+      assert.deepEqual(
+        made.map(({ status }) => status),
+        [201, 201],
+      );
+      const [first, second] = made.map((answer) => answer.json().id as number) as [number, number];
+      const open = (await at('GET', '/todos?done=false')).json().todos as { title: string; created_at: string }[];
+      assert.deepEqual(open.map(({ title }) => title).toSorted(), titles.toSorted());
+      assert.match(open[0]?.created_at ?? '', /^\d{4}-\d{2}-\d{2}T/);
+      assert.deepEqual(
+        (await at('PATCH', `/todos/${first}`, { title: "it's done; DROP TABLE todos --", done: true })).json().done,
+        true,
+      );
+      assert.equal((await at('POST', '/todos/complete', { ids: [second, 99_999] })).status, 404);
+      assert.equal((await at('GET', `/todos/${second}`)).json().done, false, 'all or none');
+      assert.equal((await at('POST', '/todos/complete', { ids: [first, second] })).status, 200);
+      assert.deepEqual((await at('GET', '/todos?done=false')).json(), { todos: [] });
+      assert.deepEqual((await at('DELETE', `/todos/${first}`)).status, 204);
+      assert.deepEqual((await at('DELETE', `/todos/${first}`)).status, 404);
+      for (const [method, path, body] of [
+        ['POST', '/todos', '{'],
+        ['POST', '/todos', { title: ' ' }],
+        ['POST', '/todos', { title: 'x'.repeat(201) }],
+        ['PATCH', `/todos/${second}`, { done: 'yes' }],
+        ['GET', '/todos/9999999999', undefined],
+        ['GET', '/todos?done=maybe', undefined],
+        ['POST', '/todos/complete', { ids: [] }],
+      ] as const)
+        assert.equal((await at(method, path, body)).status, 400, `${method} ${path}`);
+    },
     'hono-api': async () => {
       const body = JSON.stringify({ text: 'first' });
       const headers = { 'content-type': 'application/json' };
@@ -82,11 +168,10 @@ describe('examples', () => {
     assert.deepEqual(folders.map(({ name }) => name).sort(), [...Object.keys(asked), ELSEWHERE].sort());
   });
 
-  for (const [name, ask] of Object.entries(asked)) {
+  for (const [name, check] of Object.entries(asked)) {
     test(name, async () => {
-      const result = await runWrangler(['deploy'], { cwd: join(projects, name), env: skep.wranglerEnv });
-      assert.equal(result.code, 0, `${result.stdout}\n${result.stderr}`);
-      await ask();
+      await wrangler(name, ['deploy']);
+      await check();
     });
   }
 });

@@ -79,19 +79,27 @@ const stores = {
 export default {
   async fetch(request, env) {
     const [, store, key] = new URL(request.url).pathname.split('/');
-    if (request.method === 'PUT') {
-      await stores[store].put(env, key, await request.text());
-      return new Response('stored');
+    try {
+      if (request.method === 'PUT') {
+        await stores[store].put(env, key, await request.text());
+        return new Response('stored');
+      }
+      const value = await stores[store].get(env, key);
+      return value === null ? missing() : new Response(value);
+    } catch (error) {
+      return new Response(error.message, { status: 503 });
     }
-    const value = await stores[store].get(env, key);
-    return value === null ? missing() : new Response(value);
   },
 };`;
 
 /** KV, R2 or SQL, by the path of the worker above. */
-const throughWorker = (name: 'kv' | 'r2' | 'sql'): CrashStore => ({
+const throughWorker = (
+  name: 'kv' | 'r2' | 'sql',
+  bind: (skep: Skep) => Promise<Record<string, unknown>>,
+): DataStore => ({
   name,
   keys: [`${name}-a`, `${name}-b`, `${name}-c`],
+  bind,
   async write(skep, key, number) {
     const answer = await skep.request(WRITER, `/${name}/${key}`, { method: 'PUT', body: valueOf(key, number) });
     return answer.status === 200;
@@ -104,25 +112,31 @@ const throughWorker = (name: 'kv' | 'r2' | 'sql'): CrashStore => ({
   },
 });
 
-export const dataStores: readonly CrashStore[] = [throughWorker('kv'), throughWorker('r2'), throughWorker('sql')];
+export interface DataStore extends CrashStore {
+  /** Makes what the worker writes to, as wrangler would, and gives the binding. */
+  bind(skep: Skep): Promise<Record<string, unknown>>;
+}
+
+export const kv = throughWorker('kv', async (skep) => {
+  const { id } = resultOf(await skep.api('POST', '/storage/kv/namespaces', { title: 'crash' }));
+  return { type: 'kv_namespace', name: 'KV', namespace_id: id };
+});
+
+export const sql = throughWorker('sql', async (skep) => {
+  const { uuid } = resultOf(await skep.api('POST', '/d1/database', { name: 'crash' }));
+  const table = 'CREATE TABLE writes (key text, half int, value text, PRIMARY KEY (key, half))';
+  resultOf(await skep.api('POST', `/d1/database/${uuid}/query`, { sql: table }));
+  return { type: 'd1', name: 'DB', id: uuid };
+});
 
 function resultOf(answer: HttpAnswer): { readonly id: string; readonly uuid: string } {
   assert.equal(answer.status, 200, answer.text);
   return answer.json().result;
 }
 
-/** What the stores above need, made through the API as wrangler does. */
-export async function deployWriter(skep: Skep): Promise<void> {
-  const namespace = resultOf(await skep.api('POST', '/storage/kv/namespaces', { title: 'crash' }));
-  resultOf(await skep.api('POST', '/r2/buckets', { name: 'crash' }));
-  const database = resultOf(await skep.api('POST', '/d1/database', { name: 'crash' }));
-  const sql = 'CREATE TABLE writes (key text, half int, value text, PRIMARY KEY (key, half))';
-  resultOf(await skep.api('POST', `/d1/database/${database.uuid}/query`, { sql }));
-  await skep.deploy(WRITER, CODE, {
-    bindings: [
-      { type: 'kv_namespace', name: 'KV', namespace_id: namespace.id },
-      { type: 'r2_bucket', name: 'R2', bucket_name: 'crash' },
-      { type: 'd1', name: 'DB', id: database.uuid },
-    ],
-  });
+/** The worker in front of these stores. */
+export async function deployWriter(skep: Skep, stores: readonly DataStore[]): Promise<void> {
+  const bindings: Record<string, unknown>[] = [];
+  for (const store of stores) bindings.push(await store.bind(skep));
+  await skep.deploy(WRITER, CODE, { bindings });
 }
