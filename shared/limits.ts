@@ -328,3 +328,33 @@ export const DATABASE_LIMITS = {
   /** Cloudflare: bytes of a database's name. */
   maxNameBytes: 64,
 } as const;
+
+/** Objects. Cloudflare's numbers (https://developers.cloudflare.com/r2/platform/limits/) where it has them. */
+export const R2_LIMITS = {
+  /** UTF-8 bytes of an object's key. */
+  maxKeyBytes: 1024,
+  /** Cloudflare: 5 GiB less 5 MiB in one piece, and for one part of a multipart upload. */
+  maxPartBytes: 5 * 1024 * MiB - 5 * MiB,
+  /** Names and values of `customMetadata` together; stops rows of the database from growing without bound. */
+  maxCustomMetadataBytes: 8 * KiB,
+  /** All of `httpMetadata` together, for the same reason. */
+  maxHttpMetadataBytes: 8 * KiB,
+  maxListKeys: 1_000,
+  /** Of one `delete`. */
+  maxDeleteKeys: 1_000,
+  maxParts: 10_000,
+  /** All parts of a multipart upload but the last. */
+  minPartBytes: 5 * MiB,
+  /** The lists that `delete` and `completeMultipartUpload` send: their keys and parts fit, whatever they are. */
+  maxListBodyBytes: 7 * MiB,
+  /** A cursor holds a key. */
+  maxCursorLength: 2_048,
+  /** Cloudflare: unfinished multipart uploads are given up after 7 days. */
+  uploadLifeMs: 7 * 24 * 3_600_000,
+  /** Unfinished multipart uploads of a bucket; each holds a row, and parts hold disk. */
+  maxOpenUploads: 10_000,
+  /** Of an account. Stops floods of rows; Cloudflare has a million. */
+  maxBuckets: 1_000,
+  /** A put or part that brings no byte for this long is given up: what it wrote takes disk. */
+  bodyIdleMs: 120_000,
+} as const;

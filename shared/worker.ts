@@ -39,6 +39,7 @@ export type Binding =
   | { readonly type: 'secret_text'; readonly name: string; readonly text: string }
   | ServiceBinding
   | KvNamespaceBinding
+  | { readonly type: 'r2_bucket'; readonly name: string; readonly bucketName: string }
   | { readonly type: 'version_metadata'; readonly name: string }
   | D1Binding
   | HyperdriveBinding

@@ -312,6 +312,12 @@ async function readBlob(body: Body): Promise<Blob> {
   return makeBlob(bytes, compatFlag('blob_standard_mime_type') ? normalMime(type) : type);
 }
 
-export { readBuffer as bodyArrayBuffer, readJson as bodyJson, readText as bodyText };
+export {
+  readBlob as bodyBlob,
+  readBuffer as bodyArrayBuffer,
+  readBytes as bodyBytes,
+  readJson as bodyJson,
+  readText as bodyText,
+};
 
 export const PublicBody = publicConstructor(Body, 'Body');

@@ -21,6 +21,8 @@ import { removeClassStrings, takeGetters } from './shape.ts';
 
 export {
   bodyArrayBuffer,
+  bodyBlob,
+  bodyBytes,
   type BodyInit,
   bodyJson,
   bodyText,

@@ -31,6 +31,8 @@ function envEntry(binding: Binding, version: WorkerVersion): EnvEntry {
       return { kind: 'service', name };
     case 'kv_namespace':
       return { kind: 'data', name, extra: 'kv', config: null };
+    case 'r2_bucket':
+      return { kind: 'data', name, extra: 'r2', config: null };
     case 'text_blob':
     case 'data_blob':
     case 'wasm_module':

@@ -1,0 +1,189 @@
+/** What a worker is told of objects: `HeadResult` (R2Object), `GetResult` (R2ObjectBody) and their checksums, as workerd makes them. */
+import { type Checksums as ChecksumTexts, HASH_NAMES, type ObjectHead } from '../../../shared/r2.ts';
+import {
+  bodyArrayBuffer,
+  bodyBlob,
+  bodyBytes,
+  bodyJson,
+  bodyText,
+  type ByteStream,
+  Headers,
+  isUsed,
+  listOf,
+  makeReceivedResponse,
+  type Response,
+  streamBehind,
+} from '../../http/index.ts';
+import {
+  defineProperty,
+  NativeDate,
+  NativeUint8Array,
+  numberParseInt,
+  stringSlice,
+  uncurry,
+} from '../../primordials.ts';
+import { illegalConstructor, illegalInvocation, isObject, parameterError } from '../../webidl.ts';
+import { HTTP_HEADERS } from './arguments.ts';
+
+/** Known here only: nobody else makes objects. */
+const CREATE = {};
+const headersSet = uncurry(Headers.prototype.set as (name: string, value: string) => void) as unknown as (
+  headers: object,
+  name: string,
+  value: string,
+) => void;
+const toUtcText = uncurry(NativeDate.prototype.toUTCString);
+
+/** Own and read-only, as workerd's lazy instance properties are. */
+export function ownProperties(target: object, properties: readonly (readonly [name: string, value: unknown])[]): void {
+  for (let index = 0; index < properties.length; index++) {
+    const [name, value] = properties[index] as readonly [string, unknown];
+    defineProperty(target, name, { value, writable: false, enumerable: true, configurable: true });
+  }
+}
+
+export class Checksums {
+  readonly #texts!: ChecksumTexts;
+
+  constructor(...args: unknown[]) {
+    if (args[0] !== CREATE) throw illegalConstructor();
+    const texts = args[1] as ChecksumTexts;
+    this.#texts = texts;
+    for (let index = HASH_NAMES.length - 1; index >= 0; index--) {
+      const name = HASH_NAMES[index] as (typeof HASH_NAMES)[number];
+      const hex = texts[name];
+      ownProperties(this, [[name, hex === undefined ? undefined : fromHex(hex)]]);
+    }
+  }
+
+  toJSON(): ChecksumTexts {
+    if (!isObject(this) || !(#texts in this)) throw illegalInvocation();
+    const shown: Record<string, string> = {};
+    for (let index = 0; index < HASH_NAMES.length; index++) {
+      const name = HASH_NAMES[index] as (typeof HASH_NAMES)[number];
+      const hex = this.#texts[name];
+      if (hex !== undefined) shown[name] = hex;
+    }
+    return shown;
+  }
+}
+
+function fromHex(hex: string): ArrayBuffer {
+  const bytes = new NativeUint8Array(hex.length / 2);
+  for (let index = 0; index < bytes.length; index++) {
+    bytes[index] = numberParseInt(stringSlice(hex, index * 2, index * 2 + 2), 16);
+  }
+  return bytes.buffer;
+}
+
+export class HeadResult {
+  readonly #head!: ObjectHead;
+
+  constructor(...args: unknown[]) {
+    if (args[0] !== CREATE) throw illegalConstructor();
+    const head = args[1] as ObjectHead;
+    this.#head = head;
+    ownProperties(this, [
+      ['ssecKeyMd5', undefined],
+      ['storageClass', head.storageClass],
+      ['range', head.range],
+      ['customMetadata', head.customMetadata],
+      ['httpMetadata', shownHttpMetadata(head)],
+      ['uploaded', new NativeDate(head.uploaded)],
+      ['checksums', new Checksums(CREATE, head.checksums)],
+      ['httpEtag', `"${head.etag}"`],
+      ['etag', head.etag],
+      ['size', head.size],
+      ['version', head.version],
+      ['key', head.key],
+    ]);
+  }
+
+  writeHttpMetadata(...args: unknown[]): void {
+    if (!isObject(this) || !(#head in this)) throw illegalInvocation();
+    const headers = args[0];
+    if (listOf(headers) === undefined) throw parameterError('writeHttpMetadata', 'HeadResult', 1, 'Headers');
+    const { httpMetadata } = this.#head;
+    for (let index = 0; index < HTTP_HEADERS.length; index++) {
+      const [field, name] = HTTP_HEADERS[index] as (typeof HTTP_HEADERS)[number];
+      const value = httpMetadata[field];
+      if (value !== undefined) headersSet(headers as object, name, value);
+    }
+    const { cacheExpiry } = httpMetadata;
+    if (cacheExpiry !== undefined) headersSet(headers as object, 'expires', toUtcText(new NativeDate(cacheExpiry)));
+  }
+}
+
+function shownHttpMetadata({ httpMetadata }: ObjectHead): object {
+  const shown: Record<string, unknown> = {};
+  for (let index = 0; index < HTTP_HEADERS.length; index++) {
+    const [field] = HTTP_HEADERS[index] as (typeof HTTP_HEADERS)[number];
+    if (httpMetadata[field] !== undefined) shown[field] = httpMetadata[field];
+  }
+  if (httpMetadata.cacheExpiry !== undefined) shown.cacheExpiry = new NativeDate(httpMetadata.cacheExpiry);
+  return shown;
+}
+
+export class GetResult extends HeadResult {
+  /** Its body is the object's: what reads bodies reads this one. */
+  readonly #response!: Response;
+
+  constructor(...args: unknown[]) {
+    super(...args);
+    this.#response = args[2] as Response;
+  }
+
+  get body(): ByteStream | null {
+    if (!isObject(this) || !(#response in this)) throw illegalInvocation();
+    return streamBehind(this.#response);
+  }
+
+  get bodyUsed(): boolean {
+    if (!isObject(this) || !(#response in this)) throw illegalInvocation();
+    return isUsed(this.#response);
+  }
+
+  async arrayBuffer(): Promise<ArrayBuffer> {
+    if (!isObject(this) || !(#response in this)) throw illegalInvocation();
+    return await bodyArrayBuffer(this.#response);
+  }
+
+  async bytes(): Promise<Uint8Array> {
+    if (!isObject(this) || !(#response in this)) throw illegalInvocation();
+    return await bodyBytes(this.#response);
+  }
+
+  async text(): Promise<string> {
+    if (!isObject(this) || !(#response in this)) throw illegalInvocation();
+    return await bodyText(this.#response);
+  }
+
+  async json(): Promise<unknown> {
+    if (!isObject(this) || !(#response in this)) throw illegalInvocation();
+    return await bodyJson(this.#response);
+  }
+
+  async blob(): Promise<unknown> {
+    if (!isObject(this) || !(#response in this)) throw illegalInvocation();
+    return await bodyBlob(this.#response);
+  }
+}
+
+/** The server's record as it came: keys of metadata may be called anything, `__proto__` too. */
+export const makeHead = (head: ObjectHead): HeadResult => new HeadResult(CREATE, head);
+
+export function makeBody(head: ObjectHead, content: Uint8Array<ArrayBuffer> | ByteStream): GetResult {
+  const { contentType } = head.httpMetadata;
+  const isWhole = content instanceof NativeUint8Array;
+  const response = makeReceivedResponse({
+    status: 200,
+    statusText: '',
+    list: contentType === undefined ? [] : ['content-type', contentType],
+    body: { whole: isWhole ? content : null, stream: isWhole ? null : content, type: null },
+    url: '',
+    redirected: false,
+    webSocket: null,
+  });
+  return new GetResult(CREATE, head, response);
+}
+

@@ -1,0 +1,75 @@
+/** `R2MultipartUpload`. */
+import type { ObjectHead, UploadedPart } from '../../../shared/r2.ts';
+import { callData } from '../../calls.ts';
+import { isArray, jsonStringify, NativeTypeError, utf8Encode } from '../../primordials.ts';
+import { illegalConstructor, illegalInvocation, isObject, parameterError } from '../../webidl.ts';
+import { contentParameter, optionsParameter, partNumber, refuseCustomerKey, toText } from './arguments.ts';
+import { type HeadResult, makeHead, ownProperties } from './objects.ts';
+
+const CREATE = {};
+const OWNER = 'R2MultipartUpload';
+
+/** Whose upload it is. */
+interface Upload {
+  readonly binding: string;
+  readonly key: string;
+  readonly uploadId: string;
+}
+
+export class R2MultipartUpload {
+  readonly #upload!: Upload;
+
+  constructor(...args: unknown[]) {
+    if (args[0] !== CREATE) throw illegalConstructor();
+    const upload = args[1] as Upload;
+    this.#upload = upload;
+    ownProperties(this, [
+      ['uploadId', upload.uploadId],
+      ['key', upload.key],
+    ]);
+  }
+
+  async uploadPart(...args: unknown[]): Promise<UploadedPart> {
+    if (!isObject(this) || !(#upload in this)) throw illegalInvocation();
+    const { binding, key, uploadId } = this.#upload;
+    if (args.length === 0) throw parameterError('uploadPart', OWNER, 1, 'integer');
+    const { body, size } = contentParameter(OWNER, 'uploadPart', args, false);
+    const number = partNumber(args[0]);
+    refuseCustomerKey(optionsParameter(OWNER, 'uploadPart', args, 3, 'UploadPartOptions'));
+    const part = { key, uploadId, partNumber: number, size };
+    const { result } = await callData(binding, { name: 'uploadPart', args: part }, body);
+    return result as UploadedPart;
+  }
+
+  async abort(): Promise<void> {
+    if (!isObject(this) || !(#upload in this)) throw illegalInvocation();
+    const { binding, key, uploadId } = this.#upload;
+    await callData(binding, { name: 'abortMultipartUpload', args: { key, uploadId } });
+  }
+
+  async complete(...args: unknown[]): Promise<HeadResult> {
+    if (!isObject(this) || !(#upload in this)) throw illegalInvocation();
+    const { binding, key, uploadId } = this.#upload;
+    const parts = utf8Encode(jsonStringify(partsParameter(args[0])));
+    const { result } = await callData(binding, { name: 'completeMultipartUpload', args: { key, uploadId } }, parts);
+    return makeHead(result as ObjectHead);
+  }
+}
+
+function partsParameter(parts: unknown): UploadedPart[] {
+  if (!isArray(parts)) throw parameterError('complete', OWNER, 1, 'Array');
+  const read: UploadedPart[] = [];
+  for (let index = 0; index < parts.length; index++) {
+    const part = parts[index] as Record<string, unknown>;
+    if (!isObject(part)) {
+      throw new NativeTypeError(
+        `Incorrect type for array element ${index}: the provided value is not of type 'UploadedPart'.`,
+      );
+    }
+    read[read.length] = { partNumber: partNumber(part.partNumber), etag: toText(part.etag) };
+  }
+  return read;
+}
+
+export const makeUpload = (binding: string, key: string, uploadId: string): R2MultipartUpload =>
+  new R2MultipartUpload(CREATE, { binding, key, uploadId });

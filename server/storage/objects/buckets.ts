@@ -1,0 +1,156 @@
+/** Buckets and what is in use of them, in PostgreSQL. */
+import type { StorageClass } from '../../../shared/r2.ts';
+import { R2_LIMITS } from '../../../shared/limits.ts';
+import type { Database, Queryable } from '../database.ts';
+import { codeOf } from '../errors.ts';
+import type { BucketRecord, BucketUsage } from './types.ts';
+
+/** Rows over which a bucket's use is spread; see the migration. */
+export const USAGE_SHARDS = 8;
+
+interface BucketRow {
+  readonly id: string;
+  readonly account_id: string;
+  readonly name: string;
+  readonly created_at: Date;
+  readonly location: string;
+  readonly storage_class: StorageClass;
+  readonly quota_bytes: string | null;
+}
+
+const COLUMNS = 'id, account_id, name, created_at, location, storage_class, quota_bytes';
+
+const toBucket = (row: BucketRow): BucketRecord => ({
+  id: row.id,
+  accountId: row.account_id,
+  name: row.name,
+  createdAt: row.created_at,
+  location: row.location,
+  storageClass: row.storage_class,
+  quotaBytes: row.quota_bytes === null ? null : Number(row.quota_bytes),
+});
+
+/** By name. */
+export async function listBuckets(db: Queryable, accountId: string): Promise<BucketRecord[]> {
+  const { rows } = await db.query<BucketRow>(
+    `SELECT ${COLUMNS} FROM skep.r2_buckets WHERE account_id = $1 ORDER BY name`,
+    [accountId],
+  );
+  return rows.map(toBucket);
+}
+
+export async function findBucket(db: Queryable, accountId: string, name: string): Promise<BucketRecord | null> {
+  const { rows } = await db.query<BucketRow>(
+    `SELECT ${COLUMNS} FROM skep.r2_buckets WHERE account_id = $1 AND name = $2`,
+    [accountId, name],
+  );
+  return rows[0] === undefined ? null : toBucket(rows[0]);
+}
+
+/** Null: the account has a bucket of this name, or as many as it may have. */
+export async function createBucket(
+  db: Database,
+  bucket: Pick<BucketRecord, 'accountId' | 'name' | 'location' | 'storageClass'>,
+): Promise<BucketRecord | 'taken' | 'too many'> {
+  return db.transaction(async (tx) => {
+    await tx.query('SELECT id FROM skep.accounts WHERE id = $1 FOR UPDATE', [bucket.accountId]);
+    const { rows: counted } = await tx.query<{ count: string }>(
+      'SELECT count(*) FROM skep.r2_buckets WHERE account_id = $1',
+      [bucket.accountId],
+    );
+    if (Number(counted[0]?.count) >= R2_LIMITS.maxBuckets) return 'too many';
+    const { rows } = await tx.query<BucketRow>(
+      `INSERT INTO skep.r2_buckets (account_id, name, location, storage_class) VALUES ($1, $2, $3, $4)
+       ON CONFLICT DO NOTHING RETURNING ${COLUMNS}`,
+      [bucket.accountId, bucket.name, bucket.location, bucket.storageClass],
+    );
+    if (rows[0] === undefined) return 'taken';
+    await tx.query('INSERT INTO skep.r2_usage (bucket_id, shard) SELECT $1, generate_series(0, $2::int - 1)', [
+      rows[0].id,
+      USAGE_SHARDS,
+    ]);
+    return toBucket(rows[0]);
+  });
+}
+
+/** `quotaBytes` null: the platform's default. */
+export async function updateBucket(
+  db: Queryable,
+  bucketId: string,
+  change: { readonly storageClass?: StorageClass | undefined; readonly quotaBytes?: number | null | undefined },
+): Promise<BucketRecord | null> {
+  const { rows } = await db.query<BucketRow>(
+    `UPDATE skep.r2_buckets SET storage_class = coalesce($2, storage_class),
+            quota_bytes = CASE WHEN $3 THEN $4 ELSE quota_bytes END
+     WHERE id = $1 RETURNING ${COLUMNS}`,
+    [bucketId, change.storageClass ?? null, change.quotaBytes !== undefined, change.quotaBytes ?? null],
+  );
+  return rows[0] === undefined ? null : toBucket(rows[0]);
+}
+
+/** Only an empty bucket can be deleted; what is left of its unfinished uploads goes with it. */
+export async function deleteBucket(db: Database, bucketId: string): Promise<'deleted' | 'not empty' | 'not found'> {
+  try {
+    return await db.transaction(async (tx) => {
+      // Nobody can complete an upload into it meanwhile: an object's row refers to the bucket's.
+      const { rows } = await tx.query('SELECT id FROM skep.r2_buckets WHERE id = $1 FOR UPDATE', [bucketId]);
+      if (rows[0] === undefined) return 'not found';
+      const objects = await tx.query('SELECT 1 FROM skep.r2_objects WHERE bucket_id = $1 LIMIT 1', [bucketId]);
+      if (objects.rows.length > 0) return 'not empty';
+      await releaseUploads(tx, bucketId);
+      await tx.query('DELETE FROM skep.r2_buckets WHERE id = $1', [bucketId]);
+      return 'deleted';
+    });
+  } catch (error) {
+    // foreign_key_violation: an object came in between.
+    if (codeOf(error) === '23503') return 'not empty';
+    throw error;
+  }
+}
+
+async function releaseUploads(tx: Queryable, bucketId: string): Promise<void> {
+  await tx.query(
+    `UPDATE skep.r2_blobs b SET refs = b.refs - p.count
+     FROM (SELECT p.store, p.hash, count(*) AS count FROM skep.r2_parts p JOIN skep.r2_uploads u ON u.id = p.upload_id
+           WHERE u.bucket_id = $1 GROUP BY p.store, p.hash) p
+     WHERE b.store = p.store AND b.hash = p.hash`,
+    [bucketId],
+  );
+}
+
+export async function readUsage(db: Queryable, bucketId: string): Promise<BucketUsage> {
+  const { rows } = await db.query<{ objects: string; bytes: string; upload_bytes: string }>(
+    `SELECT coalesce(sum(objects), 0) AS objects, coalesce(sum(bytes), 0) AS bytes,
+            coalesce(sum(upload_bytes), 0) AS upload_bytes
+     FROM skep.r2_usage WHERE bucket_id = $1`,
+    [bucketId],
+  );
+  const row = rows[0];
+  return {
+    objects: Number(row?.objects ?? 0),
+    bytes: Number(row?.bytes ?? 0),
+    uploadBytes: Number(row?.upload_bytes ?? 0),
+  };
+}
+
+export interface UsageChange {
+  readonly objects: number;
+  readonly bytes: number;
+  readonly uploadBytes: number;
+}
+
+/** The last statement of a transaction: whoever else writes to this shard waits from here to the commit. */
+export async function changeUsage(tx: Queryable, bucketId: string, change: UsageChange): Promise<void> {
+  if (change.objects === 0 && change.bytes === 0 && change.uploadBytes === 0) return;
+  await tx.query(
+    `UPDATE skep.r2_usage SET objects = objects + $3, bytes = bytes + $4, upload_bytes = upload_bytes + $5
+     WHERE bucket_id = $1 AND shard = $2`,
+    [
+      bucketId,
+      Math.floor(Math.random() * USAGE_SHARDS),
+      change.objects,
+      change.bytes,
+      change.uploadBytes,
+    ],
+  );
+}

@@ -1,0 +1,116 @@
+/**
+ * Takes the space back: files that nothing refers to, multipart uploads whose time is over, and, once after a start, files that a killed
+ * process had linked without naming them.
+ */
+import type { Logger } from '../../log/types.ts';
+import type { Database } from '../database.ts';
+import type { EmbeddedStore } from './embedded.ts';
+import type { ObjectFiles } from './files.ts';
+import { adoptUnknown, forget, lockUnused } from './references.ts';
+import { R2Error } from './types.ts';
+import { deleteUpload, readExpired } from './uploads.ts';
+
+const BATCH = 500;
+/** How soon after something was let go its space comes back. */
+const DELAY_MS = 1_000;
+/** For what nobody has told of: uploads that grow old, files that were being read. */
+const INTERVAL_MS = 60_000;
+
+export interface SweeperOptions {
+  readonly database: Database;
+  readonly files: ObjectFiles;
+  readonly store: EmbeddedStore;
+  readonly log: Logger;
+}
+
+export class Sweeper {
+  readonly #options: SweeperOptions;
+  #timer: NodeJS.Timeout | undefined;
+  #running: Promise<void> | undefined;
+  #isClosed = false;
+
+  constructor(options: SweeperOptions) {
+    this.#options = options;
+  }
+
+  /** Begins with a look at all files. */
+  start(): void {
+    this.#run(() => this.#adoptStrays().then(() => this.sweep()));
+  }
+
+  /** Something was let go. */
+  readonly wake = (): void => {
+    this.#schedule(DELAY_MS);
+  };
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    await this.#running;
+  }
+
+  #schedule(delayMs: number): void {
+    if (this.#isClosed || this.#running !== undefined) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#run(() => this.sweep()), delayMs);
+    this.#timer.unref();
+  }
+
+  #run(work: () => Promise<unknown>): void {
+    this.#running = work()
+      .then(() => undefined)
+      .catch((error: unknown) => {
+        if (!this.#isClosed) this.#options.log.warn('Unused objects could not be swept', { error });
+      })
+      .finally(() => {
+        this.#running = undefined;
+        this.#schedule(INTERVAL_MS);
+      });
+  }
+
+  /** Resolves with the number of files that were removed. */
+  async sweep(): Promise<number> {
+    await this.#expireUploads();
+    let removed = 0;
+    for (;;) {
+      const count = this.#isClosed ? 0 : await this.#sweepBatch();
+      removed += count;
+      if (count < BATCH) return removed;
+    }
+  }
+
+  /** The rows stay locked until the files are gone: whoever wants to refer to one waits, and then brings a file of his own. */
+  async #sweepBatch(): Promise<number> {
+    const { database, files } = this.#options;
+    return await database.transaction(async (tx) => {
+      const unused = (await lockUnused(tx, files.id, BATCH)).filter((hash) => !files.isPinned(hash));
+      for (const hash of unused) await files.remove(hash);
+      if (unused.length > 0) await forget(tx, files.id, unused);
+      return unused.length;
+    });
+  }
+
+  async #expireUploads(): Promise<void> {
+    const { database, store } = this.#options;
+    const expired = await readExpired(database, BATCH);
+    for (const { bucketId, upload, state } of expired) {
+      if (state === 'open') {
+        await store.abortUpload({ id: bucketId }, upload).catch((error: unknown) => {
+          // Somebody else has ended it meanwhile.
+          if (!(error instanceof R2Error)) throw error;
+        });
+      }
+      await deleteUpload(database, upload.uploadId);
+    }
+  }
+
+  async #adoptStrays(): Promise<void> {
+    const { database, files, log } = this.#options;
+    let found = 0;
+    for await (const hashes of files.all()) {
+      if (this.#isClosed) return;
+      if (hashes.length > 0) found += await adoptUnknown(database, files.id, hashes);
+    }
+    if (found > 0) log.info('Found files of objects that were never completed', { files: found });
+  }
+}
