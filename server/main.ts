@@ -16,6 +16,7 @@ import { createCache } from './bindings/cache/cache.ts';
 import { CacheStore } from './bindings/cache/store.ts';
 import { createEgress } from './bindings/egress/egress.ts';
 import { createDatabaseBinding } from './bindings/database/database.ts';
+import { createR2Binding } from './bindings/r2/r2.ts';
 import { createPublicFetch } from './bindings/service/public.ts';
 import { createServiceBinding } from './bindings/service/service.ts';
 import { createBroker } from './broker/broker.ts';
@@ -39,6 +40,7 @@ import { createKvStore } from './storage/kv/kv-store.ts';
 import type { KvStore } from './storage/kv/types.ts';
 import { KV_CHANNEL } from './storage/kv/writing.ts';
 import { loadMasterKey } from './storage/master-key.ts';
+import { openObjectStorage, type ObjectStorage } from './storage/objects/open.ts';
 import { type OpenedStore, openStore } from './storage/open-store.ts';
 import type { Account, Store } from './storage/store.ts';
 import { ConnectionCounts } from './supervisor/connection-counts.ts';
@@ -80,6 +82,7 @@ interface Cells {
   readonly catalog: RunningCatalog;
   readonly metrics: Metrics;
   readonly links: Links;
+  readonly objects: ObjectStorage;
 }
 
 async function main(): Promise<void> {
@@ -198,6 +201,14 @@ async function startCells(running: Running, opened: Stores): Promise<Cells> {
     log: cacheLog,
   });
   resources.use('the cache', cacheStore, (open) => open.close());
+  const objectsLog = log.child({ component: 'objects' });
+  const objects = await openObjectStorage({
+    database: opened.database,
+    dataDir: config.dataDir,
+    defaultQuotaBytes: config.limitBucketGiB === 0 ? Number.POSITIVE_INFINITY : config.limitBucketGiB * 1024 ** 3,
+    log: objectsLog,
+  });
+  resources.use('the object storage', objects, (open) => open.close());
   const services = createServiceBinding({
     catalog: { findByName: (accountId, name) => catalog.findByName(accountId, name) },
     dispatcher: () => supervisor,
@@ -220,6 +231,7 @@ async function startCells(running: Running, opened: Stores): Promise<Cells> {
         log: log.child({ component: 'databases' }),
       }),
       kv_namespace: createKvBinding({ ...opened.kv, onEvent, log: log.child({ component: 'kv' }) }),
+      r2_bucket: createR2Binding({ storage: objects, onEvent, log: objectsLog }),
     },
     loopback: services.loopback,
     cache: createCache({ store: cacheStore, log: cacheLog }),
@@ -276,7 +288,7 @@ async function startCells(running: Running, opened: Stores): Promise<Cells> {
     },
   });
   resources.use('the catalog', catalog, (open) => open.close());
-  return { supervisor, catalog, metrics, links };
+  return { supervisor, catalog, metrics, links, objects };
 }
 
 async function startGateway(running: Running, supervisor: Supervisor, catalog: RunningCatalog): Promise<number> {
@@ -301,7 +313,7 @@ async function startGateway(running: Running, supervisor: Supervisor, catalog: R
 async function startApi(
   { config, log, resources }: Running,
   opened: Stores,
-  { supervisor, catalog, metrics, links }: Cells,
+  { supervisor, catalog, metrics, links, objects }: Cells,
   gatewayPort: number | null,
 ): Promise<number> {
   const api = createApi({
@@ -309,6 +321,7 @@ async function startApi(
     databases: opened.databases,
     kv: opened.kv.store,
     catalog,
+    objects,
     startup: supervisor,
     health: supervisor,
     log: log.child({ component: 'api' }),

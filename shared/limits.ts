@@ -331,6 +331,8 @@ export const DATABASE_LIMITS = {
 
 /** Objects. Cloudflare's numbers (https://developers.cloudflare.com/r2/platform/limits/) where it has them. */
 export const R2_LIMITS = {
+  /** What a bucket of the embedded store may hold, in GiB; a setting. Stops one worker from filling the disk of all. */
+  bucketGiB: 100,
   /** UTF-8 bytes of an object's key. */
   maxKeyBytes: 1024,
   /** Cloudflare: 5 GiB less 5 MiB in one piece, and for one part of a multipart upload. */

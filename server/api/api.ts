@@ -24,6 +24,8 @@ import { identityRoutes } from './routes/identity.ts';
 import { kvRoutes } from './routes/kv.ts';
 import { linkRoutes } from './routes/links.ts';
 import { platformRoutes } from './routes/platform.ts';
+import { r2BucketRoutes } from './routes/r2-buckets.ts';
+import { r2ObjectRoutes } from './routes/r2-objects.ts';
 import { secretRoutes } from './routes/secrets.ts';
 import { triggerRoutes } from './routes/triggers.ts';
 import { versionRoutes } from './routes/versions.ts';
@@ -68,6 +70,8 @@ export function createApi(options: ApiOptions): Api {
     ...versionRoutes(),
     ...secretRoutes,
     ...triggerRoutes,
+    ...r2BucketRoutes,
+    ...r2ObjectRoutes,
     ...linkRoutes,
     ...databaseRoutes,
     ...kvRoutes,
@@ -207,6 +211,8 @@ async function buildRequest(route: Route, context: ApiContext, options: ApiOptio
     query: new URL(context.req.url).searchParams,
     contentType: context.req.header('content-type') ?? '',
     source: context.req.header('user-agent')?.startsWith('wrangler/') === true ? 'wrangler' : 'api',
+    url: context.req.raw.url,
+    header: (name) => context.req.header(name),
     param(name) {
       const value = context.req.param(name);
       if (value === undefined) throw new Error(`Route ${route.path} has no parameter '${name}'`);

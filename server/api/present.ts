@@ -19,6 +19,7 @@ export function presentBinding(binding: Binding | SecretName): Record<string, un
   if (binding.type === 'd1') {
     return { name: binding.name, type: binding.type, id: binding.databaseId, database_id: binding.databaseId };
   }
+  if (binding.type === 'r2_bucket') return { type: binding.type, name: binding.name, bucket_name: binding.bucketName };
   return { ...binding };
 }
 

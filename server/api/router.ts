@@ -10,6 +10,7 @@ import type { Logger } from '../log/types.ts';
 import type { Link } from '../metrics/links.ts';
 import type { WorkerDatabases } from '../storage/databases/databases.ts';
 import type { KvStore } from '../storage/kv/types.ts';
+import type { ObjectStorage } from '../storage/objects/open.ts';
 import type { Account, Store, TokenIdentity } from '../storage/store.ts';
 import type { StartupChecker, VersionHealthSource } from '../supervisor/types.ts';
 import { readBytes } from './body.ts';
@@ -28,6 +29,8 @@ export interface ApiOptions {
   /** Databases that Skep makes for workers. */
   readonly databases: WorkerDatabases;
   readonly kv: KvStore;
+  /** Buckets and their objects. */
+  readonly objects: ObjectStorage;
   readonly catalog: Pick<Catalog, 'waitForChange'>;
   readonly startup: StartupChecker;
   /** How versions do on this node. */
@@ -58,7 +61,10 @@ export interface ApiRequest<Body = undefined> {
   /** A path parameter, percent-decoded. Throws when the route has no such parameter. */
   param(name: string): string;
   readonly body: Body;
-  /** For routes that declare `multipart`: the unread body. */
+  /** As it was sent: keys in it may have slashes that routing does not see. */
+  readonly url: string;
+  header(name: string): string | undefined;
+  /** For routes that declare `multipart` or `bytes`: the unread body. */
   readonly stream: ReadableStream<Uint8Array> | null;
 }
 

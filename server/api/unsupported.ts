@@ -3,7 +3,7 @@
 const ACCOUNT = '^/accounts/[^/]+';
 
 const FEATURES: readonly (readonly [RegExp, string])[] = [
-  [new RegExp(`${ACCOUNT}/r2(/|$)`), 'R2'],
+  [new RegExp(`${ACCOUNT}/r2/buckets/[^/]+/`), 'This setting of R2 buckets'],
   [new RegExp(`${ACCOUNT}/r2-catalog(/|$)`), 'R2 Data Catalog'],
   [new RegExp(`${ACCOUNT}/queues(/|$)`), 'Queues'],
   [new RegExp(`${ACCOUNT}/hyperdrive(/|$)`), 'Hyperdrive'],

@@ -4,7 +4,14 @@
  */
 import { hostname } from 'node:os';
 import { z } from 'zod';
-import { CACHE_LIMITS, CELL_LIMITS, DATABASE_LIMITS, GATEWAY_LIMITS, KV_LIMITS } from '../../shared/limits.ts';
+import {
+  CACHE_LIMITS,
+  CELL_LIMITS,
+  DATABASE_LIMITS,
+  GATEWAY_LIMITS,
+  KV_LIMITS,
+  R2_LIMITS,
+} from '../../shared/limits.ts';
 import {
   accountId,
   destinations,
@@ -253,6 +260,12 @@ export const SETTINGS = {
     type: wholeNumber(1, 100_000),
     default: CACHE_LIMITS.objectMiB,
     doc: 'The largest response that workers may put into the cache, in MiB.',
+  }),
+  limitBucketGiB: setting({
+    name: 'limit-bucket-gib',
+    type: wholeNumber(0, 1_000_000, '0 = no limit'),
+    default: R2_LIMITS.bucketGiB,
+    doc: 'What one R2 bucket of the embedded object store may hold, unfinished uploads included, in GiB. A bucket may be given another quota over the API.',
   }),
   prestartedCells: setting({
     name: 'prestarted-cells',

@@ -68,6 +68,7 @@ describe('defaults', () => {
       cacheMiB: 1024,
       kvCacheMiB: 64,
       limitCacheObjectMiB: 64,
+      limitBucketGiB: 100,
       prestartedCells: 2,
       idleCellSeconds: 300,
       trustedProxies: [],

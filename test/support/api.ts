@@ -3,10 +3,14 @@
  * such as "no cell can be had" cannot be brought about at will. Runs in real cells are in startup.test.ts.
  */
 import { createHash } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Logger } from '../../server/log/types.ts';
 import { createApi, type Api } from '../../server/api/api.ts';
 import { createWorkerDatabases } from '../../server/storage/databases/databases.ts';
 import { createKvStore } from '../../server/storage/kv/kv-store.ts';
+import { openObjectStorage } from '../../server/storage/objects/open.ts';
 import type { Account, Store } from '../../server/storage/store.ts';
 import type { StartupChecker, StartupResult, VersionHealthSource } from '../../server/supervisor/types.ts';
 import { testLog } from './log.ts';
@@ -69,6 +73,13 @@ export async function createTestApi(options: TestApiOptions = {}): Promise<TestA
   const database = await createTestDatabase();
   const tokenHash = createHash('sha256').update(TOKEN).digest();
   const { account } = await database.store.bootstrap({ accountId: null, subdomain: 'dev', tokenHash });
+  const dataDir = await mkdtemp(join(tmpdir(), 'skep-api-'));
+  const objects = await openObjectStorage({
+    database: database.database,
+    dataDir,
+    defaultQuotaBytes: Number.POSITIVE_INFINITY,
+    log: options.log ?? testLog,
+  });
   const started: Parameters<StartupChecker['checkStartup']>[] = [];
   const waitedFor: bigint[] = [];
   const scripted: StartupChecker = {
@@ -96,6 +107,7 @@ export async function createTestApi(options: TestApiOptions = {}): Promise<TestA
         waitedFor.push(seq);
       },
     },
+    objects,
     startup: options.checker ?? scripted,
     health: options.health ?? { healthOf: () => ({ state: 'healthy', reason: null, since: null, retryAt: null }) },
     log: options.log ?? testLog,
@@ -130,6 +142,8 @@ export async function createTestApi(options: TestApiOptions = {}): Promise<TestA
       await server.close(graceMs);
       await databases.close();
       await kv.close();
+      await objects.close();
+      await rm(dataDir, { recursive: true, force: true });
       await database.close();
     },
   };

@@ -75,12 +75,7 @@ export interface SentContent {
   readonly size: number;
 }
 
-export function contentParameter(
-  owner: string,
-  method: string,
-  args: Args,
-  mayBeNothing: boolean,
-): SentContent {
+export function contentParameter(owner: string, method: string, args: Args, mayBeNothing: boolean): SentContent {
   const value = args[1];
   if (mayBeNothing && args.length > 1 && (value === undefined || value === null)) {
     return { body: new NativeUint8Array(0), size: 0 };
@@ -260,7 +255,8 @@ function readHttpMetadata(value: unknown, dictionary: string): HttpMetadata {
   const read: Mutable<HttpMetadata> = {};
   if (value === null) return read;
   const headers = listOf(value);
-  if (headers === undefined && !isObject(value)) throw fieldError('httpMetadata', dictionary, 'HttpMetadata or Headers');
+  if (headers === undefined && !isObject(value))
+    throw fieldError('httpMetadata', dictionary, 'HttpMetadata or Headers');
   for (let index = 0; index < HTTP_HEADERS.length; index++) {
     const [field, header] = HTTP_HEADERS[index] as (typeof HTTP_HEADERS)[number];
     const given = headers === undefined ? (value as Fields)[field] : (listGet(headers, header) ?? undefined);

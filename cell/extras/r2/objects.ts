@@ -186,4 +186,3 @@ export function makeBody(head: ObjectHead, content: Uint8Array<ArrayBuffer> | By
   });
   return new GetResult(CREATE, head, response);
 }
-

@@ -30,6 +30,7 @@ const SUPPORTED = {
     props: z.record(z.string(), z.unknown()).optional(),
   }),
   kv_namespace: z.object({ type: z.literal('kv_namespace'), name, namespace_id: z.string().max(255) }),
+  r2_bucket: z.object({ type: z.literal('r2_bucket'), name, bucket_name: z.string().min(1).max(255) }),
   version_metadata: z.object({ type: z.literal('version_metadata'), name }),
   d1: z.object({ type: z.literal('d1'), name, id: z.string().min(1).max(64) }),
   text_blob: z.object({ type: z.literal('text_blob'), name, part: z.string().min(1).max(512) }),
@@ -41,7 +42,6 @@ type SupportedType = keyof typeof SUPPORTED;
 /** What people call the types that Skep does not have yet. A type that is not here is named by its type alone. */
 const PRODUCTS: ReadonlyMap<string, string> = new Map(
   Object.entries({
-    r2_bucket: 'R2',
     queue: 'Queues',
     hyperdrive: 'Hyperdrive',
     durable_object_namespace: 'Durable Objects',
@@ -153,6 +153,7 @@ function toBinding(parsed: ParsedBinding, problems: CloudflareProblem[]): Bindin
   if (parsed.type === 'kv_namespace') {
     return { type: parsed.type, name: parsed.name, namespaceId: parsed.namespace_id };
   }
+  if (parsed.type === 'r2_bucket') return { type: parsed.type, name: parsed.name, bucketName: parsed.bucket_name };
   if (parsed.type !== 'service') return parsed;
   const { type, name: bindingName, service, environment, entrypoint, props } = parsed;
   // Every Worker has the one environment that Cloudflare's API calls production.

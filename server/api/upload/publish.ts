@@ -72,6 +72,7 @@ async function resolveAll(request: AccountRequest, upload: Upload, worker: Worke
     ...(await checkServices(request, upload.workerName, bindings)),
     ...(await checkDatabases(request, bindings)),
     ...(await checkNamespaces(request, bindings)),
+    ...(await checkBuckets(request, bindings)),
   ]);
   return bindings;
 }
@@ -123,6 +124,17 @@ async function checkNamespaces(request: AccountRequest, bindings: readonly Bindi
     } else if ((await request.options.kv.findNamespace(request.account.id, namespaceId)) === null) {
       problems.push(cloudflareProblem('kvNamespaceNotBound', { namespace: namespaceId }));
     }
+  }
+  return problems;
+}
+
+async function checkBuckets(request: AccountRequest, bindings: readonly Binding[]): Promise<CloudflareProblem[]> {
+  const problems: CloudflareProblem[] = [];
+  for (const binding of bindings) {
+    if (binding.type !== 'r2_bucket') continue;
+    const bucket = await request.options.objects.findBucket(request.account.id, binding.bucketName);
+    if (bucket !== null) continue;
+    problems.push(cloudflareProblem('r2BindingBucketNotFound', { binding: binding.name, bucket: binding.bucketName }));
   }
   return problems;
 }

@@ -15,7 +15,13 @@ import {
   type StorageClass,
   type UploadedPart,
 } from '../../../shared/r2.ts';
-import { type GetOptions, type ListOptions, type ObjectAttributes, type PutOptions, R2Error } from '../../storage/objects/types.ts';
+import {
+  type GetOptions,
+  type ListOptions,
+  type ObjectAttributes,
+  type PutOptions,
+  R2Error,
+} from '../../storage/objects/types.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 

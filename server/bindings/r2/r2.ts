@@ -42,10 +42,11 @@ interface Target {
 type R2Operation = (target: Target) => Promise<void>;
 
 /** The broker's handler of bindings of type `r2_bucket`. */
-export function createR2Binding({ storage, onEvent, log }: R2BindingOptions): (
-  call: BindingCall,
-  binding: R2Binding,
-) => void {
+export function createR2Binding({
+  storage,
+  onEvent,
+  log,
+}: R2BindingOptions): (call: BindingCall, binding: R2Binding) => void {
   const toOperation = (name: string, work: R2Operation): Operation<R2Binding> => {
     return async (call, binding, args) => {
       try {

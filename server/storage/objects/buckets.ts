@@ -133,6 +133,21 @@ export async function readUsage(db: Queryable, bucketId: string): Promise<Bucket
   };
 }
 
+/** Of all buckets of an account, by their ids. */
+export async function readUsages(db: Queryable, accountId: string): Promise<Map<string, BucketUsage>> {
+  const { rows } = await db.query<{ bucket_id: string; objects: string; bytes: string; upload_bytes: string }>(
+    `SELECT u.bucket_id, sum(u.objects) AS objects, sum(u.bytes) AS bytes, sum(u.upload_bytes) AS upload_bytes
+     FROM skep.r2_usage u JOIN skep.r2_buckets b ON b.id = u.bucket_id WHERE b.account_id = $1 GROUP BY u.bucket_id`,
+    [accountId],
+  );
+  return new Map(
+    rows.map((row) => [
+      row.bucket_id,
+      { objects: Number(row.objects), bytes: Number(row.bytes), uploadBytes: Number(row.upload_bytes) },
+    ]),
+  );
+}
+
 export interface UsageChange {
   readonly objects: number;
   readonly bytes: number;
@@ -145,12 +160,6 @@ export async function changeUsage(tx: Queryable, bucketId: string, change: Usage
   await tx.query(
     `UPDATE skep.r2_usage SET objects = objects + $3, bytes = bytes + $4, upload_bytes = upload_bytes + $5
      WHERE bucket_id = $1 AND shard = $2`,
-    [
-      bucketId,
-      Math.floor(Math.random() * USAGE_SHARDS),
-      change.objects,
-      change.bytes,
-      change.uploadBytes,
-    ],
+    [bucketId, Math.floor(Math.random() * USAGE_SHARDS), change.objects, change.bytes, change.uploadBytes],
   );
 }

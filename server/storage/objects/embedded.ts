@@ -9,16 +9,7 @@ import { changeUsage, readUsage } from './buckets.ts';
 import type { Draft, FileSlice, ObjectFiles } from './files.ts';
 import { listObjects } from './list.ts';
 import { changeReferences, type ReferenceChange } from './references.ts';
-import {
-  lockKey,
-  type NewObject,
-  type ObjectRow,
-  partsOf,
-  readHead,
-  readObject,
-  toHead,
-  writeObject,
-} from './rows.ts';
+import { lockKey, type NewObject, type ObjectRow, partsOf, readHead, readObject, toHead, writeObject } from './rows.ts';
 import {
   checkDigests,
   checkKey,
@@ -124,12 +115,7 @@ export class EmbeddedStore implements ObjectStore {
     }
   }
 
-  async put(
-    bucket: BucketRecord,
-    key: string,
-    content: Content,
-    options: PutOptions,
-  ): Promise<ObjectHead | null> {
+  async put(bucket: BucketRecord, key: string, content: Content, options: PutOptions): Promise<ObjectHead | null> {
     const { size, checksums, onlyIf, httpMetadata, customMetadata } = options;
     checkKey(key);
     checkSize(size);
@@ -312,11 +298,7 @@ export class EmbeddedStore implements ObjectStore {
     if (previous !== undefined) this.#options.onRelease();
   }
 
-  async completeUpload(
-    bucket: BucketRecord,
-    upload: UploadKey,
-    parts: readonly UploadedPart[],
-  ): Promise<ObjectHead> {
+  async completeUpload(bucket: BucketRecord, upload: UploadKey, parts: readonly UploadedPart[]): Promise<ObjectHead> {
     checkKey(upload.key);
     return await this.#db.transaction(async (tx) => {
       await lockKey(tx, bucket.id, upload.key);
@@ -373,8 +355,7 @@ export class EmbeddedStore implements ObjectStore {
     }));
   };
 
-  listUploads: ObjectStore['listUploads'] = (bucket, prefix, limit) =>
-    readUploads(this.#db, bucket.id, prefix, limit);
+  listUploads: ObjectStore['listUploads'] = (bucket, prefix, limit) => readUploads(this.#db, bucket.id, prefix, limit);
 
   /** Before a content is written. Without a quota nothing is asked. */
   async #checkRoom(bucket: BucketRecord, size: number): Promise<void> {

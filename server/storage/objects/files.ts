@@ -198,7 +198,7 @@ async function readId(dir: string): Promise<string> {
   const found = await readFile(path, 'utf8').catch(() => '');
   if (/^[0-9a-f-]{36}\n$/.test(found)) return found.trim();
   const id = randomUUID();
-  await writeFile(`${path}.new`, `${id}\n`, { mode: 0o600, flush: true } as object);
+  await writeFile(`${path}.new`, `${id}\n`, { mode: 0o600, flush: true });
   await rename(`${path}.new`, path);
   return id;
 }

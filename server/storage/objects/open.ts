@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { StorageClass } from '../../../shared/r2.ts';
 import type { Logger } from '../../log/types.ts';
 import type { Database } from '../database.ts';
-import { createBucket, deleteBucket, findBucket, listBuckets, readUsage, updateBucket } from './buckets.ts';
+import { createBucket, deleteBucket, findBucket, listBuckets, readUsage, readUsages, updateBucket } from './buckets.ts';
 import { EmbeddedStore } from './embedded.ts';
 import { ObjectFiles } from './files.ts';
 import { Sweeper } from './sweeper.ts';
@@ -36,6 +36,8 @@ export interface ObjectStorage {
   ): Promise<BucketRecord | null>;
   deleteBucket(bucket: BucketRecord): Promise<'deleted' | 'not empty' | 'not found'>;
   readUsage(bucket: BucketRecord): Promise<BucketUsage>;
+  /** By the ids of the buckets. */
+  readUsages(accountId: string): Promise<Map<string, BucketUsage>>;
   /** As `findBucket`, out of memory for a second. @throws R2Error noSuchBucket */
   requireBucket(accountId: string, name: string): Promise<BucketRecord>;
   storeOf(bucket: BucketRecord): ObjectStore;
@@ -68,6 +70,7 @@ export async function openObjectStorage(options: ObjectStorageOptions): Promise<
       return outcome;
     },
     readUsage: (bucket) => readUsage(database, bucket.id),
+    readUsages: (accountId) => readUsages(database, accountId),
     requireBucket: async (accountId, name) => {
       const remembered = known.get(accountId, name);
       if (remembered !== undefined) return remembered;

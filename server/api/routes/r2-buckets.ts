@@ -1,0 +1,136 @@
+/** R2 buckets, as `wrangler r2 bucket` and `wrangler deploy` use them, and what a dashboard wants to know of them. */
+import { z } from 'zod';
+import { STORAGE_CLASSES } from '../../../shared/r2.ts';
+import type { BucketRecord, BucketUsage } from '../../storage/objects/types.ts';
+import { fail } from '../errors.ts';
+import { type AccountRequest, accountBodyRoute, accountRoute, type ApiResult, type Route } from '../router.ts';
+
+const MAX_PAGE = 1_000;
+/** Cloudflare's rule, which is that of S3 without dots: 3 to 63 characters. */
+const BUCKET_NAME = /^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$/;
+/** Skep has one place; what is asked for is kept and shown. */
+const DEFAULT_LOCATION = 'WEUR';
+
+const storageClass = z.enum(STORAGE_CLASSES);
+const newBucket = z.object({
+  name: z.string().max(255),
+  locationHint: z.string().max(32).optional(),
+  storageClass: storageClass.optional(),
+});
+const bucketChange = z.object({
+  /** Null: the platform's default. */
+  quota_bytes: z.int().min(0).nullable().optional(),
+  storage_class: storageClass.optional(),
+});
+
+export const r2BucketRoutes: readonly Route[] = [
+  accountBodyRoute('POST', '/r2/buckets', {
+    summary: 'Make a bucket',
+    body: newBucket,
+    handle: createBucket,
+  }),
+  accountRoute('GET', '/r2/buckets', {
+    summary:
+      'The buckets of the account, by name; `name_contains`, `start_after`, `per_page`, `direction` as on Cloudflare',
+    handle: listBuckets,
+  }),
+  accountRoute('GET', '/r2/buckets/:bucket', {
+    summary: 'One bucket',
+    handle: async (request) => ({ result: presentBucket(await requireBucket(request)) }),
+  }),
+  accountRoute('DELETE', '/r2/buckets/:bucket', {
+    summary: 'Delete an empty bucket; its unfinished multipart uploads go with it',
+    handle: async (request) => {
+      const bucket = await requireBucket(request);
+      const outcome = await request.options.objects.deleteBucket(bucket);
+      if (outcome === 'not empty') throw fail('r2BucketNotEmpty', { name: bucket.name });
+      return { result: {} };
+    },
+  }),
+  accountRoute('GET', '/r2/buckets/:bucket/usage', {
+    summary: 'How many objects and bytes a bucket holds',
+    handle: async (request) => {
+      const bucket = await requireBucket(request);
+      return { result: presentUsage(bucket, await request.options.objects.readUsage(bucket)) };
+    },
+  }),
+  accountRoute('GET', '/skep/r2/buckets', {
+    summary: 'All buckets with what they hold and their quotas',
+    handle: async ({ account, options: { objects } }) => {
+      const buckets = await objects.listBuckets(account.id);
+      const usages = await objects.readUsages(account.id);
+      const none: BucketUsage = { objects: 0, bytes: 0, uploadBytes: 0 };
+      return {
+        result: buckets.map((bucket) => ({
+          ...presentBucket(bucket),
+          ...presentUsage(bucket, usages.get(bucket.id) ?? none),
+        })),
+      };
+    },
+  }),
+  accountBodyRoute('PATCH', '/skep/r2/buckets/:bucket', {
+    summary: 'Change the quota of a bucket (`quota_bytes`; null: the default) or its storage class',
+    body: bucketChange,
+    handle: async (request) => {
+      const { quota_bytes: quotaBytes, storage_class: newClass } = request.body;
+      const found = await requireBucket(request);
+      const change = { quotaBytes, storageClass: newClass };
+      const bucket = await request.options.objects.updateBucket(found, change);
+      if (bucket === null) throw fail('r2BucketNotFound', { name: found.name });
+      return { result: { ...presentBucket(bucket), quota_bytes: bucket.quotaBytes } };
+    },
+  }),
+];
+
+async function createBucket(request: AccountRequest<z.infer<typeof newBucket>>): Promise<ApiResult> {
+  const { name, locationHint, storageClass: wanted } = request.body;
+  if (!BUCKET_NAME.test(name)) throw fail('r2BucketNameInvalid', { name: name.slice(0, 64) });
+  const created = await request.options.objects.createBucket({
+    accountId: request.account.id,
+    name,
+    location: (locationHint ?? DEFAULT_LOCATION).toUpperCase(),
+    storageClass: wanted ?? 'Standard',
+  });
+  if (created === 'taken') throw fail('r2BucketTaken', { name });
+  if (created === 'too many') throw fail('r2TooManyBuckets');
+  return { result: presentBucket(created) };
+}
+
+async function listBuckets({ account, options, query }: AccountRequest): Promise<ApiResult> {
+  const contains = query.get('name_contains') ?? '';
+  const after = query.get('cursor') ?? query.get('start_after') ?? '';
+  const isDescending = query.get('direction') === 'desc';
+  const perPage = Math.min(Math.max(Number(query.get('per_page') ?? MAX_PAGE) || MAX_PAGE, 1), MAX_PAGE);
+  const all = await options.objects.listBuckets(account.id);
+  if (isDescending) all.reverse();
+  const behind = all.filter(
+    ({ name }) => name.includes(contains) && (after === '' || (isDescending ? name < after : name > after)),
+  );
+  const page = behind.slice(0, perPage);
+  const cursor = behind.length > perPage ? { cursor: page.at(-1)?.name } : {};
+  return { result: { buckets: page.map(presentBucket) }, resultInfo: { ...cursor, per_page: perPage } };
+}
+
+/** The bucket that the path names. @throws ApiError r2BucketNotFound */
+export async function requireBucket(request: AccountRequest<unknown>): Promise<BucketRecord> {
+  const name = request.param('bucket');
+  const bucket = BUCKET_NAME.test(name) ? await request.options.objects.findBucket(request.account.id, name) : null;
+  if (bucket === null) throw fail('r2BucketNotFound', { name: name.slice(0, 64) });
+  return bucket;
+}
+
+const presentBucket = ({ name, createdAt, location, storageClass: shownClass }: BucketRecord) => ({
+  name,
+  creation_date: createdAt.toISOString(),
+  location,
+  storage_class: shownClass,
+  jurisdiction: 'default',
+});
+
+/** Cloudflare's numbers are texts. */
+const presentUsage = ({ quotaBytes }: BucketRecord, { objects, bytes, uploadBytes }: BucketUsage) => ({
+  objectCount: String(objects),
+  payloadSize: String(bytes),
+  uploadSize: String(uploadBytes),
+  quota_bytes: quotaBytes,
+});
