@@ -68,7 +68,9 @@ import {
   type Whole,
 } from './http/index.ts';
 import { decodeBody } from './http/encoding.ts';
+import { closeBytes } from './http/streams.ts';
 import {
+  byteEnqueue,
   copyBytes,
   eventTargetAdd,
   eventTargetRemove,
@@ -695,7 +697,7 @@ class OpenCall<T> {
 /** A ReadableStream fed by DATA frames; tells the sender what was consumed. */
 class IncomingBody {
   readonly stream: ReadableStream<Uint8Array>;
-  #controller!: ReadableStreamDefaultController<Uint8Array>;
+  #controller!: ReadableByteStreamController;
   readonly #grant: (bytes: number) => void;
   #chunks: Uint8Array[] = [];
   #first = 0;
@@ -705,16 +707,15 @@ class IncomingBody {
 
   constructor(grant: (bytes: number) => void, cancel: () => void) {
     this.#grant = grant;
-    this.stream = new NativeReadableStream<Uint8Array>(
-      {
-        start: (controller) => {
-          this.#controller = controller;
-        },
-        pull: () => this.#pull(),
-        cancel,
+    this.stream = new NativeReadableStream({
+      __proto__: null,
+      type: 'bytes',
+      start: (controller: ReadableByteStreamController) => {
+        this.#controller = controller;
       },
-      { highWaterMark: 0 },
-    );
+      pull: () => this.#pull(),
+      cancel,
+    } as unknown as UnderlyingByteSource) as ReadableStream<Uint8Array>;
   }
 
   push(bytes: Uint8Array): void {
@@ -749,7 +750,8 @@ class IncomingBody {
       this.#wanted = undefined;
     }
     const chunk = this.#take();
-    if (chunk !== undefined) this.#controller.enqueue(chunk);
+    // A stream of bytes has no empty chunks.
+    if (chunk !== undefined && chunk.length > 0) byteEnqueue(this.#controller, chunk as Uint8Array<ArrayBuffer>);
     if (this.#ended && this.#first >= this.#chunks.length) this.#close();
   }
 
@@ -771,7 +773,7 @@ class IncomingBody {
 
   #close(): void {
     try {
-      this.#controller.close();
+      closeBytes(this.#controller);
     } catch {
       // Already closed or errored.
     }

@@ -34,12 +34,16 @@ const headersSet = uncurry(Headers.prototype.set as (name: string, value: string
 ) => void;
 const toUtcText = uncurry(NativeDate.prototype.toUTCString);
 
+/** Used again for each property: to make a descriptor costs more than to define with it, and a page of a list has 17,000 of them. */
+const READ_ONLY = { __proto__: null, value: undefined, writable: false, enumerable: true, configurable: true } as {
+  value: unknown;
+};
+
 /** Own and read-only, as workerd's lazy instance properties are. */
-export function ownProperties(target: object, properties: readonly (readonly [name: string, value: unknown])[]): void {
-  for (let index = 0; index < properties.length; index++) {
-    const [name, value] = properties[index] as readonly [string, unknown];
-    defineProperty(target, name, { value, writable: false, enumerable: true, configurable: true });
-  }
+export function ownProperty(target: object, name: string, value: unknown): void {
+  READ_ONLY.value = value;
+  defineProperty(target, name, READ_ONLY);
+  READ_ONLY.value = undefined;
 }
 
 export class Checksums {
@@ -52,7 +56,7 @@ export class Checksums {
     for (let index = HASH_NAMES.length - 1; index >= 0; index--) {
       const name = HASH_NAMES[index] as (typeof HASH_NAMES)[number];
       const hex = texts[name];
-      ownProperties(this, [[name, hex === undefined ? undefined : fromHex(hex)]]);
+      ownProperty(this, name, hex === undefined ? undefined : fromHex(hex));
     }
   }
 
@@ -83,20 +87,18 @@ export class HeadResult {
     if (args[0] !== CREATE) throw illegalConstructor();
     const head = args[1] as ObjectHead;
     this.#head = head;
-    ownProperties(this, [
-      ['ssecKeyMd5', undefined],
-      ['storageClass', head.storageClass],
-      ['range', head.range],
-      ['customMetadata', head.customMetadata],
-      ['httpMetadata', shownHttpMetadata(head)],
-      ['uploaded', new NativeDate(head.uploaded)],
-      ['checksums', new Checksums(CREATE, head.checksums)],
-      ['httpEtag', `"${head.etag}"`],
-      ['etag', head.etag],
-      ['size', head.size],
-      ['version', head.version],
-      ['key', head.key],
-    ]);
+    ownProperty(this, 'ssecKeyMd5', undefined);
+    ownProperty(this, 'storageClass', head.storageClass);
+    ownProperty(this, 'range', head.range);
+    ownProperty(this, 'customMetadata', head.customMetadata);
+    ownProperty(this, 'httpMetadata', shownHttpMetadata(head));
+    ownProperty(this, 'uploaded', new NativeDate(head.uploaded));
+    ownProperty(this, 'checksums', new Checksums(CREATE, head.checksums));
+    ownProperty(this, 'httpEtag', `"${head.etag}"`);
+    ownProperty(this, 'etag', head.etag);
+    ownProperty(this, 'size', head.size);
+    ownProperty(this, 'version', head.version);
+    ownProperty(this, 'key', head.key);
   }
 
   writeHttpMetadata(...args: unknown[]): void {

@@ -4,7 +4,7 @@ import { callData } from '../../calls.ts';
 import { isArray, jsonStringify, NativeTypeError, utf8Encode } from '../../primordials.ts';
 import { illegalConstructor, illegalInvocation, isObject, parameterError } from '../../webidl.ts';
 import { contentParameter, optionsParameter, partNumber, refuseCustomerKey, toText } from './arguments.ts';
-import { type HeadResult, makeHead, ownProperties } from './objects.ts';
+import { type HeadResult, makeHead, ownProperty } from './objects.ts';
 
 const CREATE = {};
 const OWNER = 'R2MultipartUpload';
@@ -23,10 +23,8 @@ export class R2MultipartUpload {
     if (args[0] !== CREATE) throw illegalConstructor();
     const upload = args[1] as Upload;
     this.#upload = upload;
-    ownProperties(this, [
-      ['uploadId', upload.uploadId],
-      ['key', upload.key],
-    ]);
+    ownProperty(this, 'uploadId', upload.uploadId);
+    ownProperty(this, 'key', upload.key);
   }
 
   async uploadPart(...args: unknown[]): Promise<UploadedPart> {

@@ -1,0 +1,247 @@
+/** The embedded object store: real PostgreSQL, real files. What workers see of it is in `conformance/cases/r2-*`. */
+import assert from 'node:assert/strict';
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { Readable } from 'node:stream';
+import { R2_LIMITS } from '../../shared/limits.ts';
+import type { UploadedPart } from '../../shared/r2.ts';
+import { headerRange } from '../../server/storage/objects/rules.ts';
+import { R2Error } from '../../server/storage/objects/types.ts';
+import { contentOf, createTestObjects, listOptions, md5, putOptions, type TestObjects } from '../support/objects.ts';
+
+let objects: TestObjects;
+before(async () => {
+  objects = await createTestObjects();
+});
+after(() => objects.close());
+
+const isR2 = (kind: R2Error['kind']) => (error: unknown) => error instanceof R2Error && error.kind === kind;
+const sha256 = (content: Uint8Array): string => createHash('sha256').update(content).digest('hex');
+
+test('what was put is there byte by byte, whole and in ranges, small and streamed', async () => {
+  const { bucket, store } = await objects.bucket('bytes');
+  for (const content of [Buffer.alloc(0), Buffer.from('small'), randomBytes(1_000_000)]) {
+    const pieces = Readable.from([content.subarray(0, 3), content.subarray(3)].filter(({ length }) => length > 0));
+    const head = await store.put(bucket, 'k', pieces, putOptions(content));
+    assert.equal(head?.etag, md5(content));
+    assert.deepEqual(await contentOf(await store.get(bucket, 'k', {})), content);
+  }
+  const whole = await contentOf(await store.get(bucket, 'k', {}));
+  for (const [range, slice] of [
+    [{ offset: 10, length: 70_000 }, whole.subarray(10, 70_010)],
+    [{ suffix: 5 }, whole.subarray(-5)],
+    [{ offset: 999_999, length: 100 }, whole.subarray(999_999)],
+  ] as const) {
+    assert.deepEqual(await contentOf(await store.get(bucket, 'k', { range })), slice);
+  }
+  await assert.rejects(store.get(bucket, 'k', { range: { offset: 1_000_000 } }), isR2('invalidRange'));
+});
+
+test('a range header means what RFC 9110 says, and nothing when it makes no sense', () => {
+  assert.deepEqual(headerRange('bytes=2-4', 10), { offset: 2, length: 3 });
+  assert.deepEqual(headerRange('bytes=7-', 10), { offset: 7, length: 3 });
+  assert.deepEqual(headerRange('bytes=-3', 10), { offset: 7, length: 3 });
+  assert.deepEqual(headerRange('bytes=0-99', 10), { offset: 0, length: 10 });
+  for (const header of ['bytes=5-2', 'bytes=10-', 'bytes=-0', 'bytes=-', 'bytes=0-1,4-5', 'lines=0-1', 'bytes=a-']) {
+    assert.equal(headerRange(header, 10), undefined, header);
+  }
+});
+
+test('one content is one file, and it is gone when the last object that has it is', async () => {
+  const { bucket, store } = await objects.bucket('shared-content');
+  const content = randomBytes(5000);
+  const before = objects.files().length;
+  await store.put(bucket, 'a', content, putOptions(content));
+  await store.put(bucket, 'b', content, putOptions(content));
+  assert.equal(objects.files().length, before + 1);
+  await store.delete(bucket, ['a', 'missing']);
+  await objects.storage.sweep();
+  assert.deepEqual(await contentOf(await store.get(bucket, 'b', {})), content);
+  await store.put(bucket, 'b', Buffer.from('other'), putOptions('other'));
+  await objects.storage.sweep();
+  assert.ok(!objects.files().some((name) => name.endsWith(sha256(content))));
+});
+
+test('a reader gets the old content to its end, whatever is put, deleted and swept meanwhile', async () => {
+  const { bucket, store } = await objects.bucket('readers');
+  const content = randomBytes(3_000_000);
+  await store.put(bucket, 'k', content, putOptions(content));
+  const found = await store.get(bucket, 'k', {});
+  await store.delete(bucket, ['k']);
+  await objects.storage.sweep();
+  assert.deepEqual(await contentOf(found), content);
+  await objects.storage.sweep();
+  assert.ok(!objects.files().some((name) => name.endsWith(sha256(content))));
+});
+
+test('a content of another length or checksum than announced changes nothing and leaves nothing', async () => {
+  const { bucket, store } = await objects.bucket('wrong');
+  await store.put(bucket, 'k', Buffer.from('old'), putOptions('old'));
+  const files = objects.files().length;
+  const wrong = putOptions('new!');
+  await assert.rejects(store.put(bucket, 'k', Buffer.from('new'), wrong), isR2('internal'));
+  await assert.rejects(store.put(bucket, 'k', Buffer.from('new!!'), wrong), isR2('internal'));
+  const checksums = { sha256: sha256(Buffer.from('other')) };
+  await assert.rejects(store.put(bucket, 'k', Buffer.from('new!'), { ...wrong, checksums }), isR2('badDigest'));
+  assert.equal((await contentOf(await store.get(bucket, 'k', {}))).toString(), 'old');
+  assert.equal(objects.files().length, files);
+  assert.deepEqual(await objects.storage.readUsage(bucket), { objects: 1, bytes: 3, uploadBytes: 0 });
+});
+
+test('of many puts to one new key at once one is there whole, and the books are right', async () => {
+  const { bucket, store } = await objects.bucket('rush');
+  const contents = Array.from({ length: 20 }, (_, index) => Buffer.alloc(100 + index, index));
+  await Promise.all(contents.map((content) => store.put(bucket, 'k', content, putOptions(content))));
+  const winner = await contentOf(await store.get(bucket, 'k', {}));
+  assert.ok(contents.some((content) => content.equals(winner)));
+  assert.deepEqual(await objects.storage.readUsage(bucket), { objects: 1, bytes: winner.length, uploadBytes: 0 });
+  await objects.storage.sweep();
+  const { rows } = await objects.database.database.query<{ refs: string }>(
+    'SELECT refs FROM skep.r2_blobs b JOIN skep.r2_objects o ON b.hash = ANY (o.part_hashes) WHERE o.bucket_id = $1',
+    [bucket.id],
+  );
+  assert.deepEqual(rows, [{ refs: '1' }]);
+});
+
+test('of many puts that must not replace anything exactly one goes through', async () => {
+  const { bucket, store } = await objects.bucket('once');
+  const onlyIf = { etagDoesNotMatch: [{ type: 'wildcard' as const }] };
+  const results = await Promise.all(
+    Array.from({ length: 10 }, (_, index) =>
+      store.put(bucket, 'k', Buffer.from(`${index}`), putOptions(`${index}`, { onlyIf })),
+    ),
+  );
+  assert.equal(results.filter((result) => result !== null).length, 1);
+});
+
+test('pages of a list are what a sorted array of all keys says, with every prefix, delimiter and page size', async () => {
+  const { bucket, store } = await objects.bucket('lists');
+  const keys = [
+    'a',
+    'a/1',
+    'a/2',
+    'a/b/3',
+    'a//4',
+    'ab',
+    'b/',
+    'b/x',
+    'é/1',
+    'é2',
+    'z\u0000y',
+    '🎉/1',
+    '🎉/2',
+    '%_',
+    'a--b--c',
+  ];
+  for (const key of keys) await store.put(bucket, key, Buffer.from('v'), putOptions('v'));
+  const sorted = keys.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+  for (const prefix of ['', 'a', 'a/', 'é', '🎉/', 'none', 'z\u0000']) {
+    for (const delimiter of ['', '/', '--', '1']) {
+      const expected = new Set<string>();
+      for (const key of sorted.filter((candidate) => candidate.startsWith(prefix))) {
+        const at = delimiter === '' ? -1 : key.indexOf(delimiter, prefix.length);
+        expected.add(at < 0 ? `key ${key}` : `prefix ${key.slice(0, at + delimiter.length)}`);
+      }
+      for (const limit of [1, 3, 1000]) {
+        const found: string[] = [];
+        let cursor: string | undefined;
+        do {
+          const page = await store.list(bucket, listOptions({ prefix, delimiter, limit, cursor }));
+          assert.ok(page.objects.length + page.delimitedPrefixes.length <= limit);
+          found.push(...page.objects.map(({ key }) => `key ${key}`));
+          found.push(...page.delimitedPrefixes.map((name) => `prefix ${name}`));
+          cursor = page.cursor;
+        } while (cursor !== undefined);
+        assert.deepEqual(found.toSorted(), [...expected].toSorted(), JSON.stringify({ prefix, delimiter, limit }));
+      }
+    }
+  }
+  await assert.rejects(store.list(bucket, listOptions({ limit: 1001 })), isR2('invalidMaxKeys'));
+});
+
+test('parts become one object in the order of their numbers; what was not used goes', async () => {
+  const { bucket, store } = await objects.bucket('parts');
+  const attributes = { httpMetadata: { contentType: 'x/y' }, customMetadata: { a: 'ä' }, storageClass: undefined };
+  const upload = { key: 'big', uploadId: await store.createUpload(bucket, 'big', attributes) };
+  const contents = [randomBytes(R2_LIMITS.minPartBytes), randomBytes(R2_LIMITS.minPartBytes), Buffer.from('the end')];
+  const parts: UploadedPart[] = [];
+  for (const number of [3, 1, 2, 9]) {
+    const content = contents[number - 1] ?? Buffer.from('not used');
+    parts.push(await store.uploadPart(bucket, upload, { number, size: content.length, checksums: {} }, content));
+  }
+  assert.equal((await objects.storage.readUsage(bucket)).uploadBytes, 2 * R2_LIMITS.minPartBytes + 15);
+  const used = parts.filter(({ partNumber }) => partNumber < 9).toSorted((a, b) => a.partNumber - b.partNumber);
+  await assert.rejects(store.completeUpload(bucket, upload, [...used, ...used]), isR2('internal'));
+  const head = await store.completeUpload(bucket, upload, used);
+  const whole = Buffer.concat(contents);
+  const digests = contents.map((content) => createHash('md5').update(content).digest());
+  assert.equal(head.etag, `${md5(Buffer.concat(digests))}-3`);
+  assert.deepEqual(head.httpMetadata, { contentType: 'x/y' });
+  assert.equal(sha256(await contentOf(await store.get(bucket, 'big', {}))), sha256(whole));
+  const range = { offset: R2_LIMITS.minPartBytes - 5, length: R2_LIMITS.minPartBytes + 10 };
+  const middle = await contentOf(await store.get(bucket, 'big', { range }));
+  assert.deepEqual(middle, whole.subarray(range.offset, range.offset + range.length));
+  assert.deepEqual(await objects.storage.readUsage(bucket), { objects: 1, bytes: whole.length, uploadBytes: 0 });
+  await assert.rejects(store.completeUpload(bucket, upload, used), isR2('noSuchUpload'));
+  await store.delete(bucket, ['big']);
+  await objects.storage.sweep();
+  assert.ok(contents.every((content) => !objects.files().some((name) => name.endsWith(sha256(content)))));
+});
+
+test('an upload that is not completed for a week is given up, and its parts go', async () => {
+  const { bucket, store } = await objects.bucket('forgotten');
+  const attributes = { httpMetadata: {}, customMetadata: {}, storageClass: undefined };
+  const upload = { key: 'k', uploadId: await store.createUpload(bucket, 'k', attributes) };
+  const content = randomBytes(1000);
+  await store.uploadPart(bucket, upload, { number: 1, size: 1000, checksums: {} }, content);
+  await objects.storage.sweep();
+  assert.ok(objects.files().some((name) => name.endsWith(sha256(content))));
+  await objects.database.database.query(
+    `UPDATE skep.r2_uploads SET created_at = now() - interval '8 days' WHERE id = $1`,
+    [upload.uploadId],
+  );
+  await objects.storage.sweep();
+  await objects.storage.sweep();
+  assert.ok(!objects.files().some((name) => name.endsWith(sha256(content))));
+  assert.equal((await objects.storage.readUsage(bucket)).uploadBytes, 0);
+  await assert.rejects(store.completeUpload(bucket, upload, []), isR2('internal'));
+});
+
+test('a bucket is full when its quota is reached, and has room again after a delete', async () => {
+  const { bucket, store } = await objects.bucket('quota');
+  const limited = await objects.storage.updateBucket(bucket, { quotaBytes: 100 });
+  assert.ok(limited !== null);
+  await store.put(limited, 'a', Buffer.alloc(60), putOptions(Buffer.alloc(60)));
+  await assert.rejects(store.put(limited, 'b', Buffer.alloc(41), putOptions(Buffer.alloc(41))), isR2('quotaExceeded'));
+  await store.put(limited, 'b', Buffer.alloc(40), putOptions(Buffer.alloc(40)));
+  await store.delete(limited, ['a']);
+  await store.put(limited, 'c', Buffer.alloc(60, 1), putOptions(Buffer.alloc(60)));
+});
+
+test('only an empty bucket can be deleted, and a put to one that is gone is told so', async () => {
+  const { bucket, store } = await objects.bucket('gone');
+  await store.put(bucket, 'k', Buffer.from('v'), putOptions('v'));
+  assert.equal(await objects.storage.deleteBucket(bucket), 'not empty');
+  await store.delete(bucket, ['k']);
+  assert.equal(await objects.storage.deleteBucket(bucket), 'deleted');
+  await assert.rejects(store.put(bucket, 'k', Buffer.from('v'), putOptions('v')), isR2('noSuchBucket'));
+  await assert.rejects(objects.storage.requireBucket(objects.accountId, 'gone'), isR2('noSuchBucket'));
+});
+
+test('what a killed process had begun to write is gone after the next start, what it had acknowledged is there', async () => {
+  const { bucket, store } = await objects.bucket('killed');
+  await store.put(bucket, 'kept', Buffer.from('kept'), putOptions('kept'));
+  const stray = randomBytes(2000);
+  const folder = join(objects.dataDir, 'objects');
+  writeFileSync(join(folder, 'incoming', 'half'), stray);
+  mkdirSync(join(folder, 'content', sha256(stray).slice(0, 2)), { recursive: true });
+  writeFileSync(join(folder, 'content', sha256(stray).slice(0, 2), sha256(stray)), stray);
+  await objects.reopen();
+  for (let tries = 0; tries < 100 && objects.files().some((name) => name.endsWith(sha256(stray))); tries++) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  assert.ok(!objects.files().some((name) => name.endsWith(sha256(stray))));
+  assert.equal((await contentOf(await objects.storage.storeOf(bucket).get(bucket, 'kept', {}))).toString(), 'kept');
+});
