@@ -3,7 +3,6 @@ import { createHash } from 'node:crypto';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
 import { openObjectStorage, type ObjectStorage } from '../../server/storage/objects/open.ts';
 import type {
   BucketRecord,
@@ -95,7 +94,7 @@ export async function contentOf(found: FoundObject | null): Promise<Buffer> {
   if (body === null) throw new Error('There is no body');
   if (body instanceof Uint8Array) return Buffer.from(body);
   const chunks: Buffer[] = [];
-  for await (const chunk of body as Readable) chunks.push(chunk as Buffer);
+  for await (const chunk of body) chunks.push(chunk as Buffer);
   return Buffer.concat(chunks);
 }
 
