@@ -52,10 +52,9 @@ test('a range header means what RFC 9110 says, and nothing when it makes no sens
 test('one content is one file, and it is gone when the last object that has it is', async () => {
   const { bucket, store } = await objects.bucket('shared-content');
   const content = randomBytes(5000);
-  const before = objects.files().length;
   await store.put(bucket, 'a', content, putOptions(content));
   await store.put(bucket, 'b', content, putOptions(content));
-  assert.equal(objects.files().length, before + 1);
+  assert.equal(objects.files().filter((name) => name.endsWith(sha256(content))).length, 1);
   await store.delete(bucket, ['a', 'missing']);
   await objects.storage.sweep();
   assert.deepEqual(await contentOf(await store.get(bucket, 'b', {})), content);
@@ -79,6 +78,7 @@ test('a reader gets the old content to its end, whatever is put, deleted and swe
 test('a content of another length or checksum than announced changes nothing and leaves nothing', async () => {
   const { bucket, store } = await objects.bucket('wrong');
   await store.put(bucket, 'k', Buffer.from('old'), putOptions('old'));
+  await objects.storage.sweep();
   const files = objects.files().length;
   const wrong = putOptions('new!');
   await assert.rejects(store.put(bucket, 'k', Buffer.from('new'), wrong), isR2('internal'));
