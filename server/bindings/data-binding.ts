@@ -40,18 +40,13 @@ export function createDataBinding<B extends Binding>(
       return;
     }
     observe(call, binding, name, options.onEvent);
-    run(operation, call, binding, args).catch((error: unknown) => failWith(options, call, name, error));
+    try {
+      // Many answer at once, out of a cache; a promise for each would cost more than the answer.
+      operation(call, binding, args)?.catch((error: unknown) => failWith(options, call, name, error));
+    } catch (error) {
+      failWith(options, call, name, error);
+    }
   };
-}
-
-/** Async, so that what an operation throws at once is a rejection too. */
-async function run<B extends Binding>(
-  operation: Operation<B>,
-  call: BindingCall,
-  binding: B,
-  args: unknown,
-): Promise<void> {
-  await operation(call, binding, args);
 }
 
 function failWith<B extends Binding>(

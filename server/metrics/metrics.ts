@@ -3,7 +3,7 @@ import { readdirSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { SubrequestKind } from '../broker/broker.ts';
 import type { GatewayCounters } from '../gateway/counters.ts';
-import type { Caller, CellEvent, Outcome, WorkerEvent } from '../supervisor/types.ts';
+import type { CallEnding, Caller, CellEvent, Outcome, WorkerEvent } from '../supervisor/types.ts';
 import type { WorkerVersion } from '../../shared/worker.ts';
 import { type Labels, Registry } from './registry.ts';
 
@@ -87,6 +87,15 @@ export function createMetrics(sources: MetricsSources): Metrics {
     invocations.series({ ...labels, outcome, source }),
   );
   const cpuOf = perVersion((labels) => cpu.series(labels));
+  const operationsOf = perVersion((labels, kind: string, ending: CallEnding) =>
+    operations.series({ ...labels, ...kindLabels(kind), ending }),
+  );
+  const durations = new Map<string, (seconds: number) => void>();
+  const durationOf = (kind: string): ((seconds: number) => void) => {
+    const found = durations.get(kind) ?? operationDuration.series(kindLabels(kind));
+    durations.set(kind, found);
+    return found;
+  };
   const subrequestsOf = perVersion((labels, kind: SubrequestKind, refused: 'true' | 'false') =>
     subrequests.series({ ...labels, kind, refused }),
   );
@@ -97,8 +106,9 @@ export function createMetrics(sources: MetricsSources): Metrics {
       else if (event.type === 'exception') exceptions.add(workerLabels(version));
       else if (event.type === 'operation') {
         const { bindingType, operation, ending, ms } = event;
-        operations.add({ ...workerLabels(version), binding_type: bindingType, operation, ending });
-        operationDuration.observe({ binding_type: bindingType, operation }, ms / 1000);
+        const kind = `${bindingType} ${operation}`;
+        operationsOf(version, kind, ending).value++;
+        durationOf(kind)(ms / 1000);
       } else {
         invocationsOf(version, event.outcome, event.caller === null ? 'visitor' : 'worker').value++;
         cpuOf(version).value += event.cpuMs / 1000;
@@ -121,6 +131,12 @@ export function createMetrics(sources: MetricsSources): Metrics {
     render: () => registry.render(),
     close,
   };
+}
+
+/** `kv_namespace get`: few, and known to the server. */
+function kindLabels(kind: string): Labels {
+  const space = kind.indexOf(' ');
+  return { binding_type: kind.slice(0, space), operation: kind.slice(space + 1) };
 }
 
 const workerLabels = ({ accountId, workerName }: WorkerVersion): Labels => ({ account: accountId, worker: workerName });

@@ -117,11 +117,18 @@ export class Histogram implements Metric {
   }
 
   observe(labels: Labels, value: number): void {
+    this.series(labels)(value);
+  }
+
+  /** `observe` for whoever has many values of the same labels. */
+  series(labels: Labels): (value: number) => void {
     const series = this.#series.at(labels);
-    series.sum += value;
-    series.count++;
-    const index = this.#bounds.findIndex((bound) => value <= bound);
-    if (index >= 0) series.buckets[index] = (series.buckets[index] as number) + 1;
+    return (value) => {
+      series.sum += value;
+      series.count++;
+      const index = this.#bounds.findIndex((bound) => value <= bound);
+      if (index >= 0) series.buckets[index] = (series.buckets[index] as number) + 1;
+    };
   }
 
   render(lines: string[]): void {

@@ -327,11 +327,31 @@ export class CellCall implements BindingCall, CellStream {
     this.#begin({ status: 200, statusText: '', headers: [], clockMs: this.caller.pipeline.clockMs, result });
   }
 
-  #begin(head: ResponseHead): void {
-    if (this.#over) return;
+  answer(result: unknown, body: Uint8Array): boolean {
+    if (this.#over) return true;
+    const head = { status: 200, statusText: '', headers: [], clockMs: this.caller.pipeline.clockMs, result };
+    if (body.length > INLINE_BODY_BYTES) {
+      this.#begin(head);
+      const isSent = this.write(body);
+      this.end();
+      return isSent;
+    }
+    this.#open(head);
+    this.#wire.send(encodeFullFrame(RESPONSE_FULL, this.#stream, this.#head as Buffer, body));
+    this.#finish('answered');
+    return true;
+  }
+
+  /** The worker is going to have its answer. */
+  #open(head: ResponseHead): void {
     this.movedAtMs = performance.now();
     this.observer?.answered(false);
     this.#head = Buffer.from(JSON.stringify(head));
+  }
+
+  #begin(head: ResponseHead): void {
+    if (this.#over) return;
+    this.#open(head);
     // Most answers are complete within this turn and leave as one frame; a stream's head must not wait for its first byte.
     setImmediate(() => this.#sendHead());
   }

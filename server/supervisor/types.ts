@@ -216,6 +216,8 @@ export interface BindingCall {
   respondWhole?(status: number, content: Uint8Array): void;
   /** The head of the answer to an operation; a body may follow, as after `respond`. `result`: JSON. */
   respondWith(result: unknown): void;
+  /** All of the answer to an operation. False: it is larger than a frame and goes out as the worker takes it. */
+  answer(result: unknown, body: Uint8Array): boolean;
   /** False: wait for `onDrain`. */
   write(chunk: Uint8Array): boolean;
   end(): void;

@@ -121,6 +121,15 @@ async function wholeBody({ body }: DataAnswer): Promise<Bytes> {
   return body instanceof NativeUint8Array ? body : await readAll(body);
 }
 
+async function getValue(binding: string, key: string, { type, cacheTtl }: GetOptions): Promise<unknown> {
+  checkKey('GET', key);
+  const { result, body } = await callData(binding, { name: 'get', args: { key, cacheTtl } });
+  if (result === null) return null;
+  // Without a promise more for what is there already.
+  if (type === undefined && body instanceof NativeUint8Array) return exactUtf8Decode(body);
+  return await readValue(body, type ?? 'text');
+}
+
 /** The values of several keys, as a Map with null for those that do not exist. */
 async function getMany(
   binding: string,
@@ -273,7 +282,7 @@ class KvNamespace {
     const keys = keyOrKeys(args[0]);
     const options = getOptions(args[1]);
     if (typeof keys !== 'string') return promised(() => getMany(binding, keys, options, false));
-    return promised(async () => (await getOne(binding, keys, options)).value);
+    return getValue(binding, keys, options);
   }
 
   list(...args: unknown[]): Promise<unknown> {

@@ -25,7 +25,7 @@ const pair = z.object({
   key: z.string(),
   value: z.string(),
   base64: z.boolean().nullish(),
-  metadata: z.unknown(),
+  metadata: z.unknown().optional(),
   expiration: z.number().int().nullish(),
   expiration_ttl: z.number().int().nullish(),
 });

@@ -48,14 +48,11 @@ export function createKvBinding(options: KvBindingOptions): ReturnType<typeof cr
 /** What storage refuses, in the words of the runtime. */
 function withWords(name: string, operation: Operation<KvNamespaceBinding>): Operation<KvNamespaceBinding> {
   const label = LABELS[name] as KvOperationLabel;
-  return async (call, binding, args) => {
-    try {
-      await operation(call, binding, args);
-    } catch (error) {
+  return (call, binding, args) =>
+    operation(call, binding, args)?.catch((error: unknown) => {
       if (error instanceof KvRefused) refuseWith(label, error.status, error.message);
       throw error;
-    }
-  };
+    });
 }
 
 class KvOperations {
@@ -76,19 +73,26 @@ class KvOperations {
     return refuseWith(label, 404, `The namespace of binding ${binding.name} does not exist any more.`);
   }
 
-  readonly get: Operation<KvNamespaceBinding> = async (call, binding, args) => {
+  readonly get: Operation<KvNamespaceBinding> = (call, binding, args) => {
     const { key } = readGet(args);
+    const namespace = this.#store.findNamespace(call.caller.version.accountId, binding.namespaceId);
+    if (namespace instanceof Promise || namespace === null) return this.#get(call, binding, key);
+    const entries = this.#reader.read(namespace.number, [key]);
+    if (entries instanceof Promise) return entries.then(([entry]) => this.#sendEntry(call, entry ?? null));
+    return this.#sendEntry(call, entries[0] ?? null);
+  };
+
+  async #get(call: BindingCall, binding: KvNamespaceBinding, key: string): Promise<void> {
     const namespace = await this.#namespaceOf(call, binding, 'GET');
     const [entry] = await this.#reader.read(namespace, [key]);
-    if (entry === null || entry === undefined) {
-      call.respondWith(null);
-      call.end();
-    } else if (entry.largeValueId === null) {
-      call.respondWith({ metadata: entry.metadata });
-      call.write(entry.value);
-      call.end();
-    } else await this.#withLarge(call, 'GET', () => this.#sendLarge(call, entry));
-  };
+    await this.#sendEntry(call, entry ?? null);
+  }
+
+  #sendEntry(call: BindingCall, entry: KvEntry | null): Promise<void> | void {
+    if (entry === null) call.answer(null, NOTHING);
+    else if (entry.largeValueId === null) call.answer({ metadata: entry.metadata }, entry.value);
+    else return this.#withLarge(call, 'GET', () => this.#sendLarge(call, entry));
+  }
 
   async #sendLarge(call: BindingCall, entry: KvEntry): Promise<void> {
     const pieces = this.#store.readLarge(entry)[Symbol.asyncIterator]();
@@ -119,7 +123,7 @@ class KvOperations {
       }
       answer.push([keys[index] as string, value, entry?.metadata ?? null]);
     }
-    await send(call, Buffer.from(JSON.stringify(answer)));
+    call.answer(null, Buffer.from(JSON.stringify(answer)));
   };
 
   async #wholeValue(call: BindingCall, entry: KvEntry): Promise<Buffer> {
@@ -138,8 +142,7 @@ class KvOperations {
     const value = call.wholeBody ?? (await this.#readValue(call));
     if (value instanceof Uint8Array && value.length > KV_LIMITS.maxInlineBytes) throw new Error('Not an inline value');
     await this.#store.put({ namespace, key, value, metadata, expiresAt });
-    call.respondWith(null);
-    call.end();
+    call.answer(null, NOTHING);
   };
 
   /** Small ones whole, large ones in the store. */
@@ -161,8 +164,7 @@ class KvOperations {
     const key = readKey('DELETE', (args as { readonly key?: unknown } | null)?.key);
     const namespace = await this.#namespaceOf(call, binding, 'DELETE');
     await this.#store.delete(namespace, key);
-    call.respondWith(null);
-    call.end();
+    call.answer(null, NOTHING);
   };
 
   readonly list: Operation<KvNamespaceBinding> = async (call, binding, args) => {
@@ -170,7 +172,7 @@ class KvOperations {
     const namespace = await this.#namespaceOf(call, binding, 'GET');
     const { keys, cursor } = await this.#store.list(namespace, query);
     const answer = { keys: keys.map(({ name, expiresAt, metadata }) => [name, expiresAt, metadata]), cursor };
-    await send(call, Buffer.from(JSON.stringify(answer)));
+    call.answer(null, Buffer.from(JSON.stringify(answer)));
   };
 
   /** Holds one of the places for large values meanwhile. */
@@ -192,6 +194,8 @@ class KvOperations {
     }
   }
 }
+
+const NOTHING = Buffer.alloc(0);
 
 /** As `text()` of a body: what is no UTF-8 becomes U+FFFD, and a byte order mark goes. */
 const decoder = new TextDecoder();
@@ -242,14 +246,6 @@ async function* chunksOf(call: BindingCall): AsyncGenerator<Uint8Array, void> {
 async function* joined(head: readonly Uint8Array[], rest: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   yield* head;
   yield* rest;
-}
-
-async function send(call: BindingCall, body: Buffer): Promise<void> {
-  call.respondWith(null);
-  const abort = new AbortController();
-  call.onAbort = () => abort.abort();
-  if (!call.write(body)) await drained(call, abort.signal);
-  call.end();
 }
 
 /** Resolves when the worker has taken what was written, or has gone. */

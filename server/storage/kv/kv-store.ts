@@ -101,14 +101,16 @@ class PostgresKvStore implements KvStore {
     return this.#liveness.isDown;
   }
 
-  async findNamespace(accountId: string, id: string): Promise<KvNamespace | null> {
-    const name = `${accountId} ${id}`;
-    const known = this.#namespaces.get(name);
-    if (known !== undefined) return known;
+  findNamespace(accountId: string, id: string): KvNamespace | Promise<KvNamespace | null> {
+    const known = this.#namespaces.get(id);
+    return known?.accountId === accountId ? known : this.#lookUp(accountId, id);
+  }
+
+  async #lookUp(accountId: string, id: string): Promise<KvNamespace | null> {
     const found = await this.#liveness.watch(findNamespace(this.#db, accountId, id));
     if (found === null) return null;
     if (this.#namespaces.size >= MAX_CACHED_NAMESPACES) this.#namespaces.clear();
-    this.#namespaces.set(name, found);
+    this.#namespaces.set(id, found);
     return found;
   }
 

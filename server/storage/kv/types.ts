@@ -74,8 +74,8 @@ export class KvRefused extends Error {
 
 /** Every method may reject with StoreUnavailable, at the latest two seconds after the database is gone. */
 export interface KvStore {
-  /** Cached until it is deleted. */
-  findNamespace(accountId: string, id: string): Promise<KvNamespace | null>;
+  /** At once when it is known; known ones are remembered until they are deleted. */
+  findNamespace(accountId: string, id: string): KvNamespace | Promise<KvNamespace | null>;
   /** By title. */
   listNamespaces(accountId: string): Promise<KvNamespace[]>;
   /** With what is in them: counted now. */
