@@ -9,50 +9,50 @@ const MiB = 1024 * KiB;
 
 /** What a visitor may send through the gateway. */
 export const GATEWAY_LIMITS = {
-  /** Cloudflare: 16 KB. Stops memory being tied up by endless request lines. */
+  /** Cloudflare: 16 KB → 414. Stops memory being tied up by endless request lines. */
   maxUrlBytes: 16 * KiB,
-  /** Cloudflare: 128 KB for all request headers together. Stops header floods. */
+  /** Cloudflare: 128 KB for all request headers together → 431. Stops header floods. */
   maxHeaderBytes: 128 * KiB,
-  /** How many header lines; stops hash-flooding and quadratic copying. */
+  /** How many header lines → 431. Stops hash-flooding and quadratic copying. */
   maxHeaderLines: 512,
   /** Cloudflare (Free, Pro): 100 MB request body → 413. Stops one upload from filling the machine; a setting. */
   maxBodyBytes: 100_000_000,
-  /** Time to send all headers; stops slowloris. */
+  /** Time to send all headers → 408. Stops slowloris. */
   headersTimeoutMs: 30_000,
-  /** A body that brings no byte for this long is cut off; stops slow-post. */
+  /** A body brings a byte at least so often → 408, outcome `canceled`. Stops slow-post. */
   bodyIdleTimeoutMs: 30_000,
-  /** A body that the worker waits for brings at least so many bytes … Stops bodies of a byte at a time from holding a cell's places. */
+  /** A body that the worker waits for brings at least so many bytes … → 408. Stops bodies of a byte at a time from holding a cell's places. */
   minBodyBytesPerWindow: 1 * KiB,
   /** … in every such span of time → 408. */
   bodyWindowMs: 60_000,
-  /** A client that takes no byte of a response for this long is cut off; stops slow readers pinning cells. */
+  /** A client takes a byte of a response at least so often → it is cut off, outcome `responseStreamDisconnected`. Stops slow readers pinning cells. */
   writeIdleTimeoutMs: 120_000,
-  /** Keep-alive idle time. */
+  /** A connection may be idle for so long between requests → it is closed. */
   keepAliveTimeoutMs: 75_000,
-  /** Open client connections on one node; each costs about 20 KB and a file descriptor. Further ones are closed at once. */
+  /** Open client connections on one node; each costs about 20 KB and a file descriptor → further ones are closed at once. */
   maxConnections: 20_000,
   /**
    * Of one client address (IPv6: one /64): a fifth of the node's, so that one client cannot take the places of all. Trusted proxies and this
-   * machine itself, where a proxy may stand, are not counted.
+   * machine itself, where a proxy may stand, are not counted → further ones are closed at once.
    */
   maxConnectionsPerAddress: 4_000,
-  /** Requests one connection may have waiting behind the one being answered; more and it is closed. Stops pipelined floods. */
+  /** Requests one connection may have waiting behind the one being answered → it is closed. Stops pipelined floods. */
   maxPipelinedRequests: 64,
-  /** All headers of a worker's response together; more is an exception of the worker (1101). */
+  /** All headers of a worker's response together → 1101, an exception of the worker. Stops a worker from having the server copy without bound. */
   maxResponseHeaderBytes: 128 * KiB,
   /** Open WebSocket connections on one node → 503. */
   maxUpgrades: 10_000,
-  /** A WebSocket that brings no byte in either direction for this long is closed; stops dead ones from pinning cells. */
+  /** A WebSocket brings a byte in either direction at least so often → it is closed. Stops dead ones from pinning cells. */
   upgradeIdleTimeoutMs: 600_000,
-  /** WebSocket bytes taken from a client before its worker has accepted the upgrade. */
+  /** WebSocket bytes taken from a client before its worker has accepted the upgrade → the rest stays with the client. */
   maxEarlyUpgradeBytes: 64 * KiB,
-  /** After an early answer the rest of a request body is read and dropped, so that the client sees the answer: this much … */
+  /** After an early answer the rest of a request body is read and dropped, so that the client sees the answer: this much … → the connection is cut. */
   maxDiscardedBytes: 1 * MiB,
-  /** … for this long; then the connection is cut. */
+  /** … for this long → the connection is cut. */
   discardTimeoutMs: 5_000,
 } as const;
 
-/** What an upload to the control API may hold. */
+/** What an upload to the control API may hold → refused, with limit and size in the message. */
 export const UPLOAD_LIMITS = {
   /** Cloudflare since mid-2026: 64 MiB uncompressed on every plan (10027). */
   maxWorkerBytes: 64 * MiB,
@@ -84,11 +84,11 @@ export const UPLOAD_LIMITS = {
   maxAnnotationBytes: 1 * KiB,
   /** Annotations of one version or deployment. */
   maxAnnotations: 16,
-  /** Uploads read at the same time; further ones wait unread. Bounds the memory that uploads can take. */
+  /** Uploads read at the same time → further ones wait unread. Bounds the memory that uploads can take. */
   maxConcurrentUploads: 4,
-  /** Of one account: its slow uploads leave places for those of others. */
+  /** Of one account: its slow uploads leave places for those of others → further ones wait unread. */
   maxConcurrentUploadsPerAccount: 2,
-  /** A body brings at least so many bytes … Stops clients that send a byte at a time from holding a place. */
+  /** A body brings at least so many bytes … → 408. Stops clients that send a byte at a time from holding a place. */
   minBodyBytesPerWindow: 10 * KiB,
   /** … in every such span of time, or less when it ends before → 408. */
   bodyWindowMs: 10_000,
@@ -96,85 +96,87 @@ export const UPLOAD_LIMITS = {
   maxJsonBodyBytes: 4 * MiB,
   /** Nesting of JSON; deeper values overflow the stack of whoever walks or prints them. */
   maxJsonDepth: 64,
-  /** What is read and thrown away of a refused body, so that a client that only listens after sending hears why. */
+  /** What is read and thrown away of a refused body, so that a client that only listens after sending hears why: this much … → the connection is closed. */
   maxDrainBytes: 64 * MiB,
+  /** … for this long → the connection is closed. */
   maxDrainMs: 10_000,
   /** Versions in one deployment (Cloudflare: 2). */
   maxDeploymentVersions: 2,
-  /** Time to send a whole request to the control API; stops slow uploads from holding places for ever. */
+  /** Time to send a whole request to the control API → 408. Stops slow uploads from holding places for ever. */
   requestTimeoutMs: 300_000,
 } as const;
 
 /** Per invocation and per cell. The first three are settings (`SKEP_LIMIT_*`). */
 export const CELL_LIMITS = {
-  /** CPU time of one invocation: 1102 beyond it. */
+  /** CPU time of one invocation, and of every second of an answer that streams or a connection → 1102, outcome `exceededCpu`. Stops endless loops. */
   cpuMs: 100,
-  /** What a worker may ask for in `limits.cpu_ms` at most: Cloudflare's default on its paid plan. */
+  /** What a worker may ask for in `limits.cpu_ms` at most, Cloudflare's default on its paid plan → the upload is refused. */
   maxCpuMs: 30_000,
-  /** V8 heap and the buffers beside it, above what an idle cell holds: 1102 beyond it. */
+  /** V8 heap and the buffers beside it, above what an idle cell holds → 1102, outcome `exceededMemory`. Stops hoarders of any kind of memory. */
   memoryMiB: 128,
-  /** CPU time of a version's top level: deploy refused (10021) beyond it. */
+  /** CPU time of a version's top level → the upload is refused (10021). */
   startupCpuMs: 1_000,
-  /** Wall time of a version's top level; a top level that only waits never burns CPU. */
+  /** Wall time of a version's top level, since one that only waits never burns CPU → the upload is refused (10021). */
   startupWallMs: 10_000,
-  /** Cloudflare: `waitUntil` may run 30 s after the response. */
+  /** Cloudflare: `waitUntil` may run 30 s after the response → outcome `exceededWallTime`. */
   waitUntilMs: 30_000,
-  /** Requests one cell serves at once. */
+  /** Requests one cell serves at once → further ones go to another cell or wait in line. Bounds what dies with one cell. */
   concurrency: 256,
-  /** Cloudflare (Free): 50 subrequests to the internet per request. */
+  /** Cloudflare (Free): 50 subrequests to the internet per pipeline → an exception, "Too many subrequests.". Stops floods of others. */
   subrequests: 50,
-  /** What a worker may ask for in `limits.subrequests` at most: Cloudflare's default on its paid plan. */
+  /** What a worker may ask for in `limits.subrequests` at most, Cloudflare's default on its paid plan → the upload is refused. */
   maxSubrequests: 10_000,
-  /** Cloudflare: 1,000 to services and bindings. */
+  /** Cloudflare: 1,000 calls to services and operations of bindings per pipeline → an exception, "Too many subrequests.". Stops fan-outs that grow by themselves. */
   internalSubrequests: 1_000,
-  /** Cloudflare: a pipeline has at most 32 worker invocations in depth, the first included. */
+  /** Cloudflare: a pipeline has at most 32 worker invocations in depth, the first included → an exception. Ends recursion. */
   pipelineDepth: 32,
-  /** Cloudflare: so often one visit may lead to the next through public names, then 1019. Ends two workers that ask one another. */
+  /** Cloudflare: so often one visit may lead to the next through public names → 1019. Ends two workers that ask one another. */
   publicHops: 16,
-  /** Cloudflare: connections of a pipeline that wait for the head of their answer; further ones queue. Stops floods of one origin. */
+  /** Cloudflare: connections of a pipeline that wait for the head of their answer → further ones wait. Stops floods of one origin. */
   waitingConnections: 6,
-  /** Responses of a pipeline whose bodies are not over; beyond it one that the worker does not read is closed. Bounds sockets and buffers. */
+  /** Responses of a pipeline whose bodies are not over → one that the worker does not read is closed. Bounds sockets and buffers. */
   openResponses: 32,
-  /** workerd: timers of one invocation that may still fire; one more is a QuotaExceededError. Stops floods of small things that live long. */
+  /** workerd: timers of one invocation that may still fire → an exception, QuotaExceededError. Stops floods of small things that live long. */
   activeTimers: 10_000,
-  /** Cloudflare: 256 KB of log per invocation. */
+  /** Cloudflare: 256 KB of log per invocation → the rest is left out, the trace event says `truncated`. Stops floods of whoever keeps logs. */
   logBytesPerInvocation: 256 * KiB,
 } as const;
 
 /** Connections that stay open: WebSockets from visitors, WebSockets and sockets from workers. */
 export const CONNECTION_LIMITS = {
-  /** A fifth of the node's, so that one worker cannot take the places of all. */
+  /** Of one worker: a fifth of the node's, so that it cannot take the places of all → 503 for a visitor, an exception for the worker. */
   perWorker: 2_000,
+  /** Of one account: half of the node's → as above. */
   perAccount: 5_000,
-  /** Each takes a descriptor here and one at the other end. */
+  /** Each takes a descriptor here and one at the other end → as above. */
   perNode: 10_000,
 } as const;
 
 /** Messages of a WebSocket that a worker has accepted or opened. */
 export const WEBSOCKET_LIMITS = {
-  /** Cloudflare: 32 MiB; a larger one closes the connection with 1009. Bounds what one message can take of a worker's memory. */
+  /** Cloudflare: 32 MiB → the connection is closed with 1009. Bounds what one message can take of a worker's memory. */
   maxMessageBytes: 32 * MiB,
 } as const;
 
 /** Requests that find no free cell wait; beyond these numbers they are answered with 503 at once. */
 export const QUEUE_LIMITS = {
-  /** Of one version. Stops one worker from making the server remember requests without bound. */
+  /** Of one version → 503 with Retry-After. Stops one worker from making the server remember requests without bound. */
   waitingPerVersion: 1_000,
-  /** Of one account: half of the node's places, so that others can still wait. */
+  /** Of one account: half of the node's places, so that others can still wait → 503 with Retry-After. */
   waitingPerAccount: 2_500,
-  /** Each holds a client's connection and what it has sent. */
+  /** Of one node; each holds a client's connection and what it has sent → 503 with Retry-After. */
   waitingPerNode: 5_000,
 } as const;
 
 /** The Cache API. The first two are settings. */
 export const CACHE_LIMITS = {
-  /** Of all cached responses of a node together, in MiB; what was not used for longest goes. Stops the disk from filling. */
+  /** Of all cached responses of a node together → what was not used for longest goes. Stops the disk from filling. */
   totalMiB: 1024,
-  /** One response, in MiB; Cloudflare takes 512. Stops one worker from throwing out everybody else's. */
+  /** One response; Cloudflare takes 512 → it is not kept. Stops one worker from throwing out everybody else's. */
   objectMiB: 64,
-  /** Responses of a node; each takes about 150 bytes of memory. */
+  /** Responses of a node; each takes about 150 bytes of memory → what was not used for longest goes. */
   maxEntries: 100_000,
-  /** Cloudflare: bytes of a cache's name, one less. */
+  /** Cloudflare: bytes of a cache's name, one less → an exception. */
   maxNameBytes: 1024,
 } as const;
 
@@ -222,11 +224,11 @@ export const KV_LIMITS = {
 
 /** Within one RPC session, kept by each of the two cells against the other. */
 export const RPC_LIMITS = {
-  /** Cloudflare: 32 MiB of serialized arguments or results. */
+  /** Cloudflare: 32 MiB of serialized arguments or results → an exception. */
   maxMessageBytes: 32 * MiB,
-  /** Stubs, functions and streams that one side holds of the other; stops a peer from growing tables without bound. */
+  /** Stubs, functions and streams that one side holds of the other → an exception. Stops a peer from growing tables without bound. */
   maxExports: 10_000,
-  /** Calls that have come in and are not answered. */
+  /** Calls that have come in and are not answered → the session breaks. Bounds what a peer can make this side remember. */
   maxOpenCalls: 10_000,
   /** Bytes of one stream that may be under way without the reader's consent. */
   streamWindowBytes: 256 * KiB,
@@ -241,9 +243,9 @@ export const RPC_LIMITS = {
 
 /** What the broker takes from a cell. Everything behind these numbers is an attacker's. */
 export const CHANNEL_LIMITS = {
-  /** One frame; a longer one ends the cell. Stops a cell from making the server buffer without bound. */
+  /** One frame → the cell is ended (`protocol`). Stops a cell from making the server buffer without bound. */
   maxFrameBytes: 256 * KiB,
-  /** The JSON head of one call (URL, headers). */
+  /** The JSON head of one call (URL, headers) → an exception in the worker; a cell that sends it anyway is ended (`protocol`). */
   maxHeadBytes: 160 * KiB,
   /** Bytes of one stream that may be under way without the reader's consent (flow-control window). */
   streamWindowBytes: 256 * KiB,
@@ -251,31 +253,31 @@ export const CHANNEL_LIMITS = {
   minSessionFrameCost: 256,
   /** Of all sessions of a cell together, what was sent to it and not taken; a session that would add to it ends. Stops many sessions from drowning one cell. */
   maxSessionBytesUntaken: 16 * MiB,
-  /** A body up to this size travels with its head in one frame; a larger one goes over the cell's HTTP socket. */
+  /** A body that travels with its head in one frame → it goes over the cell's HTTP socket. */
   maxInlineBodyBytes: 32 * KiB,
-  /** Calls one cell may have open at once; one more fails. As many as 256 requests have that each make the 50 calls to the internet they may. */
+  /** Calls one cell may have open at once, as many as 256 requests have that each make the 50 calls to the internet they may → the call fails. */
   maxOpenCalls: 16_384,
-  /** Heads of these calls, and bytes of their bodies that nobody has taken, together; a cell with more has exceeded its memory. Stops it from hoarding in the server. */
+  /** Heads of these calls, and bytes of their bodies that nobody has taken, together → 1102, outcome `exceededMemory`. Stops a cell from hoarding in the server. */
   maxHeldBytes: 64 * MiB,
-  /** Log bytes a second from a cell that belong to no invocation (its top level, or late ones); the rest is dropped. */
+  /** Log bytes a second from a cell that belong to no invocation (its top level, or late ones) → the rest is left out. */
   strayLogBytesPerSecond: 64 * KiB,
-  /** Characters of one log call or exception that a cell sends; a frame holds them however they are escaped. */
+  /** Characters of one log call or exception that a cell sends; a frame holds them however they are escaped → the rest is left out, and how much. */
   maxLogCharacters: 32 * 1024,
-  /** Bytes of stdout and stderr kept of a cell before it is killed for flooding. */
+  /** Bytes of stderr kept of a cell → it is ended: no harness writes there. Stops floods. */
   maxStderrBytes: 64 * KiB,
 } as const;
 
 /** Source maps that are read to tell where an exception came from. */
 export const SOURCE_MAP_LIMITS = {
-  /** A larger map is not read: that happens in the server's own thread, and others wait meanwhile. */
+  /** One map; it is read in the server's own thread, and others wait meanwhile → the stack is told as it came. */
   maxBytes: 8 * MiB,
-  /** Versions whose maps are kept in memory once they were needed. */
+  /** Versions whose maps are kept in memory once they were needed → the one that threw longest ago goes. */
   versionsKept: 16,
 } as const;
 
 /** What one worker may put into the server's own log (its tails and traces have limits of their own). */
 export const WORKER_LOG_LIMITS = {
-  /** Bytes a second; further lines are counted and left out. Stops one worker from filling the disk and taking the server's time. */
+  /** Bytes a second → further lines are counted and left out. Stops one worker from filling the disk and taking the server's time. */
   bytesPerSecond: 256 * KiB,
   /** What a line costs besides its text: time, date, names. Stops floods of empty lines. */
   lineOverheadBytes: 256,

@@ -1,4 +1,4 @@
-// All checks that need no running server: format, lint, types, layers.
+// All checks that need no running server: format, lint, types, layers, generated pages.
 //
 //   node tools/check.mjs            all of them
 //   node tools/check.mjs types      one or several by name
@@ -28,6 +28,14 @@ const CHECKS = {
   types: () =>
     ['shared', 'server', 'cell'].map((project) => [commandOf('typescript', 'tsc'), '-p', `tsconfig.${project}.json`]),
   layers: () => [[join(ROOT, 'tools/check-layers.mjs')]],
+  /** The pages that are made from the code. */
+  docs: (write) =>
+    ['config-docs', 'limits-docs'].map((tool) => [
+      '--import',
+      'tsx',
+      `tools/${tool}.ts`,
+      ...(write ? [] : ['--check']),
+    ]),
 };
 
 function run([script, ...args]) {
