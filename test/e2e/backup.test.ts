@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { after, before, test } from 'node:test';
+import { type CrashStore, type DataStore, deploys, deployWriter, kv, sql } from '../support/crash-stores.ts';
 import { tablesAsText } from '../support/embedded-sql.ts';
 import { type Skep, spawnSkep, startSkep, temporaryDirectory } from '../support/server.ts';
 import { until } from '../support/until.ts';
@@ -18,10 +19,13 @@ const BINDINGS = [
 const folder = temporaryDirectory();
 const children = new Set<ChildProcess>();
 
+const DATA: readonly DataStore[] = [kv, sql];
+
 let original: Skep;
 before(async () => {
   original = await startSkep();
   await original.deploy('kept', CODE, { bindings: BINDINGS });
+  await deployWriter(original, DATA);
 });
 after(async () => {
   for (const child of children) child.kill('SIGKILL');
@@ -80,18 +84,23 @@ function putKey(target: { readonly dataDir: string }): void {
 }
 
 test('a backup of a Skep that runs, restored into a fresh directory, is the same in every row, and its worker has its secret', async () => {
+  // The seventh value is large.
+  for (const store of DATA)
+    for (const [index, key] of store.keys.entries()) assert.ok(await store.write(original, key, 7 + index));
   const rows = await tablesAsText(original.dataDir);
   const file = join(folder, 'whole.tgz');
   assert.match(await succeeds('backup', file, '--with-key', ...dataDirOf(original)), /The master key is in it/);
   assert.equal(statSync(file).mode & 0o777, 0o600);
 
   const target = fresh('whole');
-  assert.match(await succeeds('restore', file, ...dataDirOf(target)), /: 1 workers, 0 files of objects/);
+  assert.match(await succeeds('restore', file, ...dataDirOf(target)), /: 2 workers, 0 files of objects/);
   assert.deepEqual(readdirSync(target.dataDir).toSorted(), ['layout', 'master.key', 'postgres']);
   const restored = await startSkep({ dataDir: target.dataDir, env: env(original) });
   assert.equal(await tablesAsText(restored.dataDir), rows);
   const answer = await restored.request('kept');
   assert.deepEqual(answer.json(), { key: SECRET, list: [1, { two: '2' }] });
+  for (const store of DATA)
+    for (const [index, key] of store.keys.entries()) assert.equal(await store.read(restored, key), 7 + index);
   await restored.deploy('next', CODE);
   await restored.stop();
 
@@ -101,28 +110,39 @@ test('a backup of a Skep that runs, restored into a fresh directory, is the same
   await refused(/is not empty \(cache, modules, postgres/, ['restore', again, ...dataDirOf(target)]);
 });
 
-test('a backup while deploys go on has every deploy that was acknowledged before it began, and each of them whole', async (t) => {
+/** Writes one number after the other; gives back the last one that was acknowledged. */
+async function writeOn(
+  store: CrashStore,
+  key: string,
+  latest: Map<string, number>,
+  stopped: AbortSignal,
+): Promise<void> {
+  for (let number = 20; !stopped.aborted; number++) {
+    assert.ok(await store.write(original, key, number), `${store.name} ${number}`);
+    latest.set(key, number);
+  }
+}
+
+test('a backup while writes go on has all that was acknowledged before it began, whole', async (t) => {
   const stopped = new AbortController();
   t.after(() => stopped.abort());
-  const acknowledged: string[] = [];
-  const deployer = async (): Promise<void> => {
-    while (!stopped.signal.aborted) {
-      const name = `load-${acknowledged.length}`;
-      const answer = await original.upload(name, CODE, { bindings: BINDINGS });
-      assert.equal(answer.status, 200, answer.text);
-      acknowledged.push(name);
-    }
-  };
-  const deploying = deployer();
-  await until(() => acknowledged.length >= 3, 'three deploys');
-  const due = [...acknowledged];
+  const stores = [deploys, ...DATA];
+  const latest = new Map<string, number>();
+  const writing = stores.flatMap((store) => store.keys.map((key) => writeOn(store, key, latest, stopped.signal)));
+  const names = stores.flatMap(({ keys }) => keys);
+  await until(() => latest.size === names.length, 'a write of each', 30_000);
+  const due = new Map(latest);
   const file = join(folder, 'busy.tgz');
   await succeeds('backup', file, ...dataDirOf(original));
-  const during = acknowledged.length - due.length;
+  const meanwhile = new Map(latest);
   stopped.abort();
-  await deploying;
-  t.diagnostic(`${during} deploys while the backup was made`);
-  assert.ok(during > 0, 'nothing was written meanwhile: the test tests nothing');
+  await Promise.all(writing);
+  const during = names.map((name) => (meanwhile.get(name) ?? 0) - (due.get(name) ?? 0));
+  t.diagnostic(`writes while the backup was made: ${during.join(', ')}`);
+  assert.ok(
+    during.some((count) => count > 0),
+    'nothing was written meanwhile: the test tests nothing',
+  );
 
   const target = fresh('busy');
   await refused(/does not hold the master key.*busy\/master\.key" \(mode 600\) or set SKEP_MASTER_KEY/, [
@@ -136,13 +156,14 @@ test('a backup while deploys go on has every deploy that was acknowledged before
   await succeeds('restore', file, ...dataDirOf(target));
 
   const restored = await startSkep({ dataDir: target.dataDir, env: env(original) });
-  const scripts = (await restored.api('GET', '/workers/scripts')).json().result as { id: string }[];
-  const names = new Set(scripts.map(({ id }) => id));
-  for (const name of due) assert.ok(names.has(name), `${name} is lost`);
-  for (const name of names) {
-    await restored.api('POST', `/workers/scripts/${name}/subdomain`, { enabled: true });
-    assert.equal((await restored.request(name)).json().key, SECRET, name);
+  for (const store of stores) {
+    for (const key of store.keys) {
+      const found = await store.read(restored, key);
+      const [least, most] = [due.get(key) ?? 0, (latest.get(key) ?? 0) + 1];
+      assert.ok(found >= least && found <= most, `${store.name} ${key}: ${found}, not ${least} to ${most}`);
+    }
   }
+  assert.equal((await restored.request('kept')).json().key, SECRET);
   await restored.stop();
 });
 
@@ -192,7 +213,5 @@ test('kill -9 in the middle of a backup leaves no backup, and of a restore nothi
   assert.equal((await start.exited).code, 1);
   assert.match(start.stderr(), /a restore into it was interrupted\. Run that `skep restore` again/);
   await succeeds('restore', file, ...dataDirOf(target));
-  const restored = await startSkep({ dataDir: target.dataDir, env: env(original) });
-  assert.equal((await restored.request('kept')).json().key, SECRET);
-  await restored.stop();
+  assert.deepEqual(readdirSync(target.dataDir).toSorted(), ['layout', 'master.key', 'postgres']);
 });
