@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { after, before, test } from 'node:test';
-import { type CrashStore, type DataStore, deploys, deployWriter, kv, sql } from '../support/crash-stores.ts';
+import { type CrashStore, type DataStore, deploys, deployWriter, kv, r2, sql } from '../support/crash-stores.ts';
 import { tablesAsText } from '../support/embedded-sql.ts';
 import { type Skep, spawnSkep, startSkep, temporaryDirectory } from '../support/server.ts';
 import { until } from '../support/until.ts';
@@ -19,7 +19,7 @@ const BINDINGS = [
 const folder = temporaryDirectory();
 const children = new Set<ChildProcess>();
 
-const DATA: readonly DataStore[] = [kv, sql];
+const DATA: readonly DataStore[] = [kv, r2, sql];
 
 let original: Skep;
 before(async () => {
@@ -93,8 +93,8 @@ test('a backup of a Skep that runs, restored into a fresh directory, is the same
   assert.equal(statSync(file).mode & 0o777, 0o600);
 
   const target = fresh('whole');
-  assert.match(await succeeds('restore', file, ...dataDirOf(target)), /: 2 workers, 0 files of objects/);
-  assert.deepEqual(readdirSync(target.dataDir).toSorted(), ['layout', 'master.key', 'postgres']);
+  assert.match(await succeeds('restore', file, ...dataDirOf(target)), /: 2 workers, [1-9]\d* files of objects/);
+  assert.deepEqual(readdirSync(target.dataDir).toSorted(), ['layout', 'master.key', 'objects', 'postgres']);
   const restored = await startSkep({ dataDir: target.dataDir, env: env(original) });
   assert.equal(await tablesAsText(restored.dataDir), rows);
   const answer = await restored.request('kept');
@@ -107,7 +107,7 @@ test('a backup of a Skep that runs, restored into a fresh directory, is the same
   const again = join(folder, 'stopped.tgz');
   assert.match(await succeeds('backup', again, ...dataDirOf(target)), /The master key is NOT in it: keep a copy of/);
   assert.ok(!existsSync(join(target.dataDir, 'lock')), 'the directory is free again');
-  await refused(/is not empty \(cache, modules, postgres/, ['restore', again, ...dataDirOf(target)]);
+  await refused(/is not empty \(cache, modules, objects …/, ['restore', again, ...dataDirOf(target)]);
 });
 
 /** Writes one number after the other; gives back the last one that was acknowledged. */
@@ -213,5 +213,5 @@ test('kill -9 in the middle of a backup leaves no backup, and of a restore nothi
   assert.equal((await start.exited).code, 1);
   assert.match(start.stderr(), /a restore into it was interrupted\. Run that `skep restore` again/);
   await succeeds('restore', file, ...dataDirOf(target));
-  assert.deepEqual(readdirSync(target.dataDir).toSorted(), ['layout', 'master.key', 'postgres']);
+  assert.deepEqual(readdirSync(target.dataDir).toSorted(), ['layout', 'master.key', 'objects', 'postgres']);
 });

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type CrashStore, type DataStore, deploys, deployWriter, kv, sql } from '../support/crash-stores.ts';
+import { type CrashStore, type DataStore, deploys, deployWriter, kv, r2, sql } from '../support/crash-stores.ts';
 import { descendantsOf } from '../support/processes.ts';
 import { type Skep, startSkep, temporaryDirectory } from '../support/server.ts';
 import { until } from '../support/until.ts';
@@ -15,7 +15,7 @@ const KILLS = Number(process.env['CRASH_KILLS'] ?? 4);
 /** From the first writes of all stores to the kill: never at the same point of one. */
 const LOAD_MS = { least: 100, more: 900 };
 const FIRST_WRITES_MS = 30_000;
-const DATA: readonly DataStore[] = [kv, sql];
+const DATA: readonly DataStore[] = [kv, r2, sql];
 const STORES: readonly CrashStore[] = [deploys, ...DATA];
 
 interface Written {

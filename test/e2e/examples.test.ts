@@ -3,12 +3,27 @@ import assert from 'node:assert/strict';
 import { cpSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { before, describe, test } from 'node:test';
+import { request } from 'undici';
 import { WebSocket } from 'ws';
 import { type Skep, startSkep, temporaryDirectory } from '../support/server.ts';
 import { runWrangler } from '../support/wrangler.ts';
 
 /** Deployed by its own test, which also wants it refused, changed and deleted. */
 const ELSEWHERE = 'service-bindings';
+
+/** For answers that are no text. */
+async function fetchBytes(
+  { gatewayPort }: Skep,
+  worker: string,
+  path: string,
+  headers: Record<string, string> = {},
+): Promise<{ readonly status: number; readonly headers: Headers; readonly bytes: Buffer }> {
+  const response = await request(`http://127.0.0.1:${gatewayPort}${path}`, {
+    headers: { host: `${worker}.dev.localhost:${gatewayPort}`, ...headers },
+  });
+  const bytes = Buffer.from(await response.body.arrayBuffer());
+  return { status: response.statusCode, headers: new Headers(response.headers as Record<string, string>), bytes };
+}
 
 describe('examples', () => {
   let skep: Skep;
@@ -65,6 +80,36 @@ describe('examples', () => {
       ])
         assert.equal((await at('POST', '/', bad)).status, 400, JSON.stringify(bad));
       assert.equal((await ask('url-shortener', 'GET', '/', undefined, { authorization: 'Bearer wrong' })).status, 401);
+    },
+    'image-store': async () => {
+      const png = Buffer.concat([Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), Buffer.alloc(100_000, 7)]);
+      const put = (name: string, body: Buffer) => skep.request('image-store', name, { method: 'PUT', body });
+      const stored = await put('/bees/one.png', png);
+      assert.deepEqual([stored.status, stored.json().contentType, stored.json().size], [201, 'image/png', png.length]);
+      const etag = stored.headers['etag'] as string;
+      const shown = await fetchBytes(skep, 'image-store', '/bees/one.png');
+      assert.deepEqual(
+        [shown.status, shown.headers.get('content-type'), shown.headers.get('etag')],
+        [200, 'image/png', etag],
+      );
+      assert.ok(png.equals(shown.bytes));
+      const part = await fetchBytes(skep, 'image-store', '/bees/one.png', { range: 'bytes=0-7' });
+      assert.deepEqual([part.status, part.headers.get('content-range')], [206, `bytes 0-7/${png.length}`]);
+      assert.ok(png.subarray(0, 8).equals(part.bytes));
+      assert.equal((await fetchBytes(skep, 'image-store', '/bees/one.png', { 'if-none-match': etag })).status, 304);
+      const head = await skep.request('image-store', '/bees/one.png', { method: 'HEAD' });
+      assert.deepEqual([head.status, head.headers['content-length']], [200, String(png.length)]);
+      const { images } = (await skep.request('image-store', '/?prefix=bees/')).json();
+      assert.deepEqual(
+        images.map(({ name, size }: { name: string; size: number }) => [name, size]),
+        [['bees/one.png', png.length]],
+      );
+      assert.equal((await put('/page.png', Buffer.from('<script>alert(1)</script>'))).status, 415);
+      assert.equal((await put('/large.png', Buffer.concat([png, Buffer.alloc(10_000_000)]))).status, 413);
+      assert.equal((await put('/..%2fx', png)).status, 400);
+      assert.equal((await skep.request('image-store', '/page.png')).status, 404);
+      assert.equal((await skep.request('image-store', '/bees/one.png', { method: 'DELETE' })).status, 204);
+      assert.equal((await skep.request('image-store', '/bees/one.png')).status, 404);
     },
     'todo-api': async () => {
       await wrangler('todo-api', [

@@ -5,11 +5,14 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Readable } from 'node:stream';
+import pg from 'pg';
 import { R2_LIMITS } from '../../shared/limits.ts';
 import type { UploadedPart } from '../../shared/r2.ts';
+import { BACKUP_LOCK } from '../../server/storage/backup/lock.ts';
 import { headerRange } from '../../server/storage/objects/rules.ts';
 import { R2Error } from '../../server/storage/objects/types.ts';
 import { contentOf, createTestObjects, listOptions, md5, putOptions, type TestObjects } from '../support/objects.ts';
+import { until } from '../support/until.ts';
 
 let objects: TestObjects;
 before(async () => {
@@ -244,4 +247,22 @@ test('what a killed process had begun to write is gone after the next start, wha
   }
   assert.ok(!objects.files().some((name) => name.endsWith(sha256(stray))));
   assert.equal((await contentOf(await objects.storage.storeOf(bucket).get(bucket, 'kept', {}))).toString(), 'kept');
+});
+
+test('while a backup is made nothing is swept; afterwards it is', async () => {
+  const { bucket, store } = await objects.bucket('backed-up');
+  const content = randomBytes(100);
+  await store.put(bucket, 'k', content, putOptions(content));
+  const isThere = (): boolean => objects.files().some((name) => name.endsWith(sha256(content)));
+  const backup = new pg.Client({ connectionString: objects.database.url });
+  await backup.connect();
+  try {
+    await backup.query('SELECT pg_advisory_lock_shared($1, $2)', [...BACKUP_LOCK]);
+    await store.delete(bucket, ['k']);
+    await objects.storage.sweep();
+    assert.ok(isThere(), 'the copied database may still speak of it');
+  } finally {
+    await backup.end();
+  }
+  await until(async () => (await objects.storage.sweep(), !isThere()), 'swept after the backup');
 });

@@ -122,6 +122,11 @@ export const kv = throughWorker('kv', async (skep) => {
   return { type: 'kv_namespace', name: 'KV', namespace_id: id };
 });
 
+export const r2 = throughWorker('r2', async (skep) => {
+  resultOf(await skep.api('POST', '/r2/buckets', { name: 'crash' }));
+  return { type: 'r2_bucket', name: 'R2', bucket_name: 'crash' };
+});
+
 export const sql = throughWorker('sql', async (skep) => {
   const { uuid } = resultOf(await skep.api('POST', '/d1/database', { name: 'crash' }));
   const table = 'CREATE TABLE writes (key text, half int, value text, PRIMARY KEY (key, half))';

@@ -157,6 +157,9 @@ async function holdFiles(connection: DatabaseConnection): Promise<pg.Client> {
   }
 }
 
+/** What is being written and has no name yet: thrown away at every start. */
+const UNFINISHED_FILES: ReadonlySet<string> = new Set(['objects/incoming']);
+
 /** Directories before what is in them. A file that goes while it is looked for was never one that the database speaks of. */
 async function* filesBelow(dataDir: string, folder: string): AsyncGenerator<TarEntry> {
   const directory = await opendir(join(dataDir, folder)).catch(orAbsent);
@@ -164,6 +167,7 @@ async function* filesBelow(dataDir: string, folder: string): AsyncGenerator<TarE
   yield { name: folder, type: 'directory', mode: 0o700, size: 0, body: nothing() };
   for await (const item of directory) {
     const name = `${folder}/${item.name}`;
+    if (UNFINISHED_FILES.has(name)) continue;
     if (item.isDirectory()) yield* filesBelow(dataDir, name);
     else if (item.isFile()) yield* fileEntry(dataDir, name);
   }

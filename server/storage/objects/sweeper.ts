@@ -3,6 +3,7 @@
  * process had linked without naming them.
  */
 import type { Logger } from '../../log/types.ts';
+import { isBackedUp } from '../backup/lock.ts';
 import type { Database } from '../database.ts';
 import type { EmbeddedStore } from './embedded.ts';
 import type { ObjectFiles } from './files.ts';
@@ -83,6 +84,7 @@ export class Sweeper {
   async #sweepBatch(): Promise<number> {
     const { database, files } = this.#options;
     return await database.transaction(async (tx) => {
+      if (await isBackedUp(tx)) return 0;
       const unused = (await lockUnused(tx, files.id, BATCH)).filter((hash) => !files.isPinned(hash));
       for (const hash of unused) await files.remove(hash);
       if (unused.length > 0) await forget(tx, files.id, unused);
