@@ -154,12 +154,15 @@ export interface UsageChange {
   readonly uploadBytes: number;
 }
 
+/** Any of a bucket's rows. */
+export const usageShard = (): number => Math.floor(Math.random() * USAGE_SHARDS);
+
 /** The last statement of a transaction: whoever else writes to this shard waits from here to the commit. */
 export async function changeUsage(tx: Queryable, bucketId: string, change: UsageChange): Promise<void> {
   if (change.objects === 0 && change.bytes === 0 && change.uploadBytes === 0) return;
   await tx.query(
     `UPDATE skep.r2_usage SET objects = objects + $3, bytes = bytes + $4, upload_bytes = upload_bytes + $5
      WHERE bucket_id = $1 AND shard = $2`,
-    [bucketId, Math.floor(Math.random() * USAGE_SHARDS), change.objects, change.bytes, change.uploadBytes],
+    [bucketId, usageShard(), change.objects, change.bytes, change.uploadBytes],
   );
 }

@@ -8,8 +8,20 @@ import type { Database, Queryable } from '../database.ts';
 import { changeUsage, readUsage } from './buckets.ts';
 import type { Draft, FileSlice, ObjectFiles } from './files.ts';
 import { listObjects } from './list.ts';
-import { changeReferences, type ReferenceChange } from './references.ts';
-import { lockKey, type NewObject, type ObjectRow, partsOf, readHead, readObject, toHead, writeObject } from './rows.ts';
+import { adoptUnknown, changeReferences, type ReferenceChange } from './references.ts';
+import {
+  lockKey,
+  type NewObject,
+  type ObjectRow,
+  partsOf,
+  QuotaReached,
+  readHead,
+  readObject,
+  shownChecksums,
+  toHead,
+  type WriteConditions,
+  writeObject,
+} from './rows.ts';
 import {
   checkDigests,
   checkKey,
@@ -56,6 +68,9 @@ export interface EmbeddedStoreOptions {
 
 /** A file that is swept between the look at its row and its opening makes a second look necessary; a third would be a fault. */
 const READ_ATTEMPTS = 3;
+
+/** A content larger than this is not written down when its bucket is full. A smaller one costs less than the question. */
+const EARLY_LOOK_BYTES = 1024 * 1024;
 
 /** What an object is made of besides its content. */
 type NewHead = Pick<NewObject, 'etag' | 'checksums' | 'httpMetadata' | 'customMetadata' | 'storageClass'>;
@@ -120,12 +135,10 @@ export class EmbeddedStore implements ObjectStore {
     checkKey(key);
     checkSize(size);
     checkMetadata(customMetadata, httpMetadata);
-    await this.#checkRoom(bucket, size);
-    // The condition is judged once more with the key locked; here it saves writing what would be thrown away.
-    if (onlyIf !== undefined && !conditionsHold(onlyIf, await this.#judged(bucket, key))) return null;
-    const draft = await this.#files.receive(content, size, neededHashes(checksums));
-    try {
-      checkDigests(checksums, draft.digests);
+    if (size > EARLY_LOOK_BYTES) await this.#checkQuota(this.#db, bucket, size);
+    // Judged once more when it is written; here it saves writing down what would be thrown away.
+    if (onlyIf !== undefined && !conditionsHold(onlyIf, await this.#current(bucket, key))) return null;
+    return await this.#withFile(content, size, checksums, async (draft) => {
       const head: NewHead = {
         etag: draft.digests.md5 as string,
         checksums: keptChecksums(checksums),
@@ -133,67 +146,77 @@ export class EmbeddedStore implements ObjectStore {
         customMetadata,
         storageClass: options.storageClass ?? bucket.storageClass,
       };
-      return await this.#db.transaction(async (tx) => {
-        await lockKey(tx, bucket.id, key);
-        const previous = await readObject(tx, bucket.id, key, true);
-        if (!conditionsHold(onlyIf, previous === undefined ? undefined : toHead(previous))) return null;
-        return await this.#replace(tx, { bucket, key, previous, head, parts: [draft], draft });
-      });
-    } finally {
-      await this.#files.discard(draft);
-    }
+      for (;;) {
+        const current = onlyIf === undefined ? undefined : await this.#current(bucket, key);
+        if (!conditionsHold(onlyIf, current)) return null;
+        const expected = onlyIf === undefined ? null : (current?.version ?? '');
+        const written = await this.#write(this.#db, bucket, key, head, [draft], expected);
+        if (written !== null) return written;
+      }
+    });
   }
 
-  async #judged(bucket: BucketRecord, key: string): Promise<ObjectHead | undefined> {
+  async #current(bucket: BucketRecord, key: string): Promise<ObjectHead | undefined> {
     const row = await readHead(this.#db, bucket.id, key);
     return row === undefined ? undefined : toHead(row);
   }
 
-  /** Names the new content, lets go of the old. The key is locked. */
-  async #replace(
-    tx: Queryable,
-    change: {
-      readonly bucket: BucketRecord;
-      readonly key: string;
-      readonly previous: ObjectRow | undefined;
-      readonly head: NewHead;
-      readonly parts: readonly { readonly hash: Uint8Array; readonly size: number }[];
-      /** A file that has no name yet. */
-      readonly draft?: Draft;
-      /** References beside those of the object's own parts, and bytes of uploads. */
-      readonly uploads?: { readonly references: readonly ReferenceChange[]; readonly bytes: number };
-    },
-  ): Promise<ObjectHead> {
-    const { bucket, key, previous, head, parts, draft, uploads } = change;
-    const size = parts.reduce((sum, part) => sum + part.size, 0);
-    const released = previous === undefined || previous.store !== this.#files.id ? [] : partsOf(previous);
-    await changeReferences(tx, this.#files.id, [
-      ...parts.map(({ hash, size: bytes }) => ({ hash, size: bytes, by: 1 })),
-      ...released.map(({ hash, size: bytes }) => ({ hash, size: bytes, by: -1 })),
-      ...(uploads?.references ?? []),
-    ]);
-    if (draft !== undefined) await this.#files.link(draft);
-    const object: NewObject = {
+  /** Writes a content down, and sees to it that it goes again when nobody comes to refer to it. */
+  async #withFile<T>(
+    content: Content,
+    size: number,
+    checksums: Checksums,
+    use: (draft: Draft) => Promise<T>,
+  ): Promise<T> {
+    const draft = await this.#files.receive(content, size, neededHashes(checksums));
+    const unpin = this.#files.pin([draft.hash]);
+    let isNamed = false;
+    try {
+      checkDigests(checksums, draft.digests);
+      await this.#files.place(draft);
+      const result = await use(draft);
+      isNamed = result !== null;
+      return result;
+    } finally {
+      unpin();
+      if (!isNamed) await this.#abandon(draft);
+    }
+  }
+
+  /** If the database cannot be told now, the next start finds the file. */
+  async #abandon(draft: Draft): Promise<void> {
+    await this.#files.discard(draft);
+    await adoptUnknown(this.#db, this.#files.id, [draft.hash]).catch(() => 0);
+    this.#options.onRelease();
+  }
+
+  /** Names the content and lets go of the old one. Null: the key has another version than expected. */
+  async #write(
+    db: Queryable,
+    bucket: BucketRecord,
+    key: string,
+    head: NewHead,
+    parts: readonly { readonly hash: Uint8Array; readonly size: number }[],
+    expected: string | null,
+    released: WriteConditions['released'] = { hashes: [], bytes: 0 },
+  ): Promise<ObjectHead | null> {
+    const shown = {
       ...head,
       key,
       version: randomBytes(16).toString('hex'),
-      size,
+      size: parts.reduce((sum, part) => sum + part.size, 0),
       uploaded: Date.now(),
-      store: this.#files.id,
-      parts,
     };
-    await writeObject(tx, bucket.id, object);
-    const previousSize = previous === undefined ? 0 : Number(previous.size_bytes);
-    const uploadBytes = -(uploads?.bytes ?? 0);
-    await changeUsage(tx, bucket.id, {
-      objects: previous === undefined ? 1 : 0,
-      bytes: size - previousSize,
-      uploadBytes,
-    });
-    if (size - previousSize + uploadBytes > 0) await this.#checkQuota(tx, bucket, 0);
-    if (released.length > 0 || uploads !== undefined) this.#options.onRelease();
-    const { store: _store, parts: _parts, ...shown } = object;
-    return { ...shown, checksums: head.etag.includes('-') ? head.checksums : { ...head.checksums, md5: head.etag } };
+    const object: NewObject = { ...shown, store: this.#files.id, parts };
+    const quotaBytes = this.#quotaOf(bucket);
+    const outcome = await writeObject(db, bucket.id, object, { expected, quotaBytes, released }).catch(
+      (error: unknown) => {
+        throw error instanceof QuotaReached ? quotaExceeded(bucket, error.bytes, quotaBytes) : error;
+      },
+    );
+    if (outcome === 'changed') return null;
+    this.#options.onRelease();
+    return { ...shown, checksums: shownChecksums(head.etag, head.checksums) };
   }
 
   async delete(bucket: BucketRecord, keys: readonly string[]): Promise<void> {
@@ -240,8 +263,8 @@ export class EmbeddedStore implements ObjectStore {
         customMetadata: attributes?.customMetadata ?? object.customMetadata,
         storageClass: attributes?.storageClass ?? object.storageClass,
       };
-      const previous = from === to ? source : await readObject(tx, bucket.id, to, true);
-      return await this.#replace(tx, { bucket, key: to, previous, head, parts: partsOf(source) });
+      const copied = await this.#write(tx, bucket, to, head, partsOf(source), null);
+      return copied as ObjectHead;
     });
   };
 
@@ -264,26 +287,16 @@ export class EmbeddedStore implements ObjectStore {
     checkKey(upload.key);
     checkSize(size);
     if (!(await isOpen(this.#db, bucket, upload))) throw new R2Error('noSuchUpload');
-    await this.#checkRoom(bucket, size);
-    const draft = await this.#files.receive(content, size, neededHashes(checksums));
-    try {
-      checkDigests(checksums, draft.digests);
+    if (size > EARLY_LOOK_BYTES) await this.#checkQuota(this.#db, bucket, size);
+    return await this.#withFile(content, size, checksums, async (draft) => {
       const md5 = Buffer.from(draft.digests.md5 as string, 'hex');
       const part = { number, md5, size, uploaded: new Date(), store: this.#files.id, hash: draft.hash };
-      await this.#db.transaction((tx) => this.#writePart(tx, bucket, upload, part, draft));
+      await this.#db.transaction((tx) => this.#writePart(tx, bucket, upload, part));
       return { partNumber: number, etag: partEtag(part) };
-    } finally {
-      await this.#files.discard(draft);
-    }
+    });
   }
 
-  async #writePart(
-    tx: Queryable,
-    bucket: BucketRecord,
-    upload: UploadKey,
-    part: FilePart,
-    draft: Draft,
-  ): Promise<void> {
+  async #writePart(tx: Queryable, bucket: BucketRecord, upload: UploadKey, part: FilePart): Promise<void> {
     const row = await lockUpload(tx, bucket, upload);
     if (row?.state !== 'open') throw new R2Error('noSuchUpload');
     const previous = await replacePart(tx, upload.uploadId, part);
@@ -291,7 +304,6 @@ export class EmbeddedStore implements ObjectStore {
       { hash: part.hash, size: part.size, by: 1 },
       ...(previous === undefined ? [] : [{ hash: previous.hash, size: previous.size, by: -1 }]),
     ]);
-    await this.#files.link(draft);
     const growth = part.size - (previous?.size ?? 0);
     await changeUsage(tx, bucket.id, { objects: 0, bytes: 0, uploadBytes: growth });
     if (growth > 0) await this.#checkQuota(tx, bucket, 0);
@@ -315,10 +327,11 @@ export class EmbeddedStore implements ObjectStore {
         customMetadata: row.custom_metadata,
         storageClass: row.storage_class,
       };
-      const previous = await readObject(tx, bucket.id, upload.key, true);
       await closeUpload(tx, upload.uploadId, 'completed');
-      const uploads = this.#releaseOf(stored);
-      return await this.#replace(tx, { bucket, key: upload.key, previous, head, parts: chosen, uploads });
+      const own = stored.filter(({ store }) => store === this.#files.id);
+      const released = { hashes: own.map(({ hash }) => hash), bytes: stored.reduce((sum, part) => sum + part.size, 0) };
+      const completed = await this.#write(tx, bucket, upload.key, head, chosen, null, released);
+      return completed as ObjectHead;
     });
   }
 
@@ -357,23 +370,22 @@ export class EmbeddedStore implements ObjectStore {
 
   listUploads: ObjectStore['listUploads'] = (bucket, prefix, limit) => readUploads(this.#db, bucket.id, prefix, limit);
 
-  /** Before a content is written. Without a quota nothing is asked. */
-  async #checkRoom(bucket: BucketRecord, size: number): Promise<void> {
-    await this.#checkQuota(this.#db, bucket, size);
-  }
+  readonly #quotaOf = (bucket: BucketRecord): number => bucket.quotaBytes ?? this.#options.defaultQuotaBytes;
 
   async #checkQuota(db: Queryable, bucket: BucketRecord, more: number): Promise<void> {
-    const quota = bucket.quotaBytes ?? this.#options.defaultQuotaBytes;
+    const quota = this.#quotaOf(bucket);
     if (!Number.isFinite(quota)) return;
     const { bytes, uploadBytes } = await readUsage(db, bucket.id);
-    if (bytes + uploadBytes + more <= quota) return;
-    throw new R2Error(
-      'quotaExceeded',
-      `The bucket ${bucket.name} is full: with this it would hold ${bytes + uploadBytes + more} bytes, its quota is ` +
-        `${quota}. Delete objects or unfinished uploads, or raise its quota.`,
-    );
+    if (bytes + uploadBytes + more > quota) throw quotaExceeded(bucket, bytes + uploadBytes + more, quota);
   }
 }
+
+const quotaExceeded = (bucket: BucketRecord, bytes: number, quota: number): R2Error =>
+  new R2Error(
+    'quotaExceeded',
+    `The bucket ${bucket.name} is full: with this it would hold ${bytes} bytes, its quota is ${quota}. Delete objects or ` +
+      'unfinished uploads, or raise its quota.',
+  );
 
 /** The pieces of the files that hold a range. */
 function slicesOf(

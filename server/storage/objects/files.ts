@@ -1,9 +1,9 @@
 /**
- * Files by the SHA-256 of their content, in a folder of the data directory. What is received is written beside, synced to the disk, and
- * linked to its name within the transaction that makes it visible: whatever ends the process, nothing is ever half there.
+ * Files by the SHA-256 of their content, in a folder of the data directory. What is received is written beside, synced to the disk and
+ * renamed; only then is it named in the database: whatever ends the process, nothing is ever half there.
  */
 import { createHash, type Hash, randomBytes, randomUUID } from 'node:crypto';
-import { link, mkdir, open, readFile, readdir, rename, rm, stat, unlink, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, readdir, rename, rm, stat, unlink, writeFile } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -37,6 +37,8 @@ export class ObjectFiles {
   readonly #dir: string;
   /** Files being read, by how many readers: they are not removed. */
   readonly #pins = new Map<string, number>();
+  readonly #removing = new Map<string, Promise<void>>();
+  readonly #folders = new Map<string, Folder>();
 
   private constructor(dir: string, id: string) {
     this.#dir = dir;
@@ -77,13 +79,14 @@ export class ObjectFiles {
     }
   }
 
-  /** Gives the draft its name. May be done twice. The caller holds the lock of the content's row. */
-  async link(draft: Draft): Promise<void> {
-    const path = this.#pathOf(draft.hash);
-    await link(draft.path, path).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EEXIST') throw diskError(error);
+  /** Gives the draft its name: from here on a loss of power does not lose it. Its hash is pinned by then. */
+  async place(draft: Draft): Promise<void> {
+    const name = nameOf(draft.hash);
+    await this.#removing.get(name);
+    await rename(draft.path, this.#pathOf(draft.hash)).catch((error: unknown) => {
+      throw diskError(error);
     });
-    await syncFolder(join(path, '..'));
+    await this.#folderOf(name).sync();
   }
 
   discard(draft: Draft): Promise<void> {
@@ -106,10 +109,6 @@ export class ObjectFiles {
     };
   }
 
-  isPinned(hash: Uint8Array): boolean {
-    return this.#pins.has(nameOf(hash));
-  }
-
   /**
    * The bytes of the slices, one after the other. The first file is open when it resolves.
    * @throws an error with code ENOENT when it is gone
@@ -123,7 +122,9 @@ export class ObjectFiles {
     const handle = await open(this.#pathOf(first.hash), 'r');
     if (slices.length > 1 || first.length > WHOLE_BYTES) return this.#stream(handle, slices, onEnd);
     try {
-      return await readPiece(handle, first.offset, first.length);
+      const piece = await readPiece(handle, first.offset, first.length);
+      if (piece.length < first.length) throw tooShort();
+      return piece;
     } finally {
       await handle.close();
       onEnd();
@@ -162,11 +163,24 @@ export class ObjectFiles {
     return stream;
   }
 
-  /** One that is not there is removed. */
-  async remove(hash: Uint8Array): Promise<void> {
-    await unlink(this.#pathOf(hash)).catch((error: NodeJS.ErrnoException) => {
+  /** False: it is being read or was just brought again. One that is not there is removed. */
+  async remove(hash: Uint8Array): Promise<boolean> {
+    const name = nameOf(hash);
+    // Look and entry are one turn: whoever pins it from now on waits for the end of the removal before he brings it again.
+    if (this.#pins.has(name)) return false;
+    const removal = unlink(this.#pathOf(hash)).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOENT') throw error;
     });
+    this.#removing.set(
+      name,
+      removal.catch(() => undefined),
+    );
+    try {
+      await removal;
+      return true;
+    } finally {
+      this.#removing.delete(name);
+    }
   }
 
   /** The hashes of all files, folder by folder. */
@@ -183,6 +197,21 @@ export class ObjectFiles {
       (found) => found.size === size,
       () => false,
     );
+  }
+
+  /** Closes what is kept open. */
+  async close(): Promise<void> {
+    for (const folder of this.#folders.values()) await folder.close();
+  }
+
+  #folderOf(name: string): Folder {
+    const prefix = name.slice(0, 2);
+    let folder = this.#folders.get(prefix);
+    if (folder === undefined) {
+      folder = new Folder(join(this.#dir, 'content', prefix));
+      this.#folders.set(prefix, folder);
+    }
+    return folder;
   }
 
   #pathOf(hash: Uint8Array): string {
@@ -210,6 +239,47 @@ async function syncFolder(path: string): Promise<void> {
     await handle.sync();
   } finally {
     await handle.close();
+  }
+}
+
+/** A folder that stays open, since it is synced for each file that comes into it. */
+class Folder {
+  readonly #path: string;
+  #handle: Promise<FileHandle> | undefined;
+  #running: Promise<void> | undefined;
+  #next: Promise<void> | undefined;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** What was renamed into it by now survives a loss of power. Those who come while a sync runs share the next one. */
+  sync(): Promise<void> {
+    if (this.#running === undefined) return this.#start();
+    this.#next ??= this.#running
+      .catch(() => undefined)
+      .then(() => {
+        this.#next = undefined;
+        return this.#start();
+      });
+    return this.#next;
+  }
+
+  #start(): Promise<void> {
+    this.#running = this.#sync().finally(() => {
+      this.#running = undefined;
+    });
+    return this.#running;
+  }
+
+  async #sync(): Promise<void> {
+    this.#handle ??= open(this.#path, 'r');
+    await (await this.#handle).sync();
+  }
+
+  async close(): Promise<void> {
+    await this.#running?.catch(() => undefined);
+    await (await this.#handle)?.close();
   }
 }
 
@@ -255,9 +325,11 @@ const wrongSize = (came: number, announced: number): R2Error =>
 async function readPiece(handle: FileHandle, offset: number, length: number): Promise<Uint8Array> {
   const bytes = Buffer.allocUnsafe(length);
   const { bytesRead } = await handle.read(bytes, 0, length, offset);
-  if (bytesRead === 0 && length > 0) throw new Error('A file of the object store is shorter than its object');
+  if (bytesRead === 0 && length > 0) throw tooShort();
   return bytesRead === length ? bytes : bytes.subarray(0, bytesRead);
 }
+
+const tooShort = (): Error => new Error('A file of the object store is shorter than its object');
 
 /** A full disk is told as such. */
 function diskError(error: unknown): unknown {

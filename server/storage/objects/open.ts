@@ -81,7 +81,10 @@ export async function openObjectStorage(options: ObjectStorageOptions): Promise<
     },
     storeOf: () => store,
     sweep: () => sweeper.sweep(),
-    close: () => sweeper.close(),
+    close: async () => {
+      await sweeper.close();
+      await files.close();
+    },
   };
 }
 

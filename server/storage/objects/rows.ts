@@ -2,6 +2,7 @@
 import type { Checksums, HttpMetadata, ObjectHead, StorageClass } from '../../../shared/r2.ts';
 import type { Queryable } from '../database.ts';
 import { codeOf } from '../errors.ts';
+import { usageShard } from './buckets.ts';
 import { R2Error } from './types.ts';
 
 export interface HeadRow {
@@ -37,12 +38,15 @@ export function toHead(row: HeadRow): ObjectHead {
     etag,
     uploaded: row.uploaded_at.getTime(),
     storageClass: row.storage_class,
-    // An object in one piece has its MD5 as its etag.
-    checksums: etag.includes('-') ? checksums : { ...checksums, md5: etag },
+    checksums: shownChecksums(etag, checksums),
     httpMetadata: row.http_metadata ?? {},
     customMetadata: row.custom_metadata ?? {},
   };
 }
+
+/** An object in one piece has its MD5 as its etag. */
+export const shownChecksums = (etag: string, checksums: Checksums): Checksums =>
+  etag.includes('-') ? checksums : { ...checksums, md5: etag };
 
 export async function readHead(db: Queryable, bucketId: string, key: string): Promise<HeadRow | undefined> {
   const { rows } = await db.query<HeadRow>(
@@ -80,19 +84,29 @@ export interface NewObject extends Omit<ObjectHead, 'range'> {
   readonly parts: readonly { readonly hash: Uint8Array; readonly size: number }[];
 }
 
-export async function writeObject(tx: Queryable, bucketId: string, object: NewObject): Promise<void> {
+export interface WriteConditions {
+  /** The version that the key must have now; '' for none, null for any. */
+  readonly expected: string | null;
+  /** Infinite: none. */
+  readonly quotaBytes: number;
+  /** What the multipart upload that it completes had. */
+  readonly released: { readonly hashes: readonly Uint8Array[]; readonly bytes: number };
+}
+
+/** Names a content and keeps the books, as one step. @throws R2Error noSuchBucket; QuotaReached */
+export async function writeObject(
+  db: Queryable,
+  bucketId: string,
+  object: NewObject,
+  { expected, quotaBytes, released }: WriteConditions,
+): Promise<'written' | 'changed'> {
   try {
-    await tx.query(
-      `INSERT INTO skep.r2_objects (bucket_id, ${HEAD_COLUMNS}, ${CONTENT_COLUMNS})
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12::bytea[], $13::bigint[])
-       ON CONFLICT (bucket_id, key) DO UPDATE SET version = EXCLUDED.version, size_bytes = EXCLUDED.size_bytes,
-         etag = EXCLUDED.etag, uploaded_at = EXCLUDED.uploaded_at, storage_class = EXCLUDED.storage_class,
-         checksums = EXCLUDED.checksums, http_metadata = EXCLUDED.http_metadata,
-         custom_metadata = EXCLUDED.custom_metadata, store = EXCLUDED.store, part_hashes = EXCLUDED.part_hashes,
-         part_sizes = EXCLUDED.part_sizes`,
+    const { rows } = await db.query<{ outcome: 'written' | 'changed' }>(
+      `SELECT skep.r2_write_object($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) AS outcome`,
       [
         bucketId,
         Buffer.from(object.key),
+        expected,
         object.version,
         object.size,
         object.etag,
@@ -104,11 +118,29 @@ export async function writeObject(tx: Queryable, bucketId: string, object: NewOb
         object.store,
         object.parts.map(({ hash }) => hash),
         object.parts.map(({ size }) => size),
+        released.hashes,
+        released.bytes,
+        usageShard(),
+        Number.isFinite(quotaBytes) ? quotaBytes : null,
       ],
     );
+    return rows[0]?.outcome ?? 'changed';
   } catch (error) {
     // foreign_key_violation: the bucket was deleted meanwhile.
-    throw codeOf(error) === '23503' ? new R2Error('noSuchBucket') : error;
+    if (codeOf(error) === '23503') throw new R2Error('noSuchBucket');
+    if (codeOf(error) === 'SK001') throw new QuotaReached(Number((error as Error).message));
+    throw error;
+  }
+}
+
+/** The bucket would hold this much. */
+export class QuotaReached extends Error {
+  override readonly name = 'QuotaReached';
+  readonly bytes: number;
+
+  constructor(bytes: number) {
+    super(`The bucket would hold ${bytes} bytes`);
+    this.bytes = bytes;
   }
 }
 

@@ -80,15 +80,15 @@ export class Sweeper {
     }
   }
 
-  /** The rows stay locked until the files are gone: whoever wants to refer to one waits, and then brings a file of his own. */
+  /** The rows stay locked until the files are gone: whoever refers to one meanwhile has brought a file of his own, and waits. */
   async #sweepBatch(): Promise<number> {
     const { database, files } = this.#options;
     return await database.transaction(async (tx) => {
       if (await isBackedUp(tx)) return 0;
-      const unused = (await lockUnused(tx, files.id, BATCH)).filter((hash) => !files.isPinned(hash));
-      for (const hash of unused) await files.remove(hash);
-      if (unused.length > 0) await forget(tx, files.id, unused);
-      return unused.length;
+      const removed: Buffer[] = [];
+      for (const hash of await lockUnused(tx, files.id, BATCH)) if (await files.remove(hash)) removed.push(hash);
+      if (removed.length > 0) await forget(tx, files.id, removed);
+      return removed.length;
     });
   }
 
