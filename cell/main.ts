@@ -32,6 +32,7 @@ import {
   CANCEL,
   type CancelMessage,
   DISCONNECT,
+  GO_AWAY,
   HELLO,
   type HelloMessage,
   INVOKE,
@@ -75,7 +76,7 @@ import { installStackTraces } from './stack.ts';
 import { installTimers } from './timers.ts';
 import { installWebAssembly } from './wasm.ts';
 import { installSockets } from './sockets.ts';
-import { installWebSockets } from './websocket.ts';
+import { closeVisitors, installWebSockets } from './websocket.ts';
 import { installFetch, loadWorker } from './worker.ts';
 
 const EMPTY = new NativeUint8Array(0);
@@ -188,6 +189,7 @@ function onControl(type: number, stream: number, payload: Uint8Array): void {
   else if (sessions.isSessionFrame(type)) sessions.receiveSessionFrame(type, stream, payload);
   else if (type === CANCEL) cancelInvocation((jsonParse(utf8Decode(payload)) as CancelMessage).invocation);
   else if (type === DISCONNECT) onDisconnect((jsonParse(utf8Decode(payload)) as CancelMessage).invocation);
+  else if (type === GO_AWAY) closeVisitors();
   else if (type === REQUEST_AHEAD) receiveAhead(jsonParse(utf8Decode(payload)) as RequestAheadMessage);
   else if (type === LOAD) beginLoad(jsonParse(utf8Decode(payload)) as LoadMessage);
   else if (type === LOAD_BYTES) receiveBytes(payload);

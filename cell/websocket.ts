@@ -14,6 +14,7 @@ interface WebSocketExtra {
   isWebSocket(value: unknown): boolean;
   clientSocket(stream: number): object;
   answerWith(socket: object, headers: readonly string[], invocation: Invocation): void;
+  closeVisitors(): void;
 }
 
 const extra = (): WebSocketExtra => loadExtra<WebSocketExtra>('websocket');
@@ -27,10 +28,22 @@ export function installWebSockets(): void {
   defineLazyGlobal('EventSource', () => loadExtra<{ EventSource: unknown }>('event-source').EventSource);
 }
 
+/** Tells every visitor with a connection that this end is going away, and those to come as well. */
+export function closeVisitors(): void {
+  if (isGoingAway) return;
+  isGoingAway = true;
+  if (hasConnections) extra().closeVisitors();
+}
+let isGoingAway = false;
+/** The classes are not loaded only to close nothing. */
+let hasConnections = false;
+
 /** The call's stream goes on as a WebSocket. */
 export const clientSocket = (stream: number): object => extra().clientSocket(stream);
 
 /** Sends the response's head and joins its socket to the visitor's connection. Throws when the socket may not be returned. */
 export function switchProtocols(response: Response, socket: object, invocation: Invocation): void {
   extra().answerWith(socket, listToWire(responseList(response)), invocation);
+  hasConnections = true;
+  if (isGoingAway) extra().closeVisitors();
 }

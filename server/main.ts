@@ -305,7 +305,10 @@ async function startGateway(running: Running, supervisor: Supervisor, catalog: R
     limits: { maxBodyBytes: config.limitBodyBytes === 0 ? Number.POSITIVE_INFINITY : config.limitBodyBytes },
   });
   running.gateway = gateway;
-  resources.use('the gateway', gateway, (open) => open.close({ graceMs: drainLeftMs(running) }));
+  resources.use('the gateway', gateway, (open) => {
+    supervisor.goAway();
+    return open.close({ graceMs: drainLeftMs(running) });
+  });
   running.gatewayPort = (await gateway.listen()).port;
   return running.gatewayPort;
 }

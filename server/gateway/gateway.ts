@@ -253,6 +253,8 @@ function listen(
 
 /** A client that has just connected gets this long to send the request it connected for. */
 const FIRST_REQUEST_GRACE_MS = 1_000;
+/** WebSocket clients are told that the node goes away; those that have not answered by then are cut. */
+const CLOSE_HANDSHAKE_MS = 5_000;
 
 function closer(
   core: GatewayCore,
@@ -281,6 +283,7 @@ function closer(
     const isNoTunnel = (socket: ClientSocket): boolean => isIdle(socket) && !core.tunnels.has(socket);
     const timers = [
       setTimeout(() => destroyIf(isNoTunnel), Math.min(graceMs, FIRST_REQUEST_GRACE_MS)),
+      setTimeout(() => destroyIf((socket) => core.tunnels.has(socket)), Math.min(graceMs, CLOSE_HANDSHAKE_MS)),
       setTimeout(() => destroyIf(() => true), graceMs),
     ];
     await closed;

@@ -28,6 +28,7 @@ import {
   type ExceptionMessage,
   FAIL,
   type Failure,
+  GO_AWAY,
   HELLO,
   type HelloMessage,
   IN_SOCKET,
@@ -956,7 +957,12 @@ export class Cell {
 
   // --- the end ---
 
-  /** Takes no more invocations; ends when the last is over, or at the deadline. */
+  /** Visitors with a WebSocket hear that this end goes away: a Close is better than a connection that breaks. */
+  goAway(): void {
+    if (this.#state !== 'dead') this.#channel?.send(GO_AWAY_FRAME);
+  }
+
+  /** Takes no more invocations; ends when the last is over, or at the deadline. Visitors with a WebSocket hear of it before that. */
   drain(deadlineMs: number): void {
     if (this.#state !== 'serving') {
       this.kill(`drained while ${this.#state}`);
@@ -964,7 +970,10 @@ export class Cell {
     }
     this.#state = 'draining';
     if (this.#invocations.size === 0) this.kill('drained');
-    else setTimeout(() => this.kill('its time to drain was over'), deadlineMs).unref();
+    else {
+      setTimeout(() => this.goAway(), deadlineMs - this.#context.timings.closeMs).unref();
+      setTimeout(() => this.kill('its time to drain was over'), deadlineMs).unref();
+    }
   }
 
   /** A dying process closes its channel first: then its exit is the reason, and what it did to the protocol otherwise. */
@@ -1064,6 +1073,7 @@ const collectRequest = (invocation: number): RequestHead => ({
 const NO_BYTES = new Uint8Array(0);
 
 const PING_FRAME = encodeFrame(PING, 0, new Uint8Array(0));
+const GO_AWAY_FRAME = encodeFrame(GO_AWAY, 0, new Uint8Array(0));
 
 function killQuietly(pid: number): void {
   try {

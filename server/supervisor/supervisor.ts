@@ -292,6 +292,7 @@ export class Supervisor implements Dispatcher, StartupChecker, VersionHealthSour
     this.#alive.add(cell);
     this.#onCellEvent({ type: 'started', ms: performance.now() - startedAt });
     void cell.exited.then(() => this.#alive.delete(cell));
+    if (this.#isGoingAway) cell.goAway();
     if (this.#closing) cell.kill('the node is stopping');
     return cell;
   }
@@ -360,6 +361,13 @@ export class Supervisor implements Dispatcher, StartupChecker, VersionHealthSour
   }
 
   // --- the end ---
+
+  /** The node is about to stop: visitors' WebSockets are closed with 1001, also those that are opened from now on. */
+  goAway(): void {
+    this.#isGoingAway = true;
+    for (const cell of this.#alive) cell.goAway();
+  }
+  #isGoingAway = false;
 
   /** Lets work finish for `graceMs`, then ends every cell and waits until all processes are gone. */
   async close(graceMs: number): Promise<void> {

@@ -10,6 +10,8 @@ export interface Timings {
   readonly waitUntilMs: number;
   /** What a retired version's cells have to finish their requests. */
   readonly drainMs: number;
+  /** So long before that their visitors' WebSockets are closed. */
+  readonly closeMs: number;
   /** How long a request waits for a cell before it is told to come back. */
   readonly patienceMs: number;
   /** How long a start waits for another cell to end when the node is full. */
@@ -25,6 +27,7 @@ export const TIMINGS: Timings = {
   startupMs: CELL_LIMITS.startupWallMs,
   waitUntilMs: CELL_LIMITS.waitUntilMs,
   drainMs: CELL_LIMITS.waitUntilMs,
+  closeMs: 5_000,
   patienceMs: 10_000,
   roomMs: 5_000,
   hangMs: 20_000,

@@ -309,3 +309,24 @@ test('both ends of a pair inside one worker talk to one another', async () => {
     closed: [3, 3],
   });
 });
+
+test('when a version’s time to drain is nearly over its connections are closed with 1001, and its cell ends with the last', async (t) => {
+  const own = await createTestSupervisor({ prestarted: 1, timings: { drainMs: 5_000, closeMs: 4_700 } });
+  t.after(() => own.close());
+  const modules = { 'index.js': `export default { async fetch() { ${ECHO} } };` };
+  own.deploy({ name: 'replaced', modules });
+  const { socket, head } = await own.open('replaced', { headers: UPGRADE, upgrade: true }).upgraded;
+  const client = new WebSocketClient(socket, head);
+  const replacedAt = performance.now();
+  own.deploy({ name: 'replaced', modules });
+  client.send(TEXT, 'still served');
+  await until(() => client.texts().includes('still served'), 'the old version goes on');
+  await until(() => client.frames.some(({ opcode }) => opcode === CLOSE), 'the connection is closed');
+  assert.ok(performance.now() - replacedAt >= 290, 'not before its time');
+  assert.equal(client.frames.at(-1)?.payload.readUInt16BE(0), 1001);
+  client.send(CLOSE, Buffer.from([0x03, 0xe9]));
+  client.socket.end();
+  await until(() => own.supervisor.counts().inFlight === 0, 'the invocation is over');
+  await until(() => own.supervisor.counts().serving === 0, 'the cell has ended');
+  assert.ok(performance.now() - replacedAt < 4_000, 'it did not wait for its deadline');
+});

@@ -6,9 +6,9 @@ import { clientSocket } from './connect.ts';
 import { WebSocketPair } from './pair.ts';
 import { WebSocketRequestResponsePair } from './request-response-pair.ts';
 import { internals, WebSocket } from './socket.ts';
-import { joinServerWire } from './wire.ts';
+import { closeVisitors, joinServerWire } from './wire.ts';
 
-export { clientSocket, WebSocket, WebSocketPair, WebSocketRequestResponsePair };
+export { clientSocket, closeVisitors, WebSocket, WebSocketPair, WebSocketRequestResponsePair };
 
 export const isWebSocket = (value: unknown): boolean => internals.isWebSocket(value);
 

@@ -1,11 +1,20 @@
 /** Joins one end of a WebSocket connection to a stream of bytes: RFC 6455 on the outside. */
-import { NativeUint8Array, randomFill, utf8Encode } from '../../primordials.ts';
+import {
+  NativeUint8Array,
+  randomFill,
+  setAdd,
+  SetConstructor,
+  setDelete,
+  setForEach,
+  utf8Encode,
+} from '../../primordials.ts';
 import { Tunnel, type TunnelListener } from '../../tunnel.ts';
 import { BINARY, encodeClose, encodeMessage, FrameDecoder, PONG, TEXT } from './frames.ts';
 import type { End, Message } from './inbox.ts';
 
 /** Messages that nobody has read: from here on the sender gets no more room. */
 const MAX_UNREAD_BYTES = 1024 * 1024;
+const GOING_AWAY = 1001;
 const LOST = 'WebSocket disconnected without sending Close frame.';
 
 /** A client masks what it sends. */
@@ -17,12 +26,21 @@ export function joinClientWire(end: End, stream: number): void {
   wire.start(new Tunnel(wire, stream));
 }
 
+/** Connections to visitors that are not closed. */
+const visitors = new SetConstructor<WireEnd>();
+
+/** Says to every visitor that this end goes away (RFC 6455 §7.4.1); the worker hears of it by the visitor's answer. */
+export function closeVisitors(): void {
+  setForEach(visitors, (wire) => wire.goAway());
+}
+
 /** Opens the connection to the visitor. `announce` tells the supervisor what the new stream is, before anything is sent on it. */
 export function joinServerWire(end: End, announce: (stream: number) => void): void {
   const wire = new WireEnd(end, 'server');
   const tunnel = new Tunnel(wire);
   announce(tunnel.stream);
   wire.start(tunnel);
+  setAdd(visitors, wire);
 }
 
 class WireEnd implements TunnelListener {
@@ -66,7 +84,16 @@ class WireEnd implements TunnelListener {
 
   #abort(): void {
     this.#failed = true;
+    setDelete(visitors, this);
     this.#tunnel.abort();
+  }
+
+  /** What was sent before leaves first; what the worker sends from now on has nowhere to go. */
+  goAway(): void {
+    if (this.#closeSent || this.#failed) return;
+    this.#tunnel.write(encodeClose(GOING_AWAY, '', this.#mask()));
+    this.#closeSent = true;
+    this.#endWhenClosed();
   }
 
   // --- from the network ---
@@ -87,6 +114,7 @@ class WireEnd implements TunnelListener {
   }
 
   #lost(): void {
+    setDelete(visitors, this);
     if (this.#failed) return;
     const { outgoing, shared } = this.#end;
     if (!this.#closeReceived) {
@@ -134,7 +162,9 @@ class WireEnd implements TunnelListener {
   }
 
   #endWhenClosed(): void {
-    if (this.#closeReceived && this.#closeSent) this.#tunnel.end();
+    if (!this.#closeReceived || !this.#closeSent) return;
+    setDelete(visitors, this);
+    this.#tunnel.end();
   }
 
   #mask(): Uint8Array | undefined {
