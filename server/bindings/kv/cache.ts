@@ -72,6 +72,7 @@ export class KvCache {
       2 * ticket.name.length +
       (entry === null ? 0 : entry.value.length + (entry.metadata?.length ?? 0));
     this.#drop(ticket.name);
+    if (bytes > this.#maxBytes) return;
     this.#entries.set(ticket.name, { entry, hash: ticket.hash, bytes, readAtMs: performance.now() });
     this.#names.set(ticket.hash, ticket.name);
     this.#bytes += bytes;
