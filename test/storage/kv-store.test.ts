@@ -190,11 +190,11 @@ describe('expiry', () => {
       keys.map(({ name }) => name),
       ['gone:kept'],
     );
-    let sweeping = true;
-    const swept = sweepOnce(db.database).finally(() => (sweeping = false));
+    const swept = new AbortController();
+    const sweeping = sweepOnce(db.database).finally(() => swept.abort());
     let answered = 0;
-    for (; sweeping; answered++) assert.equal(await textOf(namespace, 'gone:kept'), 'here');
-    await swept;
+    for (; !swept.signal.aborted; answered++) assert.equal(await textOf(namespace, 'gone:kept'), 'here');
+    await sweeping;
     assert.ok(answered >= 10, `${answered} reads were answered meanwhile`);
     assert.equal(await countRows('kv_entries', `namespace = ${namespace}`), 1);
   });

@@ -13,6 +13,7 @@ import { copyOf } from '../../http/bytes.ts';
 import { type ByteStream, readAll, streamOf } from '../../http/index.ts';
 import {
   defineProperty,
+  deleteProperty,
   exactUtf8Decode,
   getOwnPropertyDescriptor,
   getPrototypeOf,
@@ -201,7 +202,13 @@ async function put(binding: string, args: Args): Promise<void> {
   const options = putOptions(args[2]);
   checkKey('PUT', key);
   const body = toBody(args[1]);
-  await callData(binding, { name: 'put', args: { key, ...options } }, body);
+  try {
+    await callData(binding, { name: 'put', args: { key, ...options } }, body);
+  } catch (error) {
+    // What a stream failed with may be anything; as on Workers an Error comes of it.
+    if (!isObject(error)) throw new NativeError(toText(error));
+    throw error;
+  }
 }
 
 async function deleteKey(binding: string, args: Args): Promise<void> {
@@ -313,13 +320,17 @@ class KvNamespace {
   }
 }
 
-/** As on Workers: methods are enumerable, and the class has its name as a tag. */
+/** As on Workers: methods are enumerable and stand before the constructor, and the class has its name as a tag. */
 function publish(methods: readonly string[]): void {
+  const { constructor } = KvNamespace.prototype;
+  deleteProperty(KvNamespace.prototype, 'constructor');
   for (let index = 0; index < methods.length; index++) {
     const name = methods[index] as string;
     const { value } = getOwnPropertyDescriptor(KvNamespace.prototype, name) as { value: unknown };
     defineProperty(KvNamespace.prototype, name, { value, writable: true, enumerable: true, configurable: true });
   }
+  const hidden = { value: constructor, writable: true, enumerable: false, configurable: true };
+  defineProperty(KvNamespace.prototype, 'constructor', hidden);
   if (!compatFlag('set_tostring_tag')) return;
   defineProperty(KvNamespace.prototype, symbolToStringTag, { value: OWNER, configurable: true });
 }
