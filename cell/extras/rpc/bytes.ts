@@ -16,7 +16,8 @@ export const malformed = (what: string): Error =>
   new NativeError(`The other side of an RPC session broke the protocol: ${what}`);
 
 export class ByteWriter {
-  #bytes: Uint8Array<ArrayBuffer> = new NativeUint8Array(256);
+  /** V8 keeps so many bytes beside the object itself; more are an allocation of their own. */
+  #bytes: Uint8Array<ArrayBuffer> = new NativeUint8Array(64);
   #length = 0;
 
   get length(): number {

@@ -123,7 +123,8 @@ export class Encoder {
   readonly writer: ByteWriter;
   /** Null: nothing can stay behind (errors, props), and what would have to is refused. */
   readonly #exporter: Exporter | null;
-  readonly #seen = new MapConstructor<object, number>();
+  /** Objects so far, by their number; made with the first. */
+  #seen: Map<object, number> | undefined;
   #count = 0;
 
   constructor(writer: ByteWriter, exporter: Exporter | null) {
@@ -170,6 +171,7 @@ export class Encoder {
   }
 
   #object(value: object): void {
+    this.#seen ??= new MapConstructor<object, number>();
     const seen = mapGet(this.#seen, value);
     if (seen !== undefined) {
       this.writer.byte(tag.REFERENCE);

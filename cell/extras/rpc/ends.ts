@@ -13,7 +13,15 @@ import {
 } from '../../../shared/protocol.ts';
 import { writeU32 } from '../../../shared/frames.ts';
 import { type Destination, toWire } from '../../calls.ts';
-import { closeStream, openStream, sendFrame, sendFull, sendJson, sendWindow } from '../../channel.ts';
+import {
+  closeStream,
+  openStream,
+  sendFrame,
+  sendFull,
+  sendJson,
+  sendWindow,
+  type StreamListener,
+} from '../../channel.ts';
 import { createInvocation, currentInvocation, type Invocation, runInvocation } from '../../context.ts';
 import { endInvocation, onInvocationEnd } from '../../invocation.ts';
 import {
@@ -28,12 +36,12 @@ import {
   utf8Decode,
   utf8Encode,
 } from '../../primordials.ts';
-import { addInboundSession, removeInboundSession } from '../../sessions.ts';
+import { addInboundSession, type InboundSession, removeInboundSession } from '../../sessions.ts';
 import { requireInvocation } from '../../timers.ts';
 import { findEntrypoint } from '../../worker.ts';
 import { SESSION_CLOCK_BYTES } from '../../../shared/protocol.ts';
-import { Link } from './link.ts';
-import { type Answer, RpcSession, sessionIsOver } from './session.ts';
+import { Link, type LinkEnd } from './link.ts';
+import { type Answer, type Reason, RpcSession, type SessionEnds, sessionIsOver } from './session.ts';
 import { type CallTarget, entrypointTarget } from './targets.ts';
 
 /** Opens a session with what a binding leads to, and makes its first call. */
@@ -43,7 +51,7 @@ export function openSession(destination: Destination, call: (session: RpcSession
 }
 
 /** The end of a session in the cell that opened it. */
-class OutgoingEnd {
+class OutgoingEnd implements LinkEnd, SessionEnds, StreamListener {
   readonly session: RpcSession;
   readonly #destination: Destination;
   readonly #invocation: Invocation;
@@ -54,37 +62,32 @@ class OutgoingEnd {
   constructor(destination: Destination, invocation: Invocation) {
     this.#destination = destination;
     this.#invocation = invocation;
-    this.#link = new Link(
-      {
-        emit: (payload) => this.#emit(payload),
-        grant: (bytes) => sendWindow(this.#stream, bytes),
-        onMessage: (message) => this.session.receive(message),
-        onBurst: (error) => this.#break(error),
-      },
-      invocation,
-    );
+    this.#link = new Link(this, invocation);
     // The callee ends the session: it knows when nothing is left on both sides.
-    this.session = new RpcSession(
-      invocation,
-      { send: (message) => this.#link.send(message), onIdle: () => this.#idle() },
-      undefined,
-    );
-    this.#forget = onInvocationEnd(invocation, () => this.#finish(sessionIsOver()));
+    this.session = new RpcSession(invocation, this, undefined);
+    this.#forget = onInvocationEnd(invocation, () => this.#finish(sessionIsOver));
   }
 
+  // --- what the session says ---
+
+  send(message: Uint8Array): void {
+    this.#link.send(message);
+  }
+
+  /** Nothing was sent, because the arguments could not be: there is nobody to wait for. */
+  onIdle(): void {
+    if (this.#stream === 0) this.#finish(sessionIsOver);
+  }
+
+  // --- what the link says ---
+
   /** The first frame opens the session. */
-  #emit(payload: Uint8Array): void {
+  emit(payload: Uint8Array): void {
     if (this.#stream !== 0) {
       sendFrame(SESSION_DATA, this.#stream, payload);
       return;
     }
-    this.#stream = openStream({
-      onResponse: () => undefined,
-      onData: (bytes) => this.#receive(bytes),
-      onEnd: () => this.#finish(sessionIsOver()),
-      onFail: (failure) => this.#finish(toError(jsonParse(utf8Decode(failure)) as Failure)),
-      onWindow: (bytes) => this.#link.window(bytes),
-    });
+    this.#stream = openStream(this);
     const head: SessionOpenHead = {
       invocation: this.#invocation.id,
       ...toWire(this.#destination),
@@ -94,7 +97,25 @@ class OutgoingEnd {
     sendFull(SESSION_OPEN, this.#stream, utf8Encode(jsonStringify(head)), bytes);
   }
 
-  #receive(payload: Uint8Array): void {
+  grant(bytes: number): void {
+    sendWindow(this.#stream, bytes);
+  }
+
+  onMessage(message: Uint8Array): void {
+    this.session.receive(message);
+  }
+
+  onBurst(error: Error): void {
+    this.#break(error);
+  }
+
+  // --- what the supervisor says ---
+
+  onResponse(): void {
+    // A session is answered by its data.
+  }
+
+  onData(payload: Uint8Array): void {
     try {
       this.#link.receive(payload);
     } catch (error) {
@@ -102,22 +123,32 @@ class OutgoingEnd {
     }
   }
 
+  onEnd(): void {
+    this.#finish(sessionIsOver);
+  }
+
+  onFail(failure: Uint8Array): void {
+    const error = toError(jsonParse(utf8Decode(failure)) as Failure);
+    this.#finish(() => error);
+  }
+
+  onWindow(bytes: number): void {
+    this.#link.window(bytes);
+  }
+
+  // --- the end ---
+
   #break(error: unknown): void {
     sendJson(FAIL, this.#stream, { name: 'Error', message: 'aborted' } satisfies Failure);
-    this.#finish(error);
+    this.#finish(() => error);
   }
 
-  /** Nothing was sent, because the arguments could not be: there is nobody to wait for. */
-  #idle(): void {
-    if (this.#stream === 0) this.#finish(sessionIsOver());
-  }
-
-  #finish(error: unknown): void {
+  #finish(reason: Reason): void {
     if (this.session.isOver) return;
     this.#link.close();
     closeStream(this.#stream);
     this.#forget();
-    this.session.close(error);
+    this.session.close(reason);
   }
 }
 
@@ -125,58 +156,27 @@ const toError = ({ name, message }: Failure): Error =>
   name === 'TypeError' ? new NativeTypeError(message) : new NativeError(message);
 
 /** The end of a session in the cell that was called. */
-class InboundEnd {
+class InboundEnd implements LinkEnd, SessionEnds, InboundSession {
   readonly session: RpcSession;
   readonly #invocation: Invocation;
   readonly #link: Link;
 
   constructor(invocation: Invocation, root: CallTarget) {
     this.#invocation = invocation;
-    const { id } = invocation;
-    this.#link = new Link(
-      {
-        emit: (payload) => sendFrame(INBOUND_DATA, id, payload),
-        grant: (bytes) => sendFrame(INBOUND_WINDOW, id, u32(bytes)),
-        onMessage: (message) => this.session.receive(message),
-        onDrained: () => this.session.checkIdle(),
-        onBurst: (error) => this.#break(error),
-      },
-      invocation,
-    );
-    this.session = new RpcSession(
-      invocation,
-      { send: (message) => this.#link.send(message), onIdle: () => this.#end() },
-      root,
-    );
-    addInboundSession(id, {
-      onData: (payload) => this.#guarded(() => this.#link.receive(payload)),
-      onWindow: (bytes) => this.#link.window(bytes),
-      onGone: () => this.#finish(sessionIsOver()),
-    });
-    onInvocationEnd(invocation, () => this.#finish(sessionIsOver()));
+    this.#link = new Link(this, invocation);
+    this.session = new RpcSession(invocation, this, root);
+    addInboundSession(invocation.id, this);
+    onInvocationEnd(invocation, () => this.#finish(sessionIsOver));
   }
 
-  /** The bytes that came with the opening. */
-  begin(first: Uint8Array): void {
-    this.#guarded(() => this.#link.receiveBytes(first));
-  }
+  // --- what the session says ---
 
-  #guarded(work: () => void): void {
-    try {
-      work();
-    } catch (error) {
-      this.#break(error as Error);
-    }
-  }
-
-  #break(error: Error): void {
-    sendJson(INBOUND_FAIL, this.#invocation.id, { name: 'Error', message: error.message } satisfies Failure);
-    this.#finish(error);
-    endInvocation(this.#invocation);
+  send(message: Uint8Array): void {
+    this.#link.send(message);
   }
 
   /** Nobody can call anything any more. */
-  #end(): void {
+  onIdle(): void {
     // Its last words may still wait for the window.
     if (this.#link.isSending) return;
     const invocation = this.#invocation;
@@ -185,15 +185,72 @@ class InboundEnd {
     const payload = new NativeUint8Array(1);
     payload[0] = waits ? 1 : 0;
     sendFrame(INBOUND_END, invocation.id, payload);
-    this.#finish(sessionIsOver());
+    this.#finish(sessionIsOver);
     if (!waits) endInvocation(invocation);
   }
 
-  #finish(error: unknown): void {
+  // --- what the link says ---
+
+  emit(payload: Uint8Array): void {
+    sendFrame(INBOUND_DATA, this.#invocation.id, payload);
+  }
+
+  grant(bytes: number): void {
+    sendFrame(INBOUND_WINDOW, this.#invocation.id, u32(bytes));
+  }
+
+  onMessage(message: Uint8Array): void {
+    this.session.receive(message);
+  }
+
+  onDrained(): void {
+    this.session.checkIdle();
+  }
+
+  onBurst(error: Error): void {
+    this.#break(error);
+  }
+
+  // --- what the supervisor says ---
+
+  /** The bytes that came with the opening. */
+  begin(first: Uint8Array): void {
+    try {
+      this.#link.receiveBytes(first);
+    } catch (error) {
+      this.#break(error as Error);
+    }
+  }
+
+  onData(payload: Uint8Array): void {
+    try {
+      this.#link.receive(payload);
+    } catch (error) {
+      this.#break(error as Error);
+    }
+  }
+
+  onWindow(bytes: number): void {
+    this.#link.window(bytes);
+  }
+
+  onGone(): void {
+    this.#finish(sessionIsOver);
+  }
+
+  // --- the end ---
+
+  #break(error: Error): void {
+    sendJson(INBOUND_FAIL, this.#invocation.id, { name: 'Error', message: error.message } satisfies Failure);
+    this.#finish(() => error);
+    endInvocation(this.#invocation);
+  }
+
+  #finish(reason: Reason): void {
     if (this.session.isOver) return;
     removeInboundSession(this.#invocation.id);
     this.#link.close();
-    this.session.close(error);
+    this.session.close(reason);
   }
 }
 

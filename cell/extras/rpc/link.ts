@@ -1,5 +1,5 @@
 /** Messages of any size over a session's bytes: `u32 length | message`, in frames, under the window that the supervisor enforces. */
-import { readU32, sessionFrameCost, writeU32 } from '../../../shared/frames.ts';
+import { sessionFrameCost, writeU32 } from '../../../shared/frames.ts';
 import { CHANNEL_LIMITS, RPC_LIMITS } from '../../../shared/limits.ts';
 import { SESSION_CLOCK_BYTES } from '../../../shared/protocol.ts';
 import { advanceClock, type Invocation } from '../../context.ts';
@@ -59,7 +59,7 @@ export class Link {
   #sent = 0;
   #heldBytes = 0;
   /** The message that is coming in. */
-  #head = new NativeUint8Array(LENGTH_BYTES);
+  #head = 0;
   #headLength = 0;
   #message: Uint8Array | undefined;
   #messageLength = 0;
@@ -101,6 +101,11 @@ export class Link {
   send(message: Uint8Array): void {
     if (message.length > RPC_LIMITS.maxMessageBytes) throw tooLarge(message.length);
     if (this.#closed) return;
+    const size = LENGTH_BYTES + message.length;
+    if (!this.isSending && size <= FRAME_BYTES && size <= this.#credit) {
+      this.#sendAtOnce(message);
+      return;
+    }
     const framed = new NativeUint8Array(LENGTH_BYTES + message.length);
     writeU32(framed, 0, message.length);
     copyInto(framed, message, LENGTH_BYTES);
@@ -110,7 +115,17 @@ export class Link {
     if (allHeldBytes > RPC_LIMITS.maxHeldBytes) endFullest();
   }
 
+  /** Most messages: one frame, for which nothing is in the way. */
+  #sendAtOnce(message: Uint8Array): void {
+    this.#credit -= sessionFrameCost(LENGTH_BYTES + message.length);
+    const payload = this.#payload(LENGTH_BYTES + message.length);
+    writeU32(payload, SESSION_CLOCK_BYTES, message.length);
+    copyInto(payload, message, SESSION_CLOCK_BYTES + LENGTH_BYTES);
+    this.#end.emit(payload);
+  }
+
   #hold(bytes: number): void {
+    if (bytes === 0) return;
     this.#heldBytes += bytes;
     allHeldBytes += bytes;
     if (this.#heldBytes > 0) mapSet(holding, this, true);
@@ -148,10 +163,15 @@ export class Link {
   }
 
   #frame(bytes: Uint8Array): Uint8Array {
-    const payload = new NativeUint8Array(SESSION_CLOCK_BYTES + bytes.length);
+    const payload = this.#payload(bytes.length);
+    copyInto(payload, bytes, SESSION_CLOCK_BYTES);
+    return payload;
+  }
+
+  #payload(bytes: number): Uint8Array {
+    const payload = new NativeUint8Array(SESSION_CLOCK_BYTES + bytes);
     clock[0] = this.#invocation.clockMs;
     copyInto(payload, clockBytes, 0);
-    copyInto(payload, bytes, SESSION_CLOCK_BYTES);
     return payload;
   }
 
@@ -177,9 +197,11 @@ export class Link {
 
   #takeHead(bytes: Uint8Array, from: number): number {
     let at = from;
-    while (this.#headLength < LENGTH_BYTES && at < bytes.length) this.#head[this.#headLength++] = bytes[at++] as number;
+    while (this.#headLength < LENGTH_BYTES && at < bytes.length)
+      this.#head += (bytes[at++] as number) * 0x100 ** this.#headLength++;
     if (this.#headLength < LENGTH_BYTES) return at;
-    const length = readU32(this.#head, 0);
+    const length = this.#head;
+    this.#head = 0;
     if (length === 0 || length > RPC_LIMITS.maxMessageBytes) throw malformed(`a message of ${length} bytes`);
     this.#headLength = 0;
     if (bytes.length - at >= length) {

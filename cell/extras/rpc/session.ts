@@ -7,17 +7,7 @@
  */
 import { RPC_LIMITS } from '../../../shared/limits.ts';
 import { type Invocation, runInvocation } from '../../context.ts';
-import {
-  isArray,
-  MapConstructor,
-  mapDelete,
-  mapForEach,
-  mapGet,
-  mapSet,
-  NativeError,
-  NativePromise,
-  promiseThen,
-} from '../../primordials.ts';
+import { isArray, NativeError, NativePromise, promiseThen } from '../../primordials.ts';
 import { ByteReader, ByteWriter, malformed } from './bytes.ts';
 import { asThrown, Decoder } from './decode.ts';
 import { Encoder, encodeThrown } from './encode.ts';
@@ -32,6 +22,7 @@ import {
   unsendableName,
   withDisposer,
 } from './stubs.ts';
+import { Table } from './table.ts';
 import { type CallTarget, localTarget, runCall, runOnValue } from './targets.ts';
 
 const CALL = 1;
@@ -48,6 +39,9 @@ const ON_EXPORT = 1;
 const ON_ANSWER = 2;
 
 export type Path = readonly string[];
+
+/** Makes the exception that whoever still waits gets. */
+export type Reason = () => unknown;
 
 export interface SessionEnds {
   send(message: Uint8Array): void;
@@ -118,12 +112,12 @@ export class RpcSession {
   readonly invocation: Invocation;
   readonly #ends: SessionEnds;
   readonly #root: CallTarget | undefined;
-  readonly #exports = new MapConstructor<number, Export>();
-  readonly #imports = new MapConstructor<number, Import>();
-  readonly #calls = new MapConstructor<number, OpenCall>();
+  readonly #exports = new Table<Export>();
+  readonly #imports = new Table<Import>();
+  readonly #calls = new Table<OpenCall>();
   /** Answers given, and kept while the other side may call on them. */
-  readonly #answers = new MapConstructor<number, Promise<unknown>>();
-  readonly #pipes: Pipes;
+  readonly #answers = new Table<Promise<unknown>>();
+  #usedPipes: Pipes | undefined;
   #exportCount = 0;
   #importCount = 0;
   #nextExport = 1;
@@ -131,7 +125,7 @@ export class RpcSession {
   #openCalls = 0;
   #running = 0;
   #answerCount = 0;
-  #broken: unknown;
+  #broken: Reason | undefined;
   #over = false;
 
   /** @param root what the other side calls first; undefined on the side that opens the session */
@@ -139,11 +133,16 @@ export class RpcSession {
     this.invocation = invocation;
     this.#ends = ends;
     this.#root = root;
-    this.#pipes = new Pipes((write) => this.#sendPipe(write), invocation);
   }
 
   get isOver(): boolean {
     return this.#over;
+  }
+
+  /** Most sessions have no stream. */
+  get #pipes(): Pipes {
+    this.#usedPipes ??= new Pipes((write) => this.#sendPipe(write), this.invocation);
+    return this.#usedPipes;
   }
 
   // --- calls from here ---
@@ -167,10 +166,10 @@ export class RpcSession {
     const id = this.#nextCall++;
     const answer = new Answer(this, id);
     if (this.#over) {
-      answer.reject(this.#broken ?? sessionIsOver());
+      answer.reject((this.#broken ?? sessionIsOver)());
       return answer;
     }
-    mapSet(this.#calls, id, { answer, on, path, args });
+    this.#calls.set(id, { answer, on, path, args });
     this.#openCalls++;
     try {
       this.#sendCall(id, kind, target, path, args);
@@ -233,16 +232,16 @@ export class RpcSession {
     const params: Disposable[] = [];
     const args = reader.byte() === 0 ? null : this.#decodeArguments(reader, params);
     if (this.#running >= RPC_LIMITS.maxOpenCalls) throw malformed('too many calls at once');
-    if (kind === ON_ANSWER && mapGet(this.#answers, target) === undefined) {
+    if (kind === ON_ANSWER && this.#answers.get(target) === undefined) {
       disposeAll(params);
       this.#sendIds(ANSWER_IS_YOURS, id);
       return;
     }
-    if (mapGet(this.#answers, id) !== undefined) throw malformed('a call that came twice');
+    if (this.#answers.get(id) !== undefined) throw malformed('a call that came twice');
     if (this.#answerCount >= RPC_LIMITS.maxOpenCalls) throw malformed('too many answers that are not let go');
     this.#running++;
     const result = runInvocation(this.invocation, () => this.#run(kind, target, path, args));
-    mapSet(this.#answers, id, result);
+    this.#answers.set(id, result);
     this.#answerCount++;
     void promiseThen(
       result,
@@ -253,10 +252,10 @@ export class RpcSession {
 
   #run(kind: number, target: number, path: Path, args: readonly unknown[] | null): Promise<unknown> {
     if (kind === ON_ANSWER) {
-      const on = mapGet(this.#answers, target) as Promise<unknown>;
+      const on = this.#answers.get(target) as Promise<unknown>;
       return promiseThen(on, (value) => runCall(localTarget(value), path, args));
     }
-    const called = kind === ON_ROOT ? this.#root : mapGet(this.#exports, target)?.target;
+    const called = kind === ON_ROOT ? this.#root : this.#exports.get(target)?.target;
     if (called === undefined) throw malformed('a call on something that was never given');
     return runCall(called, path, args);
   }
@@ -331,24 +330,24 @@ export class RpcSession {
   }
 
   #openCall(id: number): OpenCall {
-    const call = mapGet(this.#calls, id);
+    const call = this.#calls.get(id);
     if (call === undefined) throw malformed('an answer to no call');
     return call;
   }
 
   #takeCall(id: number): OpenCall {
     const call = this.#openCall(id);
-    mapDelete(this.#calls, id);
+    this.#calls.delete(id);
     this.#openCalls--;
     return call;
   }
 
   #receiveRelease(id: number, count: number): void {
-    const entry = mapGet(this.#exports, id);
+    const entry = this.#exports.get(id);
     if (entry === undefined || count > entry.references) throw malformed('a release of something that was never given');
     entry.references -= count;
     if (entry.references > 0) return;
-    mapDelete(this.#exports, id);
+    this.#exports.delete(id);
     this.#exportCount--;
     // As on Workers: the last thing that goes takes the execution context with it, and with that the chance to run a disposer.
     const mayRun = !this.#isIdle() || this.invocation.pendingWaits > 0 || this.#root === undefined;
@@ -362,8 +361,8 @@ export class RpcSession {
   }
 
   #forgetAnswer(id: number): void {
-    if (mapGet(this.#answers, id) === undefined) return;
-    mapDelete(this.#answers, id);
+    if (this.#answers.get(id) === undefined) return;
+    this.#answers.delete(id);
     this.#answerCount--;
   }
 
@@ -386,10 +385,10 @@ export class RpcSession {
       encoder.value(value);
     } catch (error) {
       for (let index = 0; index < given.length; index++) this.#takeBack(given[index] as number);
-      this.#pipes.takeBack(pipes, error);
+      this.#usedPipes?.takeBack(pipes, error);
       throw error;
     }
-    this.#pipes.start(pipes);
+    this.#usedPipes?.start(pipes);
   }
 
   #export(given: number[], target: CallTarget): number {
@@ -397,16 +396,16 @@ export class RpcSession {
       throw new NativeError(`An RPC session may have ${RPC_LIMITS.maxExports} stubs at once.`);
     }
     const id = this.#nextExport++;
-    mapSet(this.#exports, id, { target, references: 1 });
+    this.#exports.set(id, { target, references: 1 });
     this.#exportCount++;
     given[given.length] = id;
     return id;
   }
 
   #takeBack(id: number): void {
-    const entry = mapGet(this.#exports, id);
+    const entry = this.#exports.get(id);
     if (entry === undefined) return;
-    mapDelete(this.#exports, id);
+    this.#exports.delete(id);
     this.#exportCount--;
     entry.target.dispose();
   }
@@ -427,14 +426,14 @@ export class RpcSession {
   }
 
   #import(id: number): Import {
-    const known = mapGet(this.#imports, id);
+    const known = this.#imports.get(id);
     if (known !== undefined) {
       known.references++;
       return known;
     }
     if (this.#importCount >= RPC_LIMITS.maxExports) throw malformed('too many stubs');
     const created: Import = { session: this, id, references: 1 };
-    mapSet(this.#imports, id, created);
+    this.#imports.set(id, created);
     this.#importCount++;
     return created;
   }
@@ -446,8 +445,8 @@ export class RpcSession {
 
   /** Nobody here calls it any more. */
   release(target: Import): void {
-    if (--target.references > 0 || mapGet(this.#imports, target.id) !== target) return;
-    mapDelete(this.#imports, target.id);
+    if (--target.references > 0 || this.#imports.get(target.id) !== target) return;
+    this.#imports.delete(target.id);
     this.#importCount--;
     if (this.#over) return;
     this.#sendIds(RELEASE, target.id, 1);
@@ -482,7 +481,7 @@ export class RpcSession {
       this.#answerCount === 0 &&
       this.#exportCount === 0 &&
       this.#importCount === 0 &&
-      this.#pipes.isIdle
+      (this.#usedPipes === undefined || this.#usedPipes.isIdle)
     );
   }
 
@@ -493,18 +492,18 @@ export class RpcSession {
 
   /**
    * The other side is gone, or nothing is left. Calls on answers that have come are still made here; everything else that is open
-   * fails with the error.
+   * fails for the reason, which is made when somebody hears it: an exception costs as much as a small call.
    */
-  close(error: unknown): void {
+  close(reason: Reason): void {
     if (this.#over) return;
     this.#over = true;
-    this.#broken = error;
-    mapForEach(this.#calls, ({ answer, on, path, args }) => {
+    this.#broken = reason;
+    this.#calls.forEach(({ answer, on, path, args }) => {
       if (on !== undefined && on.settled !== 'no') this.#runHere(answer, on, path, args);
-      else answer.reject(error);
+      else answer.reject(reason());
     });
-    this.#pipes.close(error);
-    mapForEach(this.#exports, (entry) => {
+    this.#usedPipes?.close(reason());
+    this.#exports.forEach((entry) => {
       if (this.#root === undefined || entry.target.isForwarder === true) this.#dispose(entry);
     });
   }
