@@ -75,7 +75,7 @@ import { receiveAhead, serveRequest, startServing } from './serve.ts';
 import { installStackTraces } from './stack.ts';
 import { installTimers } from './timers.ts';
 import { installWebAssembly } from './wasm.ts';
-import { installSockets } from './sockets.ts';
+import * as sockets from './sockets.ts';
 import { closeVisitors, installWebSockets } from './websocket.ts';
 import { installFetch, loadWorker } from './worker.ts';
 
@@ -121,6 +121,7 @@ const OFFERED_TO_EXTRAS = {
   'cell/http/index': http,
   'cell/primordials': primordials,
   'cell/random': random,
+  'cell/sockets': sockets,
   'cell/startup': startup,
   'cell/stream-facts': streamFacts,
   'cell/streams': streams,
@@ -164,7 +165,7 @@ function install(): void {
   installEncoding();
   installFetch();
   installWebSockets();
-  installSockets();
+  sockets.installSockets();
   installWebAssembly();
   clock.installClock();
   installGlobals();

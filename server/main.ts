@@ -17,6 +17,8 @@ import { CacheStore } from './bindings/cache/store.ts';
 import { createEgress } from './bindings/egress/egress.ts';
 import { createDatabaseBinding } from './bindings/database/database.ts';
 import { createR2Binding } from './bindings/r2/r2.ts';
+import { createHyperdriveBinding } from './bindings/hyperdrive/hyperdrive.ts';
+import { createOriginResolver } from './bindings/hyperdrive/origin-address.ts';
 import { createPublicFetch } from './bindings/service/public.ts';
 import { createServiceBinding } from './bindings/service/service.ts';
 import { createBroker } from './broker/broker.ts';
@@ -39,6 +41,7 @@ import { startEmbeddedPostgres } from './storage/embedded/embedded.ts';
 import { createKvStore } from './storage/kv/kv-store.ts';
 import type { KvStore } from './storage/kv/types.ts';
 import { KV_CHANNEL } from './storage/kv/writing.ts';
+import { createHyperdrive, type Hyperdrive } from './storage/hyperdrive/hyperdrive.ts';
 import { loadMasterKey } from './storage/master-key.ts';
 import { openObjectStorage, type ObjectStorage } from './storage/objects/open.ts';
 import { type OpenedStore, openStore } from './storage/open-store.ts';
@@ -74,6 +77,7 @@ interface Running {
 /** What lies in databases. */
 interface Stores extends OpenedStore {
   readonly databases: WorkerDatabases;
+  readonly hyperdrive: Hyperdrive;
   readonly kv: Kv;
 }
 
@@ -112,20 +116,9 @@ async function start(running: Running, startedAt: number): Promise<void> {
   const connection =
     config.databaseUrl === null ? await embeddedDatabase(running, dataDir) : { url: config.databaseUrl };
   const opened = resources.use('the store', await openStore({ connection, masterKey, log }), (store) => store.close());
-  const databases = resources.use(
-    'the databases of workers',
-    createWorkerDatabases({
-      database: opened.database,
-      masterKey,
-      server: config.workerDatabaseUrl === null ? connection : { url: config.workerDatabaseUrl },
-      maxDatabaseMiB: config.limitDatabaseMiB,
-      times: { statementMs: config.limitStatementMs, transactionMs: config.limitTransactionMs },
-      log: log.child({ component: 'databases' }),
-    }),
-    (open) => open.close(),
-  );
   const { account, hasAdminToken } = await bootstrap(config, opened, config.adminToken);
-  const stores = { ...opened, databases, kv: openKv(running, opened, masterKey) };
+  const databases = openDatabases(running, opened, masterKey, connection);
+  const stores = { ...opened, ...databases, kv: openKv(running, opened, masterKey) };
   const cells = await startCells(running, stores);
   const { supervisor, catalog } = cells;
   const gateway = config.roles.includes('gateway') ? await startGateway(running, supervisor, catalog) : null;
@@ -133,6 +126,31 @@ async function start(running: Running, startedAt: number): Promise<void> {
   // Last: a token that a failed start had stored would never be shown to anybody.
   const newToken = hasAdminToken ? null : await createFirstToken(config, opened);
   announce(running, { startedAt, account, newToken, gatewayPort: gateway, apiPort: api, supervisor });
+}
+
+/** What workers keep in PostgreSQL: databases that Skep makes, and those of the users' own. */
+function openDatabases(
+  { config, log, resources }: Running,
+  { database }: OpenedStore,
+  masterKey: Uint8Array,
+  connection: Parameters<typeof openStore>[0]['connection'],
+): Pick<Stores, 'databases' | 'hyperdrive'> {
+  const databases = createWorkerDatabases({
+    database,
+    masterKey,
+    server: config.workerDatabaseUrl === null ? connection : { url: config.workerDatabaseUrl },
+    maxDatabaseMiB: config.limitDatabaseMiB,
+    times: { statementMs: config.limitStatementMs, transactionMs: config.limitTransactionMs },
+    log: log.child({ component: 'databases' }),
+  });
+  resources.use('the databases of workers', databases, (open) => open.close());
+  const resolve = createOriginResolver({
+    policy: createAddressPolicy(config.egressAllow),
+    platformUrls: [config.databaseUrl, config.workerDatabaseUrl].filter((url) => url !== null),
+  });
+  const hyperdrive = createHyperdrive({ database, masterKey, resolve });
+  resources.use('the databases behind Hyperdrive', hyperdrive, (open) => open.close());
+  return { databases, hyperdrive };
 }
 
 async function embeddedDatabase(
@@ -230,6 +248,12 @@ async function startCells(running: Running, opened: Stores): Promise<Cells> {
         onEvent,
         log: log.child({ component: 'databases' }),
       }),
+      hyperdrive: createHyperdriveBinding({
+        databases: opened.databases,
+        hyperdrive: opened.hyperdrive,
+        onEvent,
+        log: log.child({ component: 'hyperdrive' }),
+      }),
       kv_namespace: createKvBinding({ ...opened.kv, onEvent, log: log.child({ component: 'kv' }) }),
       r2_bucket: createR2Binding({ storage: objects, onEvent, log: objectsLog }),
     },
@@ -322,6 +346,7 @@ async function startApi(
   const api = createApi({
     store: opened.store,
     databases: opened.databases,
+    hyperdrive: opened.hyperdrive,
     kv: opened.kv.store,
     catalog,
     objects,

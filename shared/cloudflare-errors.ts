@@ -328,6 +328,28 @@ export const CLOUDFLARE_ERRORS = {
     remedy: 'Create it with `wrangler d1 create`, and put its id into the wrangler configuration.',
     source: 'cloudflare',
   },
+  hyperdriveNotFound: {
+    code: 2004,
+    status: 404,
+    message: "The Hyperdrive configuration '{id}' could not be found.",
+    remedy: '`wrangler hyperdrive list` shows the configurations that exist.',
+    source: 'skep',
+  },
+  hyperdriveExists: {
+    code: 2017,
+    status: 400,
+    message: "A Hyperdrive configuration with the name '{name}' already exists.",
+    remedy: 'Choose another name, or change the one that exists.',
+    source: 'skep',
+  },
+  hyperdriveUnreachable: {
+    code: 2012,
+    status: 400,
+    message: 'Skep could not connect to the database: {reason}.',
+    remedy:
+      'Correct host, port, user, password or sslmode; private addresses have to be allowed with SKEP_EGRESS_ALLOW.',
+    source: 'skep',
+  },
   noVersions: {
     code: 10222,
     status: 404,

@@ -289,6 +289,27 @@ export const DATABASE_LIMITS = {
   connectionsPerDatabase: 10,
   /** Connections of this node to all databases of workers; each is a process of the server. */
   connectionsPerNode: 60,
+  /** Connections of this node to all databases behind Hyperdrive together. */
+  originConnectionsPerNode: 200,
+  /** Connections of this node to one origin when its configuration says nothing, and the most it may ask for. Cloudflare: 20, 100. */
+  originConnections: 20,
+  maxOriginConnections: 100,
+  /** Hyperdrive: a client says who it is within this time; stops sockets that say nothing. */
+  startupMs: 10_000,
+  /** Hyperdrive: named statements of one client, and the bytes of their texts; they are kept here to be made again. */
+  maxNamedStatements: 1_000,
+  maxNamedStatementBytes: 4 * MiB,
+  /** Hyperdrive: messages of a client that wait for a connection, in bytes. */
+  maxWaitingBytes: 1 * MiB,
+  /** Hyperdrive: configurations of an account. */
+  hyperdriveConfigsPerAccount: 100,
+  /** Hyperdrive: the answer of one statement that is kept for others, in bytes, and all of a node. Cloudflare: 50 MB. */
+  maxCachedAnswerBytes: 1 * MiB,
+  maxCacheBytes: 32 * MiB,
+  /** Hyperdrive, as Cloudflare: seconds an answer is good for, and how much longer it is given while a new one is fetched. */
+  cacheMaxAgeS: 60,
+  cacheStaleS: 15,
+  maxCacheAgeS: 3_600,
   /** Of one database's role on all nodes together; PostgreSQL itself refuses more. */
   connectionsPerRole: 40,
   /** How long an operation waits for a connection before it fails. */

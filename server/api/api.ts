@@ -20,6 +20,7 @@ import { ApiError, fail, unavailable } from './errors.ts';
 import { openApiDocument } from './openapi.ts';
 import { type AccountRequest, type ApiOptions, type ApiRequest, readJsonBody, type Route } from './router.ts';
 import { databaseRoutes } from './routes/databases.ts';
+import { hyperdriveRoutes } from './routes/hyperdrive.ts';
 import { identityRoutes } from './routes/identity.ts';
 import { kvRoutes } from './routes/kv.ts';
 import { linkRoutes } from './routes/links.ts';
@@ -74,6 +75,7 @@ export function createApi(options: ApiOptions): Api {
     ...r2ObjectRoutes,
     ...linkRoutes,
     ...databaseRoutes,
+    ...hyperdriveRoutes,
     ...kvRoutes,
     ...platformRoutes,
   ];

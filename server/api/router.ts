@@ -11,6 +11,7 @@ import type { Link } from '../metrics/links.ts';
 import type { WorkerDatabases } from '../storage/databases/databases.ts';
 import type { KvStore } from '../storage/kv/types.ts';
 import type { ObjectStorage } from '../storage/objects/open.ts';
+import type { Hyperdrive } from '../storage/hyperdrive/hyperdrive.ts';
 import type { Account, Store, TokenIdentity } from '../storage/store.ts';
 import type { StartupChecker, VersionHealthSource } from '../supervisor/types.ts';
 import { readBytes } from './body.ts';
@@ -28,6 +29,8 @@ export interface ApiOptions {
   readonly store: Store;
   /** Databases that Skep makes for workers. */
   readonly databases: WorkerDatabases;
+  /** Databases of the users' own. */
+  readonly hyperdrive: Hyperdrive;
   readonly kv: KvStore;
   /** Buckets and their objects. */
   readonly objects: ObjectStorage;

@@ -6,7 +6,6 @@ const FEATURES: readonly (readonly [RegExp, string])[] = [
   [new RegExp(`${ACCOUNT}/r2/buckets/[^/]+/`), 'This setting of R2 buckets'],
   [new RegExp(`${ACCOUNT}/r2-catalog(/|$)`), 'R2 Data Catalog'],
   [new RegExp(`${ACCOUNT}/queues(/|$)`), 'Queues'],
-  [new RegExp(`${ACCOUNT}/hyperdrive(/|$)`), 'Hyperdrive'],
   [new RegExp(`${ACCOUNT}/workflows(/|$)`), 'Workflows'],
   [new RegExp(`${ACCOUNT}/vectorize(/|$)`), 'Vectorize'],
   [new RegExp(`${ACCOUNT}/(ai|ai-search|autorag)(/|$)`), 'Workers AI'],

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from '../../server/log/types.ts';
 import { createApi, type Api } from '../../server/api/api.ts';
+import { createHyperdrive } from '../../server/storage/hyperdrive/hyperdrive.ts';
 import { createWorkerDatabases } from '../../server/storage/databases/databases.ts';
 import { createKvStore } from '../../server/storage/kv/kv-store.ts';
 import { openObjectStorage } from '../../server/storage/objects/open.ts';
@@ -98,8 +99,14 @@ export async function createTestApi(options: TestApiOptions = {}): Promise<TestA
     log: testLog,
   });
   const kv = createKvStore({ database: database.database, masterKey: database.masterKey, log: testLog });
+  const hyperdrive = createHyperdrive({
+    database: database.database,
+    masterKey: database.masterKey,
+    resolve: async (host) => host,
+  });
   const api = createApi({
     databases,
+    hyperdrive,
     store: options.store === undefined ? database.store : options.store(database.store),
     kv,
     catalog: {
@@ -141,6 +148,7 @@ export async function createTestApi(options: TestApiOptions = {}): Promise<TestA
     close: async (graceMs = 0) => {
       await server.close(graceMs);
       await databases.close();
+      hyperdrive.close();
       await kv.close();
       await objects.close();
       await rm(dataDir, { recursive: true, force: true });

@@ -17,6 +17,7 @@ import {
   writableGetWriter,
   writableLocked,
 } from '../../primordials.ts';
+import { destinationOfAddress } from '../../sockets.ts';
 import { requireInvocation } from '../../timers.ts';
 import { illegalConstructor, illegalInvocation, isObject } from '../../webidl.ts';
 import { bytesOf, exposeInterface } from '../websocket/interface.ts';
@@ -288,7 +289,7 @@ class SocketSide implements ConnectionOwner {
 export function connectSocket(address: unknown, options: unknown, destination: Destination): Socket {
   const where = readAddress(address);
   const how = readOptions(options);
-  return new Socket(CREATE, SocketSide.connect(where, how, destination));
+  return new Socket(CREATE, SocketSide.connect(where, how, destination ?? destinationOfAddress(where)));
 }
 
 /** `connect(address, options)` of `cloudflare:sockets`. */

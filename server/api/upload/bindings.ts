@@ -33,6 +33,7 @@ const SUPPORTED = {
   r2_bucket: z.object({ type: z.literal('r2_bucket'), name, bucket_name: z.string().min(1).max(255) }),
   version_metadata: z.object({ type: z.literal('version_metadata'), name }),
   d1: z.object({ type: z.literal('d1'), name, id: z.string().min(1).max(64) }),
+  hyperdrive: z.object({ type: z.literal('hyperdrive'), name, id: z.string().min(1).max(64) }),
   text_blob: z.object({ type: z.literal('text_blob'), name, part: z.string().min(1).max(512) }),
   data_blob: z.object({ type: z.literal('data_blob'), name, part: z.string().min(1).max(512) }),
   wasm_module: z.object({ type: z.literal('wasm_module'), name, part: z.string().min(1).max(512) }),
@@ -43,7 +44,6 @@ type SupportedType = keyof typeof SUPPORTED;
 const PRODUCTS: ReadonlyMap<string, string> = new Map(
   Object.entries({
     queue: 'Queues',
-    hyperdrive: 'Hyperdrive',
     durable_object_namespace: 'Durable Objects',
     workflow: 'Workflows',
     assets: 'Static assets',

@@ -101,10 +101,10 @@ async function checkServices(
 async function checkDatabases(request: AccountRequest, bindings: readonly Binding[]): Promise<CloudflareProblem[]> {
   const problems: CloudflareProblem[] = [];
   for (const binding of bindings) {
-    if (binding.type !== 'd1') continue;
-    const { name, databaseId: database } = binding;
-    if ((await request.options.databases.find(request.account.id, database)) === null)
-      problems.push(cloudflareProblem('boundDatabaseNotFound', { binding: name, database }));
+    if (binding.type !== 'd1' && binding.type !== 'hyperdrive') continue;
+    const database = binding.type === 'd1' ? binding.databaseId : binding.id;
+    if (!(await hasDatabase(request, binding.type, database)))
+      problems.push(cloudflareProblem('boundDatabaseNotFound', { binding: binding.name, database }));
   }
   return problems;
 }
@@ -137,6 +137,16 @@ async function checkBuckets(request: AccountRequest, bindings: readonly Binding[
     problems.push(cloudflareProblem('r2BindingBucketNotFound', { binding: binding.name, bucket: binding.bucketName }));
   }
   return problems;
+}
+
+/** What `hyperdrive` binds is a configuration, or a database that Skep made. */
+async function hasDatabase(
+  { options, account }: AccountRequest,
+  type: 'd1' | 'hyperdrive',
+  id: string,
+): Promise<boolean> {
+  if (type === 'hyperdrive' && (await options.hyperdrive.find(account.id, id)) !== null) return true;
+  return (await options.databases.find(account.id, id)) !== null;
 }
 
 /** A worker's binding to an entrypoint of its own can be checked only once its top level has run. */

@@ -93,7 +93,7 @@ class Databases implements WorkerDatabases {
   readonly #config: pg.ClientConfig;
   /** For the few questions that the platform asks while workers are at work. */
   readonly #admin: pg.Pool;
-  readonly #pools = new BackendPools();
+  readonly #pools = new BackendPools(DATABASE_LIMITS.connectionsPerNode);
   readonly #sizes: DatabaseSizes;
   readonly #known = new Map<string, Known>();
   readonly #mending = new Map<string, Promise<void>>();
@@ -183,7 +183,7 @@ class Databases implements WorkerDatabases {
     if (found === null) return false;
     await setDatabaseState(this.#options.database, found.id, 'deleting');
     this.#known.delete(keyOf(accountId, id));
-    this.#pools.drop(found.internalName);
+    this.#pools.drop(found.internalName, { isDraining: false });
     // Somebody may be connecting this very moment; PostgreSQL waits for nobody but a few seconds.
     await this.#remove(found).catch(async () => {
       await sleep(200);

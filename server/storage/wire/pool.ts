@@ -23,6 +23,8 @@ export class NoConnection extends Error {
 export interface PoolOptions {
   /** Asked for every connection anew: a password may have changed. */
   readonly target: () => Promise<BackendTarget>;
+  /** Default: as the target says. */
+  readonly connect?: (target: BackendTarget) => Promise<Backend>;
   readonly maxConnections: number;
   /** Takes one of the node's places, or says that there is none. */
   readonly takePlace: () => boolean;
@@ -45,12 +47,16 @@ const DISCARD = serialize.query('DISCARD ALL');
 /** SQLSTATEs with which a server refuses because it is full. */
 const FULL = new Set(['53300', '53400']);
 
+const connectPlainly = (target: BackendTarget): Promise<Backend> =>
+  Backend.connect(target, DATABASE_LIMITS.connectTimeoutMs);
+
 export class BackendPool {
   readonly #options: PoolOptions;
   readonly #idle: { readonly backend: Backend; readonly sinceMs: number }[] = [];
   readonly #all = new Set<Backend>();
   readonly #waiting = new Set<Waiting>();
   #connecting = 0;
+  #parameters: ReadonlyMap<string, string> | undefined;
   #isClosed = false;
   #sweep: NodeJS.Timeout | undefined;
 
@@ -95,6 +101,15 @@ export class BackendPool {
       `No connection to the database became free within ${seconds} s; ${this.#options.maxConnections} are allowed, all in use. Shorten transactions and queries.`,
       { isUnreachable: false },
     );
+  }
+
+  /** What the server says of itself: its version, its encoding. Connects when nobody has yet. */
+  async serverParameters(): Promise<ReadonlyMap<string, string>> {
+    if (this.#parameters !== undefined) return this.#parameters;
+    const backend = await this.acquire();
+    this.#parameters = backend.parameters;
+    this.#offer(backend);
+    return this.#parameters;
   }
 
   /** Gives a connection back. One that is in the middle of something is ended. */
@@ -202,13 +217,13 @@ export class BackendPool {
   }
 
   async #tryToConnect(): Promise<Backend> {
-    const { target, mend } = this.#options;
+    const { target, mend, connect = connectPlainly } = this.#options;
     try {
-      return await Backend.connect(await target(), DATABASE_LIMITS.connectTimeoutMs);
+      return await connect(await target());
     } catch (error) {
       const { code } = error as { code?: string };
       if (mend === undefined || code === undefined || !(await mend(code))) throw error;
-      return await Backend.connect(await target(), DATABASE_LIMITS.connectTimeoutMs);
+      return await connect(await target());
     }
   }
 
@@ -238,7 +253,8 @@ export class BackendPool {
     this.#grow();
   }
 
-  close(): void {
+  /** `isDraining`: who has a connection may go on with it; otherwise all end now. */
+  close({ isDraining }: { readonly isDraining: boolean }): void {
     this.#isClosed = true;
     clearInterval(this.#sweep);
     for (const { timer, reject } of this.#waiting) {
@@ -247,7 +263,8 @@ export class BackendPool {
     }
     this.#waiting.clear();
     for (const { backend } of this.#idle.splice(0)) backend.end();
-    for (const backend of this.#all) if (!backend.isGone) this.abandon(backend);
+    if (isDraining) return;
+    for (const backend of this.#all) this.abandon(backend);
   }
 }
 

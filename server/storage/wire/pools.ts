@@ -1,12 +1,17 @@
 /** The pools of a node, one for each database, and the places they share. */
-import { DATABASE_LIMITS } from '../../../shared/limits.ts';
 import { BackendPool, type PoolOptions } from './pool.ts';
 
 export type NewPool = Omit<PoolOptions, 'takePlace' | 'freePlace'>;
 
 export class BackendPools {
   readonly #pools = new Map<string, BackendPool>();
+  readonly #maxConnections: number;
   #taken = 0;
+
+  /** `maxConnections`: of all pools together. */
+  constructor(maxConnections: number) {
+    this.#maxConnections = maxConnections;
+  }
 
   /** The pool of a database; `create` is asked when there is none. */
   of(key: string, create: () => NewPool): BackendPool {
@@ -28,7 +33,7 @@ export class BackendPools {
   }
 
   #takePlace(): boolean {
-    if (this.#taken >= DATABASE_LIMITS.connectionsPerNode && !this.#makeRoom()) return false;
+    if (this.#taken >= this.#maxConnections && !this.#makeRoom()) return false;
     this.#taken++;
     return true;
   }
@@ -46,12 +51,12 @@ export class BackendPools {
   }
 
   /** Closes what leads to a database: it is deleted, or its address has changed. */
-  drop(key: string): void {
-    this.#pools.get(key)?.close();
+  drop(key: string, how: { readonly isDraining: boolean }): void {
+    this.#pools.get(key)?.close(how);
     this.#pools.delete(key);
   }
 
   close(): void {
-    for (const key of [...this.#pools.keys()]) this.drop(key);
+    for (const key of [...this.#pools.keys()]) this.drop(key, { isDraining: false });
   }
 }

@@ -52,6 +52,10 @@ const COPY_REFUSED: ServerMessage = {
 };
 
 const COPY_FAIL = serialize.copyFail(COPY_REFUSED.message);
+/**
+ * Behind an Execute. What was sent after it is swallowed while the server waits for data to copy: Sync has to come again.
+ */
+export const EXTENDED_COPY_REFUSAL: Buffer = Buffer.concat([COPY_FAIL, serialize.sync()]);
 
 export class Session {
   readonly backend: Backend;
@@ -84,16 +88,15 @@ export class Session {
       );
     }
     messages.push(serialize.sync());
-    // What is sent behind the statement is swallowed while the server waits for data to copy: SYNC has to come again.
-    return this.#send(Buffer.concat(messages), sink, [COPY_FAIL, serialize.sync()]);
+    return this.#send(Buffer.concat(messages), sink, EXTENDED_COPY_REFUSAL);
   }
 
   /** Statements without parameters, separated by semicolons. @throws as `run` does */
   runScript(sql: string, sink: ResultSink): Promise<void> {
-    return this.#send(serialize.query(sql), sink, [COPY_FAIL]);
+    return this.#send(serialize.query(sql), sink, COPY_FAIL);
   }
 
-  #send(bytes: Buffer, sink: ResultSink, copyRefusal: readonly Uint8Array[]): Promise<void> {
+  #send(bytes: Buffer, sink: ResultSink, copyRefusal: Uint8Array): Promise<void> {
     if (this.#ended !== undefined) return Promise.reject(this.#ended);
     if (this.backend.isGone) return Promise.reject(new SessionLost('The connection to the database was lost.'));
     this.#isBusy = true;
@@ -124,13 +127,13 @@ export class Session {
   }
 
   /** Returns why the rest of the results is of no interest. */
-  #onResult(type: number, frame: Buffer, sink: ResultSink, copyRefusal: readonly Uint8Array[]): Error | undefined {
+  #onResult(type: number, frame: Buffer, sink: ResultSink, copyRefusal: Uint8Array): Error | undefined {
     if (type === BACKEND.dataRow) sink.row(frame);
     else if (type === BACKEND.rowDescription) sink.columns(readColumns(frame));
     else if (type === BACKEND.commandComplete) sink.done(readText(frame, HEADER_BYTES).text);
     else if (type === BACKEND.emptyQuery) sink.done('');
     else if (type === BACKEND.copyIn) {
-      for (const message of copyRefusal) this.backend.write(message);
+      this.backend.write(copyRefusal);
       return new ServerError(COPY_REFUSED);
     } else if (type === BACKEND.copyOut || type === BACKEND.copyBoth) {
       this.backend.cancel();

@@ -1,0 +1,303 @@
+/**
+ * PostgreSQL's server for one client in a cell: a driver that speaks the wire protocol over a socket. It is given a real connection from
+ * the pool for each transaction, and for as long as its session holds something that it counts on. Everything it says is a tenant's.
+ *
+ *   starting ──► detached ──► attaching ──► attached ──► detached …
+ */
+import type { Duplex } from 'node:stream';
+import { randomInt } from 'node:crypto';
+import { DATABASE_LIMITS } from '../../../shared/limits.ts';
+import type { Backend } from '../../storage/wire/backend.ts';
+import { BACKEND, FrameReader, WireError } from '../../storage/wire/frames.ts';
+import { type BackendPool, NoConnection } from '../../storage/wire/pool.ts';
+import { Attachment } from './attachment.ts';
+import {
+  AUTHENTICATED,
+  errorResponse,
+  FRONTEND,
+  keyData,
+  namedStatement,
+  parameterStatus,
+  READY,
+  STARTUP,
+} from './messages.ts';
+import { PreparedStatements } from './statements.ts';
+
+export interface FrontendOptions {
+  readonly socket: Duplex;
+  /** The pool for the client's next transaction. Rejects with an error whose text the client is shown. */
+  readonly enter: () => Promise<{ readonly pool: BackendPool; readonly leave: () => void }>;
+  readonly statementMs: number;
+  readonly transactionMs: number;
+  /** A cycle of question and answer is over. */
+  readonly onQuery: (ms: number, isOk: boolean) => void;
+  /** A client with this key wants its own statement cancelled, over a connection of its own. */
+  readonly onCancel: (processId: number, secret: number) => void;
+  readonly onClosed: () => void;
+}
+
+const TYPES: ReadonlySet<number> = new Set(Object.values(FRONTEND));
+/** What a client may say first has at most this many bytes, as in PostgreSQL. */
+const MAX_STARTUP_BYTES = 10_000;
+const NOT_SUPPORTED = Buffer.from('N');
+
+export class Frontend {
+  readonly processId = randomInt(1, 2 ** 31);
+  readonly secret = randomInt(0, 2 ** 31);
+  readonly #options: FrontendOptions;
+  readonly #statements = new PreparedStatements();
+  #startup: Buffer | null = Buffer.alloc(0);
+  readonly #reader: FrameReader;
+  #attachment: Attachment | null = null;
+  #pool: BackendPool | null = null;
+  #leave: () => void = () => undefined;
+  #isAttaching = false;
+  /** Messages that wait for a connection. */
+  #waiting: { readonly type: number; readonly frame: Buffer }[] = [];
+  #waitingBytes = 0;
+  #answers: Buffer[] = [];
+  #askedMs: number | null = null;
+  #hasFailed = false;
+  #isOver = false;
+  #timer: NodeJS.Timeout | undefined;
+  #transactionTimer: NodeJS.Timeout | undefined;
+
+  constructor(options: FrontendOptions) {
+    this.#options = options;
+    this.#reader = new FrameReader(DATABASE_LIMITS.maxMessageBytes, (type, frame) => this.#onMessage(type, frame));
+    const { socket } = options;
+    socket.on('data', (chunk: Buffer) => this.#onData(chunk));
+    socket.on('end', () => this.#close());
+    socket.on('close', () => this.#close());
+    socket.on('drain', () => this.#attachment?.backend.resume());
+    this.#watch(DATABASE_LIMITS.startupMs, 'The client did not say who it is in time');
+  }
+
+  /** Stops what the client's own connection is doing. */
+  cancel(): void {
+    if (this.#attachment?.isBusy === true) this.#attachment.backend.cancel();
+  }
+
+  /** Ends it from outside. */
+  end(code: string, reason: string): void {
+    this.#die(code, reason);
+  }
+
+  #onData(chunk: Buffer): void {
+    if (this.#isOver) return;
+    try {
+      const rest = this.#startup === null ? chunk : this.#readStartup(chunk);
+      if (rest.length > 0) this.#reader.push(rest);
+    } catch (error) {
+      if (!(error instanceof WireError)) throw error;
+      this.#die('08P01', `The client broke the protocol: ${error.message}`);
+    }
+  }
+
+  // --- the beginning ---
+
+  /** Returns what lies behind it. */
+  #readStartup(chunk: Buffer): Buffer {
+    let bytes = Buffer.concat([this.#startup ?? Buffer.alloc(0), chunk]);
+    while (bytes.length >= 8) {
+      const length = bytes.readUInt32BE(0);
+      if (length < 8 || length > MAX_STARTUP_BYTES) throw new WireError('a first message of an impossible length came');
+      if (bytes.length < length) break;
+      const code = bytes.readUInt32BE(4);
+      const rest = bytes.subarray(length);
+      if (code === STARTUP.tls || code === STARTUP.gssEncryption) this.#options.socket.write(NOT_SUPPORTED);
+      else if (code === STARTUP.cancel) {
+        if (length === 16) this.#options.onCancel(bytes.readUInt32BE(8), bytes.readUInt32BE(12));
+        this.#close();
+        return Buffer.alloc(0);
+      } else if (code >>> 16 === 3) {
+        this.#startup = null;
+        void this.#greet();
+        return rest;
+      } else throw new WireError(`protocol ${code >>> 16}.${code & 0xffff} is not spoken here, only 3.0`);
+      bytes = rest;
+    }
+    this.#startup = bytes;
+    return Buffer.alloc(0);
+  }
+
+  async #greet(): Promise<void> {
+    this.#isAttaching = true;
+    try {
+      const { pool, leave } = await this.#options.enter();
+      const parameters = await pool.serverParameters().finally(leave);
+      if (this.#isOver) return;
+      this.#stopWatching();
+      const statuses = [...parameters].map(([name, value]) => parameterStatus(name, value));
+      const { socket } = this.#options;
+      socket.write(Buffer.concat([AUTHENTICATED, ...statuses, keyData(this.processId, this.secret), READY]));
+      this.#isAttaching = false;
+      if (this.#waiting.length > 0) this.#attach();
+    } catch (error) {
+      this.#refuse(error as Error);
+    }
+  }
+
+  // --- from the client ---
+
+  #onMessage(type: number, frame: Buffer): void {
+    if (this.#isOver) return;
+    if (!TYPES.has(type)) throw new WireError(`a message of the unknown type ${type} came`);
+    if (type === FRONTEND.terminate) {
+      this.#close();
+      return;
+    }
+    if (type === FRONTEND.parse && !this.#statements.add(frame)) {
+      this.#die(
+        '54000',
+        `A client may have ${DATABASE_LIMITS.maxNamedStatements} prepared statements with ${DATABASE_LIMITS.maxNamedStatementBytes} bytes together`,
+      );
+      return;
+    }
+    if (type === FRONTEND.close) this.#statements.remove(namedStatement(type, frame) ?? '');
+    if (this.#attachment !== null) this.#pass(this.#attachment, type, frame);
+    else this.#keep(type, Buffer.from(frame));
+  }
+
+  #keep(type: number, frame: Buffer): void {
+    this.#waiting.push({ type, frame });
+    this.#waitingBytes += frame.length;
+    if (this.#waitingBytes > DATABASE_LIMITS.maxWaitingBytes) this.#options.socket.pause();
+    if (!this.#isAttaching) this.#attach();
+  }
+
+  #pass(attachment: Attachment, type: number, frame: Buffer): void {
+    if (this.#askedMs === null) {
+      this.#askedMs = performance.now();
+      const { statementMs } = this.#options;
+      this.#watch(statementMs, `A statement may take ${statementMs / 1000} s; this one was ended`);
+    }
+    const { socket } = this.#options;
+    if (attachment.send(type, frame)) return;
+    socket.pause();
+    attachment.backend.onceDrained(() => socket.resume());
+  }
+
+  // --- connections ---
+
+  #attach(): void {
+    this.#isAttaching = true;
+    this.#options
+      .enter()
+      .then(async ({ pool, leave }) => {
+        const backend = await pool.acquire().catch((error: unknown) => {
+          leave();
+          throw error;
+        });
+        if (this.#isOver) {
+          leave();
+          pool.release(backend, { isBusy: false });
+        } else this.#attachTo(pool, backend, leave);
+      })
+      .catch((error: unknown) => this.#refuse(error as Error));
+  }
+
+  #attachTo(pool: BackendPool, backend: Backend, leave: () => void): void {
+    this.#isAttaching = false;
+    this.#pool = pool;
+    this.#leave = leave;
+    const attachment = new Attachment(backend, this.#statements, {
+      onAnswer: (type, frame) => this.#onAnswer(type, frame),
+      onReady: (isOpen) => this.#onReady(isOpen),
+      onDetachable: () => this.#detach(),
+    });
+    this.#attachment = attachment;
+    backend.onLost = () => this.#die('08006', 'The connection to the database was lost');
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    for (const { type, frame } of waiting) this.#pass(attachment, type, frame);
+    this.#options.socket.resume();
+  }
+
+  #onAnswer(type: number, frame: Buffer): void {
+    if (type === BACKEND.error) this.#hasFailed = true;
+    this.#answers.push(Buffer.from(frame));
+    // What came in one piece leaves as one: rows are small, and many.
+    if (this.#answers.length === 1) queueMicrotask(() => this.#flush());
+  }
+
+  #flush(): void {
+    const answers = this.#answers;
+    this.#answers = [];
+    if (answers.length === 0 || this.#isOver) return;
+    if (!this.#options.socket.write(Buffer.concat(answers))) this.#attachment?.backend.pause();
+  }
+
+  #onReady(isOpen: boolean): void {
+    if (this.#askedMs !== null && this.#attachment?.isBusy === false) {
+      this.#options.onQuery(performance.now() - this.#askedMs, !this.#hasFailed);
+      this.#askedMs = null;
+      this.#hasFailed = false;
+      this.#stopWatching();
+      const { idleInTransactionMs } = DATABASE_LIMITS;
+      if (isOpen || this.#attachment.isKept) {
+        this.#watch(
+          idleInTransactionMs,
+          `A session that holds a connection was asked nothing for ${idleInTransactionMs / 1000} s`,
+        );
+      }
+    }
+    if (!isOpen) {
+      clearTimeout(this.#transactionTimer);
+      this.#transactionTimer = undefined;
+    } else {
+      const { transactionMs } = this.#options;
+      this.#transactionTimer ??= setTimeout(
+        () => this.#die('25P04', `A transaction may take ${transactionMs / 1000} s; this one was rolled back`),
+        transactionMs,
+      );
+    }
+  }
+
+  #detach(): void {
+    const attachment = this.#attachment;
+    if (attachment === null) return;
+    this.#attachment = null;
+    this.#stopWatching();
+    this.#leave();
+    this.#pool?.release(attachment.backend, { isBusy: attachment.isBusy });
+  }
+
+  // --- the end ---
+
+  #refuse(error: Error): void {
+    const code = error instanceof NoConnection && !error.isUnreachable ? '53300' : '08006';
+    this.#die(code, error.message.replace(/\.$/, ''));
+  }
+
+  #die(code: string, reason: string): void {
+    if (this.#isOver) return;
+    this.#flush();
+    const { socket } = this.#options;
+    if (!socket.destroyed) socket.write(errorResponse('FATAL', code, `${reason}.`));
+    this.#close();
+  }
+
+  #close(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#detach();
+    this.#stopWatching();
+    clearTimeout(this.#transactionTimer);
+    this.#waiting = [];
+    const { socket } = this.#options;
+    if (!socket.destroyed) socket.end();
+    socket.resume();
+    this.#options.onClosed();
+  }
+
+  #watch(ms: number, reason: string): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#die('57014', reason), ms);
+  }
+
+  #stopWatching(): void {
+    clearTimeout(this.#timer);
+  }
+}
