@@ -6,6 +6,7 @@ import { openDatabase } from './database.ts';
 import type { Database, DatabaseOptions } from './database.ts';
 import { createDeployment, listDeployments } from './deployments.ts';
 import { readDeployed } from './deployed.ts';
+import { watchedDatabase } from './liveness.ts';
 import { checkMasterKey } from './master-key.ts';
 import { readModules } from './modules.ts';
 import type { Store } from './store.ts';
@@ -29,7 +30,7 @@ export interface OpenedStore {
  * @throws DatabaseError with one printable sentence: unreachable, too old, too new, another master key.
  */
 export async function openStore(options: StoreOptions): Promise<OpenedStore> {
-  const database = await openDatabase(options);
+  const database = watchedDatabase(await openDatabase(options));
   try {
     await checkMasterKey(database, options.masterKey);
   } catch (error) {

@@ -6,7 +6,8 @@ import { DATABASE_LIMITS } from '../../../shared/limits.ts';
 import type { D1Binding } from '../../../shared/worker.ts';
 import type { Logger } from '../../log/types.ts';
 import type { EnteredDatabase, WorkerDatabases } from '../../storage/databases/databases.ts';
-import { type ResultSink, Session, SessionEnded, type Statement } from '../../storage/wire/session.ts';
+import { type ResultSink, Session, SessionEnded, SessionLost, type Statement } from '../../storage/wire/session.ts';
+import { StoreUnavailable } from '../../storage/store.ts';
 import type { BindingCall, WorkerEvent } from '../../supervisor/types.ts';
 import { createDataBinding, OperationError } from '../data-binding.ts';
 import { readArguments, readBegin, readRun, readScript, readTransaction } from './arguments.ts';
@@ -16,7 +17,7 @@ import { sizeRuleOf } from './size-rules.ts';
 import { Transactions } from './transactions.ts';
 
 export interface DatabaseBindingOptions {
-  readonly databases: Pick<WorkerDatabases, 'enter' | 'times'>;
+  readonly databases: Pick<WorkerDatabases, 'enter' | 'times' | 'liveness'>;
   readonly onEvent: (event: WorkerEvent) => void;
   readonly log: Logger;
 }
@@ -60,8 +61,8 @@ export function createDatabaseBinding(
         await runAlone(options, call, binding, null, work);
       }),
       begin: operation((call, binding, args) => begin(options, transactions, call, binding, args)),
-      commit: operation((call, binding, args) => finish(transactions, call, binding, args, 'COMMIT')),
-      rollback: operation((call, binding, args) => finish(transactions, call, binding, args, 'ROLLBACK')),
+      commit: operation((call, binding, args) => finish(options, transactions, call, binding, args, 'COMMIT')),
+      rollback: operation((call, binding, args) => finish(options, transactions, call, binding, args, 'ROLLBACK')),
     },
   });
 }
@@ -88,8 +89,8 @@ async function runAlone(
   if (isGivenUp) return session.release();
   const unuse = rule === 'shrinks' ? () => undefined : database.use(() => session.end(overSize()));
   try {
-    if (rule === 'read-only') await session.runScript('BEGIN READ ONLY', NO_RESULT);
-    await runWatched(options.databases.times.statementMs, session, call, work);
+    if (rule === 'read-only') await answered(options, session, session.runScript('BEGIN READ ONLY', NO_RESULT));
+    await runWatched(options, session, call, work);
   } catch (error) {
     throw rule === 'read-only' && (error as { code?: string }).code === '25006' ? overSize() : error;
   } finally {
@@ -110,7 +111,7 @@ const overSize = (): SessionEnded =>
   );
 
 async function runInside(
-  { databases }: DatabaseBindingOptions,
+  options: DatabaseBindingOptions,
   transactions: Transactions,
   call: BindingCall,
   { databaseId }: D1Binding,
@@ -118,20 +119,21 @@ async function runInside(
   work: (session: Session, sink: ResultSink) => Promise<void>,
 ): Promise<void> {
   const { session } = transactions.find(call.caller, databaseId, id);
-  await runWatched(databases.times.statementMs, session, call, work);
+  await runWatched(options, session, call, work);
   // The statement itself may have been a COMMIT: what comes next must not run outside of any transaction.
   if (session.backend.status === 'idle') transactions.close(id);
 }
 
 /** Runs it under the time limit of a statement, its results on their way to the worker as they come. */
 async function runWatched(
-  statementMs: number,
+  options: DatabaseBindingOptions,
   session: Session,
   call: BindingCall,
   work: (session: Session, sink: ResultSink) => Promise<void>,
 ): Promise<void> {
   const { backend } = session;
   const { abandonedMs } = DATABASE_LIMITS;
+  const { statementMs } = options.databases.times;
   const writer = new ResultWriter(call, (isPaused) => (isPaused ? backend.pause() : backend.resume()));
   let timer = setTimeout(
     () => session.end(new SessionEnded(`A statement may take ${statementMs / 1000} s; this one was ended.`)),
@@ -143,13 +145,23 @@ async function runWatched(
     timer = setTimeout(() => session.end(new SessionEnded('The worker gave up its query.')), abandonedMs);
   };
   try {
-    await work(session, writer);
+    await answered(options, session, work(session, writer));
     moveClock(call);
     writer.end();
   } finally {
     backend.resume();
     clearTimeout(timer);
     call.onAbort = undefined;
+  }
+}
+
+/** Does not wait for a server that is gone: the session ends, and whatever comes of the statement, nobody hears of it. */
+async function answered<T>({ databases }: DatabaseBindingOptions, session: Session, statement: Promise<T>): Promise<T> {
+  try {
+    return await databases.liveness.watch(statement);
+  } catch (error) {
+    if (error instanceof StoreUnavailable) session.end(new SessionLost('The database does not answer.'));
+    throw error;
   }
 }
 
@@ -168,7 +180,11 @@ async function begin(
   const unuse = database.use(() => session.end(overSize()));
   try {
     const mode = readOnly || database.isOverSize ? 'READ ONLY' : 'READ WRITE';
-    await session.runScript(`BEGIN ISOLATION LEVEL ${isolation.toUpperCase()} ${mode}`, NO_RESULT);
+    await answered(
+      options,
+      session,
+      session.runScript(`BEGIN ISOLATION LEVEL ${isolation.toUpperCase()} ${mode}`, NO_RESULT),
+    );
   } catch (error) {
     unuse();
     session.release();
@@ -182,6 +198,7 @@ async function begin(
 }
 
 async function finish(
+  options: DatabaseBindingOptions,
   transactions: Transactions,
   call: BindingCall,
   { databaseId }: D1Binding,
@@ -191,7 +208,7 @@ async function finish(
   const { id, session } = transactions.find(call.caller, databaseId, readTransaction(args) ?? '');
   const isFailed = session.backend.status === 'failed';
   try {
-    await session.runScript(word, NO_RESULT);
+    await answered(options, session, session.runScript(word, NO_RESULT));
   } finally {
     transactions.close(id);
   }

@@ -4,6 +4,7 @@ import pg from 'pg';
 import { DATABASE_LIMITS } from '../../../shared/limits.ts';
 import type { Logger } from '../../log/types.ts';
 import type { Database, DatabaseConnection } from '../database.ts';
+import { Liveness } from '../liveness.ts';
 import type { BackendTarget } from '../wire/backend.ts';
 import type { BackendPool } from '../wire/pool.ts';
 import { BackendPools } from '../wire/pools.ts';
@@ -60,6 +61,8 @@ export interface DatabaseUsage {
 export interface WorkerDatabases {
   /** The limits that whoever runs statements has to keep: SQL can change those of its own session. */
   readonly times: SessionTimes;
+  /** Whether the server that the databases are on still answers: by it statements are watched. */
+  readonly liveness: Liveness;
   /** Throws StoreConflict when the account has one of that name, RangeError when it has too many. */
   create(accountId: string, name: string): Promise<DatabaseRecord>;
   list(accountId: string): Promise<DatabaseRecord[]>;
@@ -89,6 +92,7 @@ export function createWorkerDatabases(options: WorkerDatabasesOptions): WorkerDa
 }
 
 class Databases implements WorkerDatabases {
+  readonly liveness: Liveness;
   readonly #options: WorkerDatabasesOptions;
   readonly #config: pg.ClientConfig;
   /** For the few questions that the platform asks while workers are at work. */
@@ -109,6 +113,7 @@ class Databases implements WorkerDatabases {
     };
     this.#admin = new pg.Pool({ ...this.#config, max: 2, idleTimeoutMillis: 30_000, query_timeout: 10_000 });
     this.#admin.on('error', (error) => log.debug('An idle connection to the server of databases was lost', { error }));
+    this.liveness = new Liveness(() => this.#run(null, (client) => client.query('SELECT 1')));
     this.#sizes = watchSizes(this.#maxBytes, (name) => this.#readSize(name), log);
   }
 

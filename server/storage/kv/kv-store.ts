@@ -6,7 +6,7 @@ import { createCursors } from './cursor.ts';
 import { kvHash } from './hash.ts';
 import { Lane } from './lane.ts';
 import { readLargeValue, writeLargeValue } from './large-values.ts';
-import { Liveness } from './liveness.ts';
+import { Liveness } from '../liveness.ts';
 import {
   createNamespace,
   deleteNamespace,

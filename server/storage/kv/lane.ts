@@ -6,7 +6,7 @@
 import { KV_LIMITS } from '../../../shared/limits.ts';
 import type { Connection } from '../database.ts';
 import { StoreUnavailable } from '../store.ts';
-import type { Liveness } from './liveness.ts';
+import type { Liveness } from '../liveness.ts';
 import { KvRefused } from './types.ts';
 
 export interface LaneOptions<Operation, Answer> {

@@ -3,15 +3,21 @@
  * that one is not answered either, everybody who waits hears that the database is gone: within two seconds, whatever the time-outs of
  * statements are, and without failing the statements of a busy one.
  */
-import { StoreUnavailable } from '../store.ts';
+import type { Database } from './database.ts';
+import { StoreUnavailable } from './store.ts';
 
 const PATIENCE_MS = 1_000;
 const PROBE_TIMEOUT_MS = 800;
+/** Once it was found gone: so long a statement may take to show the contrary … */
+const SHORT_PATIENCE_MS = 100;
+/** … and so long that finding is believed. An operation of several statements fails once, not once for each. */
+const BELIEVED_MS = 500;
 
 export class Liveness {
   readonly #probe: () => Promise<unknown>;
   #probing: Promise<boolean> | undefined;
   #isDown = false;
+  #foundGoneMs = Number.NEGATIVE_INFINITY;
 
   /** @param probe asks the database something trivial on a connection of its own */
   constructor(probe: () => Promise<unknown>) {
@@ -33,7 +39,7 @@ export class Liveness {
           else reject(new StoreUnavailable('The database does not answer: it is gone, or the network to it'));
         });
       };
-      timer = setTimeout(check, PATIENCE_MS);
+      timer = setTimeout(check, this.#isDown ? SHORT_PATIENCE_MS : PATIENCE_MS);
     });
     try {
       const answer = await Promise.race([statement, gone]);
@@ -48,7 +54,12 @@ export class Liveness {
   }
 
   #isAlive(): Promise<boolean> {
-    this.#probing ??= this.#ask().finally(() => (this.#probing = undefined));
+    if (performance.now() - this.#foundGoneMs < BELIEVED_MS) return Promise.resolve(false);
+    this.#probing ??= this.#ask().then((isAlive) => {
+      this.#probing = undefined;
+      if (!isAlive) this.#foundGoneMs = performance.now();
+      return isAlive;
+    });
     return this.#probing;
   }
 
@@ -65,4 +76,30 @@ export class Liveness {
       clearTimeout(timer);
     }
   }
+}
+
+const PROBE = { connectTimeoutMs: PROBE_TIMEOUT_MS, statementTimeoutMs: PROBE_TIMEOUT_MS, prelude: '' };
+
+/**
+ * The same database, whose queries and transactions end with StoreUnavailable as soon as it is known to be gone. What was sent may
+ * still be carried out: nothing is known of it then.
+ */
+export function watchedDatabase(database: Database): Database {
+  // Each time by a new connection: the old ones may be what is broken.
+  const liveness = new Liveness(async () => {
+    const connection = await database.connect(PROBE);
+    try {
+      await connection.query({ name: 'alive', text: 'SELECT 1' }, []);
+    } finally {
+      connection.close();
+    }
+  });
+  return {
+    query: (sql, values) => liveness.watch(database.query(sql, values)),
+    transaction: (work, mode) => liveness.watch(database.transaction(work, mode)),
+    connect: (options) => database.connect(options),
+    withOwnPool: (size) => database.withOwnPool(size),
+    listen: (channel, onNotify, onLost) => database.listen(channel, onNotify, onLost),
+    close: () => database.close(),
+  };
 }
