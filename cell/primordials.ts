@@ -275,5 +275,6 @@ export const randomFill = <T extends Uint8Array>(bytes: T): T => fillRandom(nati
 export const urlHref = getterOf<URL, string>(URL.prototype, 'href');
 /** Not through `exec` of a patched prototype; the engine still looks at the flags of the expression. */
 export const regExpExec = uncurry(RegExp.prototype.exec as (text: string) => RegExpExecArray | null);
+export const objectToString = Object.prototype.toString;
 export const errorToString = uncurry(Error.prototype.toString) as (error: unknown) => string;
 export const captureStackTrace = (Error as unknown as { captureStackTrace(holder: object): void }).captureStackTrace;

@@ -18,8 +18,12 @@ export interface RpcRuntime {
   dup(stub: unknown): unknown;
   dispose(stub: unknown): void;
   /** `then`, `catch` and `finally` of promises and properties. */
-  settle(promise: unknown, onFulfilled: unknown, onRejected: unknown): Promise<unknown>;
-  lastly(promise: unknown, onFinally: unknown): Promise<unknown>;
+  settle(
+    promise: unknown,
+    how: 'then' | 'catch' | 'finally',
+    onSettled: unknown,
+    onRejected: unknown,
+  ): Promise<unknown>;
   /** `fetch` of a Fetcher that another worker has passed on. */
   fetchImported(destination: Destination, input: unknown, init?: unknown): Promise<Response>;
   encodeProps(props: object): string;
@@ -55,15 +59,15 @@ export class RpcPromise {
 
   // oxlint-disable-next-line no-thenable -- it is a promise
   then(onFulfilled?: unknown, onRejected?: unknown): Promise<unknown> {
-    return runtime().settle(this, onFulfilled, onRejected);
+    return runtime().settle(this, 'then', onFulfilled, onRejected);
   }
 
   catch(onRejected?: unknown): Promise<unknown> {
-    return runtime().settle(this, undefined, onRejected);
+    return runtime().settle(this, 'catch', onRejected, undefined);
   }
 
   finally(onFinally?: unknown): Promise<unknown> {
-    return runtime().lastly(this, onFinally);
+    return runtime().settle(this, 'finally', onFinally, undefined);
   }
 
   [Symbol.dispose](): void {
@@ -78,15 +82,15 @@ export class RpcProperty {
 
   // oxlint-disable-next-line no-thenable -- it can be awaited
   then(onFulfilled?: unknown, onRejected?: unknown): Promise<unknown> {
-    return runtime().settle(this, onFulfilled, onRejected);
+    return runtime().settle(this, 'then', onFulfilled, onRejected);
   }
 
   catch(onRejected?: unknown): Promise<unknown> {
-    return runtime().settle(this, undefined, onRejected);
+    return runtime().settle(this, 'catch', onRejected, undefined);
   }
 
   finally(onFinally?: unknown): Promise<unknown> {
-    return runtime().lastly(this, onFinally);
+    return runtime().settle(this, 'finally', onFinally, undefined);
   }
 }
 

@@ -106,8 +106,8 @@ export function applyServiceCompatibility(): void {
 const rpcMethods = new NativeProxy(objectPrototype, {
   get: (target, key, receiver) => {
     if (typeof key === 'symbol' || key in target) return reflectGet(target, key, receiver) as unknown;
-    // A binding is no promise: `await env.X` gives the binding.
-    if (key === 'then') return undefined;
+    // A binding is no promise: `await env.X` gives the binding. Nor is it a list.
+    if (key === 'then' || isIndex(key)) return undefined;
     const destination = destinationOf(receiver);
     return destination === undefined ? undefined : rpc().serviceProperty(destination, key);
   },
@@ -116,6 +116,9 @@ const rpcMethods = new NativeProxy(objectPrototype, {
   set: (_target, key, value, receiver) =>
     defineProperty(receiver as object, key, { value, writable: true, enumerable: true, configurable: true }),
 });
+
+/** Properties by number are not passed on, as on Workers. */
+export const isIndex = (key: string): boolean => `${+key >>> 0}` === key;
 
 const rpc = (): RpcRuntime => loadExtra<RpcRuntime>('rpc');
 

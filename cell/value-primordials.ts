@@ -19,6 +19,7 @@ interface EngineChecks {
   readonly isDate: Check;
   readonly isGeneratorObject: Check;
   readonly isMap: Check;
+  readonly isModuleNamespaceObject: Check;
   readonly isNativeError: Check;
   readonly isNumberObject: Check;
   readonly isPromise: Check;
@@ -50,6 +51,7 @@ export const {
   isDate,
   isGeneratorObject,
   isMap,
+  isModuleNamespaceObject,
   isNativeError,
   isNumberObject,
   isPromise,
@@ -119,20 +121,25 @@ export const ERRORS = [
 export const ERROR_NAMES: readonly string[] = ERRORS.map(({ name }) => name);
 
 /** Prototypes of what the engine itself refuses to clone. */
-export const UNCLONEABLE_PROTOTYPES: readonly (readonly [prototype: object, name: string])[] = [
-  [Promise.prototype, 'Promise'],
-  [WeakMap.prototype, 'WeakMap'],
-  [WeakSet.prototype, 'WeakSet'],
-  [WeakRef.prototype, 'WeakRef'],
-  [FinalizationRegistry.prototype, 'FinalizationRegistry'],
-  ...Object.getOwnPropertyNames(Intl)
-    .filter((name) => typeof (Intl as unknown as Record<string, unknown>)[name] === 'function')
-    .map((name): [object, string] => [
-      ((Intl as unknown as Record<string, unknown>)[name] as { prototype: object }).prototype,
-      name,
-    ])
-    .filter(([prototype]) => prototype !== undefined),
+export const UNCLONEABLE_PROTOTYPES: readonly object[] = [
+  Promise.prototype,
+  WeakMap.prototype,
+  WeakSet.prototype,
+  WeakRef.prototype,
+  FinalizationRegistry.prototype,
+  Symbol.prototype,
+  ...[[][Symbol.iterator](), new Map().keys(), new Set().keys(), ''[Symbol.iterator](), ''.matchAll(/./g)].map(
+    (iterator) => Object.getPrototypeOf(iterator) as object,
+  ),
+  ...prototypesIn(Intl),
+  ...prototypesIn(WebAssembly),
 ];
+
+function prototypesIn(namespace: object): object[] {
+  return Object.getOwnPropertyNames(namespace)
+    .map((name) => (namespace as Record<string, { prototype?: object } | undefined>)[name]?.prototype)
+    .filter((prototype) => prototype !== undefined);
+}
 
 export const typedArrayName = getterOf<object, string | undefined>(
   Object.getPrototypeOf(Uint8Array.prototype) as object,
@@ -147,6 +154,9 @@ export const dataViewBuffer = getterOf<object, ArrayBuffer>(DataView.prototype, 
 export const dataViewOffset = getterOf<object, number>(DataView.prototype, 'byteOffset');
 export const dataViewBytes = getterOf<object, number>(DataView.prototype, 'byteLength');
 export const bufferBytes = getterOf<object, number>(ArrayBuffer.prototype, 'byteLength');
+export const bufferDetached = getterOf<object, boolean>(ArrayBuffer.prototype, 'detached');
+export const bufferResizable = getterOf<object, boolean>(ArrayBuffer.prototype, 'resizable');
+export const bufferMaxBytes = getterOf<object, number>(ArrayBuffer.prototype, 'maxByteLength');
 export const dateTime = uncurry(Date.prototype.getTime);
 export const regexpSource = getterOf<RegExp, string>(RegExp.prototype, 'source');
 export const regexpFlags = getterOf<RegExp, string>(RegExp.prototype, 'flags');
@@ -160,6 +170,7 @@ export const bigintText = uncurry(BigInt.prototype.toString as (radix: number) =
 export const isWellFormed = uncurry((String.prototype as unknown as { isWellFormed(): boolean }).isWellFormed);
 export const charCodeAt = uncurry(String.prototype.charCodeAt);
 export const fromCharCodes = String.fromCharCode;
+export const functionBind = uncurry(Function.prototype.bind as (self: unknown, ...args: unknown[]) => object);
 export const functionText = uncurry(Function.prototype.toString);
 
 export const writableLocked = getterOf<WritableStream, boolean>(WritableStream.prototype, 'locked');
@@ -181,6 +192,12 @@ export const promiseThenAny = uncurry(
 const exactDecoder = new TextDecoder('utf-8', { ignoreBOM: true });
 const decodeExactly = uncurry(TextDecoder.prototype.decode as (bytes: Uint8Array) => string);
 export const utf8DecodeExact = (bytes: Uint8Array): string => decodeExactly(exactDecoder, bytes);
+
+const encoder = new TextEncoder();
+const encodeInto = uncurry(TextEncoder.prototype.encodeInto);
+/** `read`: how much of the text has found room. */
+export const utf8EncodeInto = (text: string, into: Uint8Array): { readonly read: number } =>
+  encodeInto(encoder, text, into);
 
 /** Bytes as text, for heads that are JSON. */
 interface Base64Bytes {

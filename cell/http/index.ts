@@ -73,6 +73,7 @@ export {
   Response,
   responseEncodes,
   responseList,
+  responseCf,
   responseStatus,
   responseStatusText,
   responseType,

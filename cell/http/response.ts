@@ -274,6 +274,8 @@ const known = (response: Response): ResponseState => stateOf(response) as Respon
 export const isResponse = (value: unknown): value is Response => stateOf(value) !== undefined;
 export const responseStatus = (response: Response): number => known(response).status;
 export const responseType = (response: Response): string => known(response).type;
+export const responseCf = (response: Response): object | undefined => known(response).cf;
+
 export const responseStatusText = (response: Response): string => known(response).statusText;
 /** The live list of its headers. */
 export const responseList = (response: Response): HeaderList => known(response).list;

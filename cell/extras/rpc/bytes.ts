@@ -1,4 +1,5 @@
 /** Bytes of RPC messages. What is read comes from another worker: every length is checked, and a bad one throws `MalformedMessage`. */
+import { RPC_LIMITS } from '../../../shared/limits.ts';
 import { copyInto, NativeError, NativeUint8Array, subarray, utf8Encode } from '../../primordials.ts';
 import {
   charCodeAt,
@@ -6,6 +7,7 @@ import {
   isWellFormed,
   NativeFloat64Array,
   utf8DecodeExact,
+  utf8EncodeInto,
 } from '../../value-primordials.ts';
 
 const double = new NativeFloat64Array(1);
@@ -14,6 +16,18 @@ const EMPTY = new NativeUint8Array(0);
 
 export const malformed = (what: string): Error =>
   new NativeError(`The other side of an RPC session broke the protocol: ${what}`);
+
+/** workerd's words. */
+export const tooLarge = (bytes: number): Error =>
+  new NativeError(
+    `Serialized RPC arguments or return values are limited to 32MiB, but the size of this value was: ${bytes} bytes.`,
+  );
+
+const LONG_TEXT = 4 * 1024;
+/** From here on a message grows by an eighth: two copies of the largest have to fit into a cell. */
+const MAX_DOUBLED = 1024 * 1024;
+/** A message with one large value in it ends with a few bytes more. */
+const ROOM_AT_END = 64;
 
 export class ByteWriter {
   /** V8 keeps so many bytes beside the object itself; more are an allocation of their own. */
@@ -57,6 +71,7 @@ export class ByteWriter {
 
   /** UTF-8; text with lone surrogates as its UTF-16 code units. */
   text(value: string): void {
+    if (value.length > LONG_TEXT && this.#plainText(value)) return;
     if (isWellFormed(value)) {
       const bytes = utf8Encode(value);
       this.uint(bytes.length * 2);
@@ -74,16 +89,31 @@ export class ByteWriter {
     }
   }
 
+  /** Of long text there is no second copy on the way, if it is all ASCII. */
+  #plainText(value: string): boolean {
+    const start = this.#length;
+    this.uint(value.length * 2);
+    this.#reserve(value.length);
+    const room = subarray(this.#bytes, this.#length, this.#length + value.length);
+    if (utf8EncodeInto(value, room).read === value.length) {
+      this.#length += value.length;
+      return true;
+    }
+    this.#length = start;
+    return false;
+  }
+
   /** What was written; the writer is not used again. */
   finish(): Uint8Array<ArrayBuffer> {
     return subarray(this.#bytes, 0, this.#length) as Uint8Array<ArrayBuffer>;
   }
 
-  #reserve(more: number): void {
-    const needed = this.#length + more;
+  #reserve(bytes: number): void {
+    const needed = this.#length + bytes;
     if (needed <= this.#bytes.length) return;
-    const doubled = this.#bytes.length * 2;
-    const grown = new NativeUint8Array(needed > doubled ? needed : doubled);
+    if (needed > RPC_LIMITS.maxMessageBytes) throw tooLarge(needed);
+    const more = needed < MAX_DOUBLED ? needed : needed / 8;
+    const grown = new NativeUint8Array(needed + more + ROOM_AT_END);
     copyInto(grown, subarray(this.#bytes, 0, this.#length), 0);
     this.#bytes = grown;
   }

@@ -4,10 +4,13 @@ import { RPC_LIMITS } from '../../../shared/limits.ts';
 import {
   construct,
   copyBytes,
+  copyInto,
   defineProperty,
+  errorToString,
   mapSet,
   NativeDate,
   NativeTypeError,
+  NativeUint8Array,
   setAdd,
   stringSlice,
 } from '../../primordials.ts';
@@ -15,6 +18,7 @@ import {
   bufferBytes,
   ERRORS,
   isAnyArrayBuffer,
+  NativeArrayBuffer,
   NativeBigInt,
   NativeDataView,
   NativeDOMException,
@@ -37,6 +41,8 @@ export interface Importer {
 
 /** Deeper values would overflow the stack of whoever walks them. */
 const MAX_DEPTH = 2_000;
+
+const DOM_PROPERTIES = ['code', 'message', 'name', 'stack'] as const;
 
 /** About what V8 takes for each, beside texts and bytes. */
 const SLOT_BYTES = 8;
@@ -181,9 +187,9 @@ export class Decoder {
     const isAggregate = (constructor as unknown) === ERRORS[7];
     const error = construct(constructor, isAggregate ? [[], message] : [message]) as Error;
     this.#seen[place] = error;
-    defineProperty(error, 'stack', { value: reader.text(), writable: true, configurable: true, enumerable: false });
     if (message === '') delete (error as { message?: string }).message;
     this.#properties(error as unknown as Record<string, unknown>);
+    showHeaderOnly(error);
     return error;
   }
 
@@ -196,6 +202,8 @@ export class Decoder {
         return new NativeRegExp(reader.text(), reader.text());
       case tag.BUFFER:
         return copyBytes(reader.bytes()).buffer;
+      case tag.RESIZABLE_BUFFER:
+        return this.#resizableBuffer(reader.uint(), reader.bytes());
       case tag.VIEW:
         return this.#view(VIEWS[reader.byte()]);
       case tag.DATA_VIEW:
@@ -209,6 +217,15 @@ export class Decoder {
       default:
         return this.#capability(kind);
     }
+  }
+
+  /** What it may grow to is set aside at once. */
+  #resizableBuffer(maxByteLength: number, bytes: Uint8Array): ArrayBuffer {
+    this.#charge(maxByteLength);
+    if (bytes.length > maxByteLength) throw malformed('a buffer is larger than it may be');
+    const buffer = construct(NativeArrayBuffer, [bytes.length, { __proto__: null, maxByteLength }]) as ArrayBuffer;
+    copyInto(new NativeUint8Array(buffer), bytes, 0);
+    return buffer;
   }
 
   #view(constructor: unknown): unknown {
@@ -229,7 +246,12 @@ export class Decoder {
   #domException(): DOMException {
     const name = this.#reader.text();
     const exception = new NativeDOMException(this.#reader.text(), name);
-    defineProperty(exception, 'stack', { value: this.#reader.text(), writable: true, configurable: true });
+    showHeaderOnly(exception);
+    // As workerd gives it: what it says of itself, it says as properties of its own.
+    for (let index = 0; index < DOM_PROPERTIES.length; index++) {
+      const key = DOM_PROPERTIES[index] as (typeof DOM_PROPERTIES)[number];
+      setOwn(exception, key, exception[key]);
+    }
     return exception;
   }
 
@@ -264,6 +286,8 @@ export class Decoder {
         return this.#request();
       case tag.RESPONSE:
         return this.#response();
+      case tag.ERROR_RESPONSE:
+        return Response.error();
       default:
         throw malformed(`an unknown kind of value (${kind})`);
     }
@@ -279,17 +303,20 @@ export class Decoder {
     const url = this.#reader.text();
     const redirect = this.#reader.text() as RequestRedirect;
     const headers = this.#headers();
+    const cf = this.value();
     const body = this.#body();
-    return new Request(url, { method, redirect, headers, body });
+    return new Request(url, { method, redirect, headers, body, cf });
   }
 
   #response(): Response {
     const status = this.#reader.uint();
     const statusText = this.#reader.text();
     const headers = this.#headers();
+    const cf = this.value();
+    const encodeBody = this.#reader.byte() === 1 ? 'automatic' : 'manual';
     const body = this.#body();
     if (status === 101) throw new NativeTypeError('A WebSocket response cannot be sent over RPC.');
-    return new Response(body, { status, statusText, headers });
+    return new Response(body, { status, statusText, headers, cf, encodeBody });
   }
 
   #body(): Uint8Array | ReadableStream | null {
@@ -313,15 +340,13 @@ function toBigInt(hex: string): bigint {
   }
 }
 
-/** A thrown value as its caller sees it: an error says that it comes from elsewhere. */
-export function asThrown(value: unknown): unknown {
-  if (value instanceof NativeDOMException) {
-    const names = ['code', 'message', 'name', 'stack'] as const;
-    for (let index = 0; index < names.length; index++) {
-      const name = names[index] as (typeof names)[number];
-      setOwn(value, name, value[name]);
-    }
-    setOwn(value, 'remote', true);
-  } else if (typeof value === 'object' && value !== null) setOwn(value, 'remote', true);
-  return value;
+/** An error of another worker brings no frames: whose they are is nobody's business here. */
+function showHeaderOnly(error: Error): void {
+  let header = 'Error';
+  try {
+    header = errorToString(error);
+  } catch {
+    // A name or message that is no text.
+  }
+  defineProperty(error, 'stack', { value: header, writable: true, configurable: true, enumerable: false });
 }

@@ -2,7 +2,7 @@
  * Values as bytes: everything the structured clone algorithm takes, and what RPC adds to it (functions, RpcTargets, stubs, services,
  * streams, requests, responses). workerd decides what can be sent; the texts of the refusals are its own.
  */
-import { userStack } from '../../console.ts';
+import { RPC_LIMITS } from '../../../shared/limits.ts';
 import { isEntrypoint, isRpcTarget } from '../../entrypoints.ts';
 import {
   blobBytes,
@@ -16,11 +16,14 @@ import {
   isUsed,
   listOf,
   type Request,
+  requestCf,
   requestList,
   requestMethod,
   requestRedirect,
   requestUrl,
   type Response,
+  responseCf,
+  responseEncodes,
   responseList,
   responseStatus,
   responseStatusText,
@@ -32,7 +35,6 @@ import {
   getOwnPropertyDescriptor,
   getPrototypeOf,
   hasOwn,
-  isAbortSignal,
   isArray,
   MapConstructor,
   mapForEach,
@@ -54,6 +56,9 @@ import {
   bigintValue,
   booleanValue,
   bufferBytes,
+  bufferDetached,
+  bufferMaxBytes,
+  bufferResizable,
   dataViewBuffer,
   dataViewBytes,
   dataViewOffset,
@@ -61,7 +66,6 @@ import {
   domExceptionMessage,
   domExceptionName,
   ERROR_NAMES,
-  ERRORS,
   functionText,
   isAnyArrayBuffer,
   isArgumentsObject,
@@ -71,7 +75,6 @@ import {
   isBoxedPrimitive,
   isDataView,
   isDate,
-  isGeneratorObject,
   isMap,
   isNativeError,
   isNumberObject,
@@ -89,7 +92,6 @@ import {
   setSize,
   stringValue,
   typedArrayName,
-  UNCLONEABLE_PROTOTYPES,
   VIEW_NAMES,
   viewBuffer,
   viewLength,
@@ -97,6 +99,7 @@ import {
   writableLocked,
 } from '../../value-primordials.ts';
 import { ByteWriter } from './bytes.ts';
+import { cloneError, isOwnInstance, kindOf, PROXY_REFUSED, refusal, uncloneable, unsupported } from './refusals.ts';
 import * as tag from './tags.ts';
 
 /** Gives numbers to what stays on this side. */
@@ -111,25 +114,21 @@ export interface Exporter {
   unsendableName(value: object): string | undefined;
 }
 
-export const cloneError = (message: string): DOMException => new NativeDOMException(message, 'DataCloneError');
-
-const unsupported = (name: string): DOMException =>
-  cloneError(`Could not serialize object of type "${name}". This type does not support serialization.`);
-
-const uncloneable = (text: string): DOMException => cloneError(`${text} could not be cloned.`);
-
 /** Writes values; one for each message, since values refer to one another within it. */
 export class Encoder {
   readonly writer: ByteWriter;
   /** Null: nothing can stay behind (errors, props), and what would have to is refused. */
   readonly #exporter: Exporter | null;
+  /** Of an exception, instances of the worker's own classes go as what they own. */
+  readonly #instancesAsPlain: boolean;
   /** Objects so far, by their number; made with the first. */
   #seen: Map<object, number> | undefined;
   #count = 0;
 
-  constructor(writer: ByteWriter, exporter: Exporter | null) {
+  constructor(writer: ByteWriter, exporter: Exporter | null, instancesAsPlain: boolean) {
     this.writer = writer;
     this.#exporter = exporter;
+    this.#instancesAsPlain = instancesAsPlain;
   }
 
   value(value: unknown): void {
@@ -197,9 +196,12 @@ export class Encoder {
     this.writer.uint(stub ?? exporter.exportTarget(value));
   }
 
-  /** It may stand for anything, so it stays here and is called. */
+  /** It may stand for anything that can be called from afar, so it stays here. What it says of its prototype decides, as on Workers. */
   #proxy(value: object): void {
     if (isRevoked(value)) throw new NativeTypeError('Proxy is revoked');
+    if (typeof value !== 'function' && getPrototypeOf(value) !== objectPrototype && !isRpcTarget(value)) {
+      throw cloneError(PROXY_REFUSED);
+    }
     if (this.#exporter === null) throw uncloneable('#<Object>');
     this.writer.byte(tag.STUB);
     this.writer.uint(this.#exporter.exportTarget(value));
@@ -242,7 +244,8 @@ export class Encoder {
     else if (isMap(value)) this.#map(value as Map<unknown, unknown>);
     else if (isSet(value)) this.#set(value as Set<unknown>);
     else if (isArrayBufferView(value)) this.#view(value);
-    else if (isAnyArrayBuffer(value) && !isSharedArrayBuffer(value)) this.#buffer(value as ArrayBuffer);
+    else if (isSharedArrayBuffer(value)) throw new NativeError('Unable to deserialize cloned data.');
+    else if (isAnyArrayBuffer(value)) this.#buffer(value as ArrayBuffer);
     else if (isRegExp(value)) this.#regexp(value as RegExp);
     else if (isBoxedPrimitive(value)) this.#boxed(value);
     else this.#platform(value);
@@ -293,7 +296,10 @@ export class Encoder {
   }
 
   #buffer(value: ArrayBuffer): void {
-    this.writer.byte(tag.BUFFER);
+    if (bufferDetached(value)) throw cloneError('An ArrayBuffer is detached and could not be cloned.');
+    const isResizable = bufferResizable(value);
+    this.writer.byte(isResizable ? tag.RESIZABLE_BUFFER : tag.BUFFER);
+    if (isResizable) this.writer.uint(maxBytes(value));
     this.writer.bytes(bufferBytes(value) === 0 ? new NativeUint8Array(0) : new NativeUint8Array(value));
   }
 
@@ -309,27 +315,31 @@ export class Encoder {
     else if (isStringObject(value)) this.value(stringValue(value as unknown as string));
     else if (isBooleanObject(value)) this.value(booleanValue(value as unknown as boolean));
     else if (isBigIntObject(value)) this.value(bigintValue(value as unknown as bigint));
-    else throw uncloneable('#<Symbol>');
+    else throw uncloneable('[object Symbol]');
   }
 
-  /** Kind, message, stack, cause and own properties. A `name` of its own is one of these. */
+  /**
+   * Kind, message, cause and own properties; a name that is not that of the kind is one of these, wherever it stands. The stack stays:
+   * the other worker sees, as on Workers, where it was when the error reached it.
+   */
   #error(value: Error): void {
     const { writer } = this;
+    const { name } = value as { name: unknown };
+    const kind = kindOf(name);
     writer.byte(tag.ERROR);
-    writer.byte(errorKind(value));
+    writer.byte(kind);
     const message: unknown = value.message;
     writer.text(typeof message === 'string' ? message : '');
-    const { stack } = value;
-    writer.text(typeof stack === 'string' ? userStack(stack) : '');
-    const keys = objectKeys(value);
-    const extra: string[] = [];
-    for (let index = 0; index < keys.length; index++) {
-      const key = keys[index] as string;
-      if (key !== 'message' && key !== 'stack' && key !== 'remote') extra[extra.length] = key;
+    const keys: string[] = [];
+    addHidden(value, 'cause', keys);
+    addHidden(value, 'errors', keys);
+    if (name !== undefined && name !== ERROR_NAMES[kind]) keys[keys.length] = 'name';
+    const own = objectKeys(value);
+    for (let index = 0; index < own.length; index++) {
+      const key = own[index] as string;
+      if (key !== 'message' && key !== 'stack' && key !== 'name') keys[keys.length] = key;
     }
-    addHidden(value, 'cause', extra);
-    addHidden(value, 'errors', extra);
-    this.#properties(value as unknown as Record<string, unknown>, extra);
+    this.#properties(value as unknown as Record<string, unknown>, keys);
   }
 
   #platform(value: object): void {
@@ -346,8 +356,6 @@ export class Encoder {
     this.writer.byte(tag.DOM_EXCEPTION);
     this.writer.text(`${domExceptionName(value)}`);
     this.writer.text(`${domExceptionMessage(value)}`);
-    const { stack } = value;
-    this.writer.text(typeof stack === 'string' ? userStack(stack) : '');
   }
 
   #data(value: object): void {
@@ -355,6 +363,7 @@ export class Encoder {
     const bytes = isFile(value) ? undefined : blobBytes(value);
     if (headers !== undefined) this.#headers(headers);
     else if (bytes !== undefined) this.#blob(value, bytes);
+    else if (this.#instancesAsPlain && isOwnInstance(value)) this.#plain(value);
     else throw refusal(value);
   }
 
@@ -387,7 +396,7 @@ export class Encoder {
   #writable(value: WritableStream): void {
     const exporter = this.#requireExporter(value);
     if (writableLocked(value)) {
-      throw new NativeTypeError('The WritableStream has been locked to a writer.');
+      throw new NativeTypeError('This WritableStream is currently locked to a writer.');
     }
     this.writer.byte(tag.WRITABLE);
     this.writer.uint(exporter.exportWritable(value));
@@ -419,6 +428,7 @@ export class Encoder {
     writer.text(requestUrl(value));
     writer.text(requestRedirect(value));
     this.#headerList(requestList(value));
+    this.value(requestCf(value));
     this.#body(body);
   }
 
@@ -426,11 +436,14 @@ export class Encoder {
     const { writer } = this;
     this.#requireExporter(value);
     if (responseWebSocket(value) !== null) throw unsupported('WebSocket');
+    if (responseStatus(value) === 0) return writer.byte(tag.ERROR_RESPONSE);
     const body = takeBody(value);
     writer.byte(tag.RESPONSE);
     writer.uint(responseStatus(value));
     writer.text(responseStatusText(value));
     this.#headerList(responseList(value));
+    this.value(responseCf(value));
+    writer.byte(responseEncodes(value) ? 1 : 0);
     this.#body(body);
   }
 
@@ -474,10 +487,12 @@ function addHidden(value: Error, key: string, keys: string[]): void {
   if (descriptor !== undefined && descriptor.enumerable !== true) keys[keys.length] = key;
 }
 
-/** As in V8's own clone, an error's name decides of which class it arrives. */
-function errorKind({ name }: Error): number {
-  for (let index = 0; index < ERROR_NAMES.length; index++) if (ERROR_NAMES[index] === name) return index;
-  return 0;
+function maxBytes(buffer: object): number {
+  const bytes = bufferMaxBytes(buffer);
+  if (bytes < RPC_LIMITS.maxStructureBytes) return bytes;
+  throw cloneError(
+    `An ArrayBuffer with a maxByteLength of ${bytes} could not be cloned: over RPC it has to be below ${RPC_LIMITS.maxStructureBytes}.`,
+  );
 }
 
 function viewKind(value: object): number {
@@ -486,69 +501,9 @@ function viewKind(value: object): number {
   throw uncloneable('#<TypedArray>');
 }
 
-/** Why an object cannot be sent: the engine's words for its own kinds, workerd's for all others. */
-function refusal(value: object): DOMException {
-  if (isGeneratorObject(value)) return uncloneable('[object Generator]');
-  if (isArgumentsObject(value)) return uncloneable('#<Object>');
-  if (value === globalThis) return uncloneable('#<ServiceWorkerGlobalScope>');
-  if (isAbortSignal(value)) return cloneError('AbortSignal serialization is not enabled.');
-  for (let step: object | null = value; step !== null; step = getPrototypeOf(step)) {
-    for (let index = 0; index < UNCLONEABLE_PROTOTYPES.length; index++) {
-      const [prototype, name] = UNCLONEABLE_PROTOTYPES[index] as readonly [object, string];
-      if (prototype === step) return uncloneable(`#<${name}>`);
-    }
-  }
-  return unsupported(constructorName(value));
-}
-
-function constructorName(value: object): string {
-  for (let step: object | null = value; step !== null; step = getPrototypeOf(step)) {
-    const constructor: unknown = getOwnPropertyDescriptor(step, 'constructor')?.value;
-    if (typeof constructor === 'function') return nativeString(constructor.name);
-  }
-  return 'Object';
-}
-
 /** The bytes of a value that refers to nothing here. Throws DataCloneError. */
 export function encodeDetached(value: unknown): Uint8Array<ArrayBuffer> {
-  const encoder = new Encoder(new ByteWriter(), null);
+  const encoder = new Encoder(new ByteWriter(), null, false);
   encoder.value(value);
   return encoder.writer.finish();
-}
-
-/** An exception as it travels. What cannot be sent with it is left behind, so that the error itself always arrives. */
-export function encodeThrown(writer: ByteWriter, thrown: unknown): void {
-  writer.bytes(thrownBytes(thrown));
-}
-
-function thrownBytes(thrown: unknown): Uint8Array {
-  if ((typeof thrown !== 'object' || thrown === null) && typeof thrown !== 'bigint') {
-    return encodeDetached(basicError(textOf(thrown)));
-  }
-  try {
-    return encodeDetached(thrown);
-  } catch {
-    return encodeDetached(stripped(thrown as Error));
-  }
-}
-
-const basicError = (message: string): Error => new NativeError(message);
-
-function stripped(thrown: Error): Error {
-  try {
-    if (!isNativeError(thrown)) return basicError(textOf(thrown));
-    const bare = new (ERRORS[errorKind(thrown) % 7] as ErrorConstructor)(textOf(thrown.message));
-    bare.stack = textOf(thrown.stack);
-    return bare;
-  } catch {
-    return basicError('An exception whose own properties throw');
-  }
-}
-
-function textOf(value: unknown): string {
-  try {
-    return nativeString(value);
-  } catch {
-    return 'An exception that cannot be shown';
-  }
 }

@@ -10,7 +10,7 @@ import { fromBase64, toBase64 } from '../../value-primordials.ts';
 import { localTarget } from './targets.ts';
 
 export { accept } from './ends.ts';
-export { dispose, dup, fetchImported, lastly, serviceProperty, settle } from './stubs.ts';
+export { dispose, dup, fetchImported, serviceProperty, settle } from './stubs.ts';
 
 setSessionOpener(openSession);
 

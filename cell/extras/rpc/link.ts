@@ -15,7 +15,7 @@ import {
   subarray,
 } from '../../primordials.ts';
 import { NativeFloat64Array } from '../../value-primordials.ts';
-import { malformed } from './bytes.ts';
+import { malformed, tooLarge } from './bytes.ts';
 
 const LENGTH_BYTES = 4;
 const FRAME_BYTES = 64 * 1024;
@@ -106,11 +106,7 @@ export class Link {
       this.#sendAtOnce(message);
       return;
     }
-    const framed = new NativeUint8Array(LENGTH_BYTES + message.length);
-    writeU32(framed, 0, message.length);
-    copyInto(framed, message, LENGTH_BYTES);
-    this.#queue[this.#queue.length] = framed;
-    this.#hold(framed.length);
+    this.#enqueue(message);
     this.#flush();
     if (allHeldBytes > RPC_LIMITS.maxHeldBytes) endFullest();
   }
@@ -130,6 +126,17 @@ export class Link {
     allHeldBytes += bytes;
     if (this.#heldBytes > 0) mapSet(holding, this, true);
     else mapDelete(holding, this);
+  }
+
+  #enqueue(message: Uint8Array): void {
+    const isLarge = message.length > FRAME_BYTES;
+    const framed = new NativeUint8Array(isLarge ? LENGTH_BYTES : LENGTH_BYTES + message.length);
+    writeU32(framed, 0, message.length);
+    this.#queue[this.#queue.length] = framed;
+    // A large one is not copied: it may be a quarter of what the cell may have.
+    if (isLarge) this.#queue[this.#queue.length] = message;
+    else copyInto(framed, message, LENGTH_BYTES);
+    this.#hold(LENGTH_BYTES + message.length);
   }
 
   window(bytes: number): void {
@@ -247,9 +254,3 @@ export class Link {
     return grown;
   }
 }
-
-/** workerd's words. */
-const tooLarge = (bytes: number): Error =>
-  new NativeError(
-    `Serialized RPC arguments or return values are limited to 32MiB, but the size of this value was: ${bytes} bytes.`,
-  );

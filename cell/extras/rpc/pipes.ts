@@ -40,9 +40,8 @@ import {
   writerClose,
   writerWrite,
 } from '../../value-primordials.ts';
-import { ByteReader, type ByteWriter, malformed } from './bytes.ts';
-import { asThrown, Decoder } from './decode.ts';
-import { encodeThrown } from './encode.ts';
+import { type ByteReader, type ByteWriter, malformed } from './bytes.ts';
+import { encodeThrown, readThrown } from './thrown.ts';
 
 /** From the end that has the data. */
 const DATA = 1;
@@ -189,7 +188,6 @@ const FORGET = 0;
 
 const sendError = (send: Send, kind: number, error: unknown): void =>
   send(kind, (writer) => encodeThrown(writer, error));
-const readError = (reader: ByteReader): unknown => asThrown(new Decoder(new ByteReader(reader.bytes()), null).value());
 
 /** Sends bytes as fast as the other side takes them. */
 class Outflow {
@@ -267,7 +265,7 @@ class Source implements Pipe {
     else if (kind === DONE) this.#send(FORGET);
     else if (kind === CANCEL) {
       this.#send(FORGET);
-      this.fail(readError(reader));
+      this.fail(readThrown(reader));
     } else throw malformed(`an unknown stream message (${kind})`);
   }
 
@@ -313,7 +311,7 @@ class RemoteSource implements Pipe {
       this.#wanted?.();
     } else if (kind === ERROR) {
       this.#send(FORGET);
-      readError(reader);
+      readThrown(reader);
       this.fail(disconnected());
     } else throw malformed(`an unknown stream message (${kind})`);
   }
@@ -393,7 +391,7 @@ class Sink implements Pipe {
       );
     } else if (kind === ERROR) {
       this.#send(FORGET);
-      this.fail(readError(reader));
+      this.fail(readThrown(reader));
     } else throw malformed(`an unknown stream message (${kind})`);
   }
 
@@ -465,7 +463,7 @@ class RemoteSink implements Pipe {
       this.#done?.();
     } else if (kind === CANCEL) {
       this.#send(FORGET);
-      this.fail(readError(reader));
+      this.fail(readThrown(reader));
     } else throw malformed(`an unknown stream message (${kind})`);
   }
 

@@ -9,8 +9,8 @@ import { RPC_LIMITS } from '../../../shared/limits.ts';
 import { type Invocation, runInvocation } from '../../context.ts';
 import { isArray, NativeError, NativePromise, promiseThen } from '../../primordials.ts';
 import { ByteReader, ByteWriter, malformed } from './bytes.ts';
-import { asThrown, Decoder } from './decode.ts';
-import { Encoder, encodeThrown } from './encode.ts';
+import { Decoder } from './decode.ts';
+import { Encoder } from './encode.ts';
 import { Pipes } from './pipes.ts';
 import {
   createImportedService,
@@ -24,6 +24,7 @@ import {
 } from './stubs.ts';
 import { Table } from './table.ts';
 import { type CallTarget, localTarget, runCall, runOnValue } from './targets.ts';
+import { encodeThrown, readThrown, rejection } from './thrown.ts';
 
 const CALL = 1;
 const RESULT = 2;
@@ -65,38 +66,46 @@ export interface Import {
 export class Answer {
   readonly session: RpcSession;
   readonly id: number;
-  readonly promise: Promise<unknown>;
-  #resolve!: (value: unknown) => void;
-  #reject!: (error: unknown) => void;
-  /** Calls on this answer that the other side may hand back. */
   settled: 'no' | 'value' | 'error' = 'no';
-  value: unknown;
   /** Set while the other side keeps the answer for calls on it. */
   isRemote = true;
+  #outcome: unknown;
+  /** Made when somebody asks, or for a failure that nobody has asked for: that is an unhandled rejection, as on Workers. */
+  #promise: Promise<unknown> | undefined;
+  #settle: ((outcome: unknown) => void) | undefined;
 
   constructor(session: RpcSession, id: number) {
     this.session = session;
     this.id = id;
-    this.promise = new NativePromise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
+  }
+
+  get promise(): Promise<unknown> {
+    this.#promise ??= new NativePromise((resolve) => {
+      if (this.settled === 'no') this.#settle = resolve;
+      else resolve(this.#result());
     });
-    // Nobody may be waiting: a call can be made for what it does.
-    void promiseThen(this.promise, undefined, () => undefined);
+    return this.#promise;
   }
 
   resolve(value: unknown): void {
-    this.settled = 'value';
-    this.isRemote = false;
-    this.value = value;
-    this.#resolve(value);
+    this.#end('value', value);
   }
 
   reject(error: unknown): void {
-    this.settled = 'error';
+    this.#end('error', error);
+  }
+
+  #end(how: 'value' | 'error', outcome: unknown): void {
+    this.settled = how;
     this.isRemote = false;
-    this.value = error;
-    this.#reject(error);
+    this.#outcome = outcome;
+    if (how === 'error' && !this.session.invocation.ended) void this.promise;
+    this.#settle?.(this.#result());
+    this.#settle = undefined;
+  }
+
+  #result(): unknown {
+    return this.settled === 'error' ? rejection(this.#outcome) : this.#outcome;
   }
 }
 
@@ -318,7 +327,7 @@ export class RpcSession {
 
   #receiveThrown(reader: ByteReader): void {
     const id = reader.uint();
-    const thrown = asThrown(new Decoder(new ByteReader(reader.bytes()), null).value());
+    const thrown = readThrown(reader);
     this.#takeCall(id).answer.reject(thrown);
   }
 
@@ -371,16 +380,20 @@ export class RpcSession {
   #encode(writer: ByteWriter, value: unknown, owned?: Disposable[]): void {
     const given: number[] = [];
     const pipes: number[] = [];
-    const encoder = new Encoder(writer, {
-      exportTarget: (target) => this.#export(given, localTarget(target)),
-      exportStub: (candidate) => {
-        const stub = dupForSending(candidate, owned);
-        return stub === undefined ? undefined : this.#export(given, stub);
+    const encoder = new Encoder(
+      writer,
+      {
+        exportTarget: (target) => this.#export(given, localTarget(target)),
+        exportStub: (candidate) => {
+          const stub = dupForSending(candidate, owned);
+          return stub === undefined ? undefined : this.#export(given, stub);
+        },
+        exportReadable: (stream) => this.#pipes.exportReadable(stream, pipes),
+        exportWritable: (stream) => this.#pipes.exportWritable(stream, pipes),
+        unsendableName,
       },
-      exportReadable: (stream) => this.#pipes.exportReadable(stream, pipes),
-      exportWritable: (stream) => this.#pipes.exportWritable(stream, pipes),
-      unsendableName,
-    });
+      false,
+    );
     try {
       encoder.value(value);
     } catch (error) {

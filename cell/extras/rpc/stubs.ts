@@ -6,6 +6,7 @@ import { type Destination, fetchThrough } from '../../calls.ts';
 import { compatFlag } from '../../compat.ts';
 import { currentInvocation } from '../../context.ts';
 import { Request, type Response } from '../../http/index.ts';
+import { wrongParameter } from '../../jsg.ts';
 import { illegalInvocation } from '../../webidl.ts';
 import {
   defineProperty,
@@ -22,9 +23,10 @@ import {
   weakMapSet,
 } from '../../primordials.ts';
 import { RpcPromise, RpcProperty, RpcStub } from '../../rpc-classes.ts';
-import { createFetcher, destinationOf, Fetcher } from '../../service.ts';
+import { createFetcher, destinationOf, Fetcher, isIndex } from '../../service.ts';
 import {
   NativeFinalizationRegistry,
+  functionBind,
   promiseFinally,
   promiseThenAny,
   registryRegister,
@@ -153,7 +155,7 @@ const remoteNames = new NativeProxy(objectPrototype, {
   get: (target, key, receiver) => {
     if (typeof key === 'symbol' || key in target) return reflectGet(target, key, receiver) as unknown;
     const state = stateOf(receiver);
-    // `await stub` gives the stub; properties by number are not passed on, as on Workers.
+    // `await stub` gives the stub.
     if (state === undefined || key === 'then' || isIndex(key)) return undefined;
     return createProperty(state, key);
   },
@@ -169,10 +171,13 @@ const stubPrototype = RpcStub.prototype as object;
 const { prototype: promisePrototype } = RpcPromise;
 const { prototype: propertyPrototype } = RpcProperty;
 
-const isIndex = (key: string): boolean => `${+key >>> 0}` === key;
+function callObject(state: State, ...args: unknown[]): unknown {
+  return createPromise(invoke(state, [], args));
+}
 
 function createObject(state: State, prototype: object): object {
-  const object = (...args: unknown[]): unknown => createPromise(invoke(state, [], args));
+  // Bound, it has no `prototype`, and can be called with `new` as well, which is the same here.
+  const object = functionBind(callObject, undefined, state);
   deleteProperty(object, 'name');
   deleteProperty(object, 'length');
   setPrototypeOf(object, prototype);
@@ -241,7 +246,7 @@ export function serviceProperty(destination: Destination, name: string): unknown
 function createJsonMethod(owner: State | ServiceState): unknown {
   return function toJSON(this: unknown, ...args: unknown[]): unknown {
     if (args.length !== 1 || typeof args[0] !== 'string') return createPromise(invoke(owner, ['toJSON'], args));
-    return typeof this === 'function' ? undefined : {};
+    return typeof this === 'function' ? undefined : { ...(this as object) };
   };
 }
 
@@ -281,11 +286,22 @@ function promiseOf(object: unknown): Promise<unknown> {
 
 const attempt = (make: () => Promise<unknown>): Promise<unknown> => new NativePromise((resolve) => resolve(make()));
 
-export const settle = (promise: unknown, onFulfilled: unknown, onRejected: unknown): Promise<unknown> =>
-  promiseThenAny(promiseOf(promise), onFulfilled, onRejected);
+/** `then`, `catch` and `finally` take functions and nothing else. */
+export type Reaction = 'then' | 'catch' | 'finally';
 
-export const lastly = (promise: unknown, callback: unknown): Promise<unknown> =>
-  promiseFinally(promiseOf(promise), callback);
+export function settle(promise: unknown, how: Reaction, onSettled: unknown, onRejected: unknown): Promise<unknown> {
+  const native = promiseOf(promise);
+  requireFunction(promise, how, 1, onSettled);
+  if (onRejected !== undefined) requireFunction(promise, how, 2, onRejected);
+  if (how === 'finally') return promiseFinally(native, onSettled);
+  return how === 'then' ? promiseThenAny(native, onSettled, onRejected) : promiseThenAny(native, undefined, onSettled);
+}
+
+function requireFunction(promise: unknown, how: Reaction, index: number, given: unknown): void {
+  if (typeof given === 'function') return;
+  const name = stateOf(promise)?.kind === 'promise' ? 'JsRpcPromise' : 'JsRpcProperty';
+  throw wrongParameter(`execute '${how}' on '${name}'`, index, 'Function');
+}
 
 // --- ownership ---
 

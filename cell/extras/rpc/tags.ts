@@ -24,6 +24,7 @@ export const DATA_VIEW = 19;
 export const BOXED = 20;
 export const ERROR = 21;
 export const DOM_EXCEPTION = 22;
+export const RESIZABLE_BUFFER = 23;
 /** Capabilities: what is called stays where it is, and its number travels. */
 export const STUB = 30;
 export const SERVICE = 31;
@@ -33,6 +34,8 @@ export const HEADERS = 34;
 export const REQUEST = 35;
 export const RESPONSE = 36;
 export const BLOB = 37;
+/** `Response.error()`: has nothing but that it is one. */
+export const ERROR_RESPONSE = 38;
 /** Bodies of requests and responses. */
 export const NO_BODY = 0;
 export const WHOLE_BODY = 1;

@@ -14,6 +14,7 @@ import {
   reflectGet,
 } from '../../primordials.ts';
 import { isProxy } from '../../value-primordials.ts';
+import { isObject } from '../../webidl.ts';
 import { type Entrypoint, instantiate } from '../../worker.ts';
 import { forwardTo, isCallable, type Path } from './stubs.ts';
 
@@ -33,7 +34,13 @@ const notImplemented = (name: string): TypeError =>
   new NativeTypeError(`The RPC receiver does not implement the method "${name}".`);
 
 const notFunction = (path: Path): TypeError =>
-  new NativeTypeError(`"${path.length === 0 ? '(this)' : path[path.length - 1]}" is not a function.`);
+  new NativeTypeError(`"${path.length === 0 ? '(this)' : joined(path)}" is not a function.`);
+
+function joined(path: Path): string {
+  let text = path[0] as string;
+  for (let index = 1; index < path.length; index++) text += `.${path[index] as string}`;
+  return text;
+}
 
 /** As a promise, also when it throws at once. */
 export function runCall(target: CallTarget, path: Path, args: readonly unknown[] | null): Promise<unknown> {
@@ -66,6 +73,7 @@ function invokeOn(root: unknown, path: Path, args: readonly unknown[] | null, ca
       return forwardTo(current as object, restOf(path, index), args);
     }
     if (index === path.length) break;
+    if (index > 0 && !isObject(current)) throw notImplemented(path[index - 1] as string);
     owner = current;
     current = property(current, path[index] as string);
   }

@@ -1,0 +1,96 @@
+/** Exceptions on their way to the worker that called, and as it catches them there. */
+import {
+  defineProperty,
+  NativeError,
+  nativeString,
+  promiseResolve,
+  promiseThen,
+  stringIndexOf,
+  stringSlice,
+  stringStartsWith,
+} from '../../primordials.ts';
+import { ERROR_NAMES, ERRORS, isNativeError, isProxy } from '../../value-primordials.ts';
+import { ByteReader, ByteWriter } from './bytes.ts';
+import { Decoder } from './decode.ts';
+import { Encoder } from './encode.ts';
+import { engineText, kindOf } from './refusals.ts';
+
+/** An exception as it travels. What cannot be sent with it is left behind, so that the error itself always arrives. */
+export function encodeThrown(writer: ByteWriter, thrown: unknown): void {
+  writer.bytes(thrownBytes(thrown));
+}
+
+function thrownBytes(thrown: unknown): Uint8Array {
+  if (typeof thrown !== 'object' || thrown === null || isProxy(thrown)) return encode(fromText(textOf(thrown)));
+  try {
+    return encode(thrown);
+  } catch {
+    return encode(stripped(thrown));
+  }
+}
+
+function encode(value: unknown): Uint8Array {
+  const encoder = new Encoder(new ByteWriter(), null, true);
+  encoder.value(value);
+  return encoder.writer.finish();
+}
+
+function stripped(thrown: object): Error {
+  try {
+    if (!isNativeError(thrown)) return new NativeError(engineText(thrown));
+    const { name, message } = thrown as Error;
+    return new (ERRORS[kindOf(name) % AGGREGATE] as ErrorConstructor)(textOf(message));
+  } catch {
+    return new NativeError('An exception whose own properties throw');
+  }
+}
+
+const AGGREGATE = 7;
+
+/** What is known only as text may still say of which class it is. */
+function fromText(text: string): Error {
+  for (let index = 0; index < AGGREGATE; index++) {
+    const prefix = `${ERROR_NAMES[index] as string}: `;
+    if (stringStartsWith(text, prefix)) {
+      return new (ERRORS[index] as ErrorConstructor)(stringSlice(text, prefix.length));
+    }
+  }
+  return new NativeError(text);
+}
+
+function textOf(value: unknown): string {
+  try {
+    return nativeString(value);
+  } catch {
+    return 'An exception that cannot be shown';
+  }
+}
+
+/** What stands in a message as a thrown value. Throws when it cannot be read. */
+export function readThrown(reader: ByteReader): unknown {
+  const thrown = new Decoder(new ByteReader(reader.bytes()), null).value();
+  if (typeof thrown === 'object' && thrown !== null) {
+    defineProperty(thrown, 'remote', { value: true, writable: true, enumerable: true, configurable: true });
+  }
+  return thrown;
+}
+
+/**
+ * A promise that rejects with a thrown value whose stack says, as on Workers, who awaits it here. The engine knows that only while it
+ * runs a reaction that the promise comes from, and once those who wait for it are known: so two turns later.
+ */
+export function rejection(thrown: unknown): Promise<never> {
+  return promiseThen(promiseThen(promiseResolve(undefined), nothing), () => {
+    if (isNativeError(thrown)) showAwaiting(thrown as Error);
+    throw thrown;
+  });
+}
+
+const nothing = (): void => undefined;
+
+function showAwaiting(error: Error): void {
+  const { stack } = new NativeError();
+  if (typeof stack !== 'string') return;
+  const end = stringIndexOf(stack, '\n');
+  if (end >= 0) error.stack += stringSlice(stack, end);
+}
