@@ -108,7 +108,7 @@ export const UPLOAD_LIMITS = {
 
 /** Per invocation and per cell. The first three are settings (`SKEP_LIMIT_*`). */
 export const CELL_LIMITS = {
-  /** CPU time of one invocation, and of every second of an answer that streams or a connection → 1102, outcome `exceededCpu`. Stops endless loops. */
+  /** CPU time of one invocation, and of every second of what lasts (a stream, a connection, a session) → 1102, outcome `exceededCpu`. Stops endless loops. */
   cpuMs: 100,
   /** What a worker may ask for in `limits.cpu_ms` at most, Cloudflare's default on its paid plan → the upload is refused. */
   maxCpuMs: 30_000,

@@ -133,6 +133,12 @@ const MEMORY_SLACK_MIB = 32;
 /** The kernel's ceiling lies above the watchdog's limit: whoever gets there was faster than the watchdog looks. Half of it is for what the kernel counts beside the process's own pages. */
 const CEILING_SLACK_MIB = 64;
 const MiB = 1024 * 1024;
+/** What lasts starts a new CPU budget so often … */
+const RENEW_INTERVAL_MS = 1_000;
+/** … and not before so many times the budget have passed. */
+const RENEW_PER_BUDGET = 10;
+/** How often what lasts starts a new CPU budget of so many milliseconds. */
+export const renewalMs = (budgetMs: number): number => Math.max(RENEW_INTERVAL_MS, budgetMs * RENEW_PER_BUDGET);
 /** Logs travel beside the response and may come after it: that many invocations are remembered for them. */
 const REMEMBERED_INVOCATIONS = 256;
 /** A busy cell is pinged when it has used this much CPU since the last time … */
@@ -325,6 +331,7 @@ export class Cell {
     // In this order: the smaller budget must not meet what the start has used.
     watched.setLoad(0, 0);
     watched.budgetMs = cpuMs;
+    this.#budgetMs = cpuMs;
     this.#transition('loading', 'serving');
     this.lastUsedMs = performance.now();
     return this.loaded;
@@ -558,8 +565,18 @@ export class Cell {
     this.#send(DISCONNECT, { invocation: invocation.id });
   }
 
-  /** A connection that stays open (a WebSocket) starts a new CPU budget: what it used so far is settled. */
-  renewBudget(invocation: Invocation): void {
+  /**
+   * What lasts (a stream, a connection, a session) starts a new CPU budget every second; with a large budget less often, so that it has a tenth of a
+   * processor at most. Returns the way to stop.
+   */
+  keepRenewing(invocation: Invocation): () => void {
+    const timer = setInterval(() => this.#renewBudget(invocation), renewalMs(this.#budgetMs)).unref();
+    return () => clearInterval(timer);
+  }
+  #budgetMs = 0;
+
+  /** What it used so far is settled. */
+  #renewBudget(invocation: Invocation): void {
     if (!this.#invocations.has(invocation.id)) return;
     const shareMs = this.#watched?.shareMs ?? 0;
     invocation.settledCpuMs += Math.max(0, shareMs - invocation.shareStartMs);

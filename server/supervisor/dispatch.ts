@@ -63,8 +63,6 @@ const MAX_SUSPICIONS = Math.ceil(Math.log2(CELL_LIMITS.concurrency)) + 4;
 /** The process's exit is seen a moment after its sockets break. */
 const EXIT_WAIT_MS = 2_000;
 const MAX_FAILURE_BYTES = 64 * 1024;
-/** A connection that stays open starts a new CPU budget so often. */
-const RENEW_INTERVAL_MS = 1_000;
 
 export class Dispatch implements FetchControl, AnswerHandler {
   readonly #call: FetchCall;
@@ -84,7 +82,7 @@ export class Dispatch implements FetchControl, AnswerHandler {
   #release: (() => void) | undefined;
   #smallBody: Buffer | null = null;
   #overHttp = false;
-  #renewal: NodeJS.Timeout | undefined;
+  #stopRenewing: (() => void) | undefined;
 
   constructor(call: FetchCall, sink: FetchSink, source: CellSource, connections: ConnectionCounts) {
     this.#connections = connections;
@@ -144,7 +142,7 @@ export class Dispatch implements FetchControl, AnswerHandler {
   cancel(): void {
     if (this.#over) return;
     this.#over = true;
-    clearInterval(this.#renewal);
+    this.#stopRenewing?.();
     this.#exchange?.abort();
     if (this.#cell !== undefined && this.#invocation !== undefined) {
       this.#cell.disconnect(this.#invocation, this.#headSent ? 'responseStreamDisconnected' : 'canceled');
@@ -221,7 +219,7 @@ export class Dispatch implements FetchControl, AnswerHandler {
       return;
     }
     this.#headSent = true;
-    if (this.#overHttp || isLargeOrStream(headers)) this.#renewBudget();
+    if (this.#overHttp || isLargeOrStream(headers)) this.#keepRenewing();
     this.#sink.head(status, text, headers);
   }
 
@@ -241,7 +239,7 @@ export class Dispatch implements FetchControl, AnswerHandler {
       return;
     }
     this.#over = true;
-    clearInterval(this.#renewal);
+    this.#stopRenewing?.();
     this.#endInvocation();
     this.#release?.();
     this.#sink.end();
@@ -279,11 +277,11 @@ export class Dispatch implements FetchControl, AnswerHandler {
     addAccept(headers, this.#call.headers);
     const cell = this.#cell as Cell;
     const invocation = this.#invocation as Invocation;
-    this.#renewBudget();
+    this.#keepRenewing();
     const closed = this.#connections.open(this.#call.version);
     socket.once('close', () => {
       closed();
-      clearInterval(this.#renewal);
+      this.#stopRenewing?.();
       cell.connectionEnded(invocation);
       this.#release?.();
     });
@@ -299,14 +297,9 @@ export class Dispatch implements FetchControl, AnswerHandler {
     }
     if (error instanceof ConnectionLost) void this.#afterDeath(cell, error);
     else this.#afterBreach(cell, error);
-  }
-
-  /** What lasts (a stream, a connection) has the budget for every second anew. */
-  #renewBudget(): void {
-    const cell = this.#cell as Cell;
-    const invocation = this.#invocation as Invocation;
-    this.#renewal = setInterval(() => cell.renewBudget(invocation), RENEW_INTERVAL_MS);
-    this.#renewal.unref();
+  } /** An answer that streams, and a connection, may last. */
+  #keepRenewing(): void {
+    this.#stopRenewing = (this.#cell as Cell).keepRenewing(this.#invocation as Invocation);
   }
 
   /** The answer broke off in the middle. Whether that was the worker's stream or the end of its cell shows a moment later. */
@@ -386,7 +379,7 @@ export class Dispatch implements FetchControl, AnswerHandler {
   #fail(failure: InvocationFailure): void {
     if (this.#over) return;
     this.#over = true;
-    clearInterval(this.#renewal);
+    this.#stopRenewing?.();
     this.#release?.();
     this.#sink.fail(failure);
   }

@@ -172,6 +172,7 @@ export class Session implements BindingSession {
     invocation.hasCalled = true;
     this.#cell = cell;
     this.#invocation = invocation;
+    this.#stopRenewing = cell.keepRenewing(invocation);
     cell.untaken.add(this.#up);
     this.#describeDeath = () => call.describe(deathFailure(cell.deathOutcome, cell.deathReason ?? 'unknown'));
     const head: SessionAcceptHead = {
@@ -185,6 +186,7 @@ export class Session implements BindingSession {
     for (const bytes of rest) cell.sendInbound(INBOUND_DATA, invocation, this.#withClock(bytes));
     if (this.#endHeld) this.#leave('ok');
   }
+  #stopRenewing: (() => void) | undefined;
   #describeDeath: (() => { name: string; message: string }) | undefined;
 
   #failAs(call: SessionCall, failure: InvocationFailure): void {
@@ -278,6 +280,7 @@ export class Session implements BindingSession {
     this.#callee()?.cell.untaken.add(-this.#up);
     this.#wire.untaken.add(-this.#down);
     this.#over = true;
+    this.#stopRenewing?.();
     this.#held = [];
     if (this.#invocation !== undefined) this.#cell?.forgetSession(this.#invocation);
     this.#wire.closed(this.#stream, this.#roundTrips);

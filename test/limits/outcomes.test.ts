@@ -1,6 +1,7 @@
 /** How an invocation ended, as its trace event tells it: one test per outcome, with real cells. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { serviceBinding } from '../support/cells.ts';
 import { createTestSupervisor, type TestSupervisor } from '../support/supervisor.ts';
 import { until } from '../support/until.ts';
 
@@ -87,6 +88,35 @@ test('a stream that lasts has the limit for every second anew', async () => {
   const { bytes, failure } = await cells.fetch('ticks');
   assert.deepEqual([bytes.length, failure?.reason], [24, undefined]);
   await endsWith('ticks', 'ok');
+});
+
+test('an RPC session that lasts has the limit for every second anew, as the stream that keeps it', async () => {
+  cells.deploy({
+    name: 'ticks-callee',
+    limits: { cpuMs: 60 },
+    modules: {
+      'index.js': `import { RpcTarget, WorkerEntrypoint } from 'cloudflare:workers';
+      class Clock extends RpcTarget { tick() { let x = 0; for (let n = 0; n < 3e6; n++) x += Math.sqrt(n); return x > 0; } }
+      export default class extends WorkerEntrypoint { clock() { return new Clock(); } }`,
+    },
+  });
+  cells.deploy({
+    name: 'ticks-caller',
+    bindings: [serviceBinding('CALLEE', 'ticks-callee')],
+    modules: {
+      'index.js': `${SLEEP} export default { async fetch(request, env) {
+        const clock = await env.CALLEE.clock();
+        let left = 24;
+        return new Response(new ReadableStream({ async pull(c) { await sleep(150); await clock.tick(); if (left-- === 0) c.close(); else c.enqueue(new Uint8Array(1)); } }));
+      } };`,
+    },
+  });
+  const { bytes, failure } = await cells.fetch('ticks-caller');
+  assert.deepEqual([bytes.length, failure?.reason], [24, undefined]);
+  // With its caller's invocation the session is over, whatever the callee might still have done.
+  await endsWith('ticks-callee', 'canceled');
+  const { cpuMs = 0 } = cells.eventsOf('invocation').find(({ version }) => version.workerName === 'ticks-callee') ?? {};
+  assert.ok(cpuMs > 60, `${cpuMs} ms together would have been too much for one budget`);
 });
 
 test('a visitor who leaves before the answer makes it canceled', async () => {

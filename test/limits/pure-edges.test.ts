@@ -9,6 +9,7 @@ import { readMultipart, type UploadPart } from '../../server/api/upload/multipar
 import { checkWorkerName } from '../../server/api/workers.ts';
 import { readResponseHead } from '../../server/routing/headers.ts';
 import { mapStackTraces } from '../../server/stack-traces.ts';
+import { renewalMs } from '../../server/supervisor/cell.ts';
 import { HeldBytes } from '../../server/supervisor/held-bytes.ts';
 import { WaitingPlaces } from '../../server/supervisor/waiting-line.ts';
 import { CHANNEL_LIMITS, GATEWAY_LIMITS, QUEUE_LIMITS, SOURCE_MAP_LIMITS, UPLOAD_LIMITS } from '../../shared/limits.ts';
@@ -173,6 +174,13 @@ for (const [what, limit, refused, check] of CHECKS) {
     assert.match((await check(limit + 1)) ?? 'taken', refused);
   });
 }
+
+test('what lasts has its CPU budget anew every second, a large one so much later that it has a tenth of a processor', () => {
+  assert.deepEqual(
+    [10, 99, 100, 101, 30_000].map((budgetMs) => renewalMs(budgetMs)),
+    [1_000, 1_000, 1_000, 1_010, 300_000],
+  );
+});
 
 /** The stack of an exception of a version whose one map has so many bytes. */
 function stackWithMap(bytes: number): Promise<string | undefined> {
