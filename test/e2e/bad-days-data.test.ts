@@ -1,6 +1,6 @@
 /** A database that stands still, dies or has no room, seen by workers that keep data: clear errors soon, and everything as before by itself. */
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type DataStore, deployWriter, kv, r2, sql, valueOf } from '../support/crash-stores.ts';
 import { descendantsOf } from '../support/processes.ts';
@@ -51,9 +51,14 @@ async function assertAllWork(skep: Skep, number: number): Promise<void> {
   }
 }
 
-test('PostgreSQL stands still for seconds under load: what is cached is still read, all else fails clearly within 2 s, and recovers', async (t) => {
-  const skep = await startSkep();
+let skep: Skep;
+before(async () => {
+  skep = await startSkep();
   await deployWriter(skep, DATA);
+});
+after(() => skep?.stop());
+
+test('PostgreSQL stands still for seconds under load: what is cached is still read, all else fails clearly within 2 s, and recovers', async (t) => {
   await assertAllWork(skep, 1);
   const frozen = postgresOf(skep);
   t.after(() => signalAll(frozen, 'SIGCONT'));
@@ -80,5 +85,40 @@ test('PostgreSQL stands still for seconds under load: what is cached is still re
   }
   t.diagnostic(`${heard.length} errors, the slowest after ${Math.round(Math.max(...heard.map(({ ms }) => ms)))} ms`);
   await assertAllWork(skep, 2);
-  assert.deepEqual(await skep.stop(), { code: 0, signal: null });
+});
+
+test('PostgreSQL is killed under load: writers hear errors, lose nothing that was acknowledged, and go on by themselves', async (t) => {
+  const stopped = new AbortController();
+  t.after(() => stopped.abort());
+  const acknowledged = new Map<string, number>();
+  const errors: string[] = [];
+  const writeOn = async (store: DataStore, key: string): Promise<void> => {
+    for (let number = 10; !stopped.signal.aborted; number++) {
+      if (await store.write(skep, key, number)) acknowledged.set(key, number);
+      else errors.push(key);
+    }
+  };
+  const all = DATA.flatMap((store) => store.keys.map((key) => ({ store, key })));
+  const writing = all.map(({ store, key }) => writeOn(store, key));
+  const allHave = (least: number): boolean => all.every(({ key }) => (acknowledged.get(key) ?? 0) >= least);
+  await until(() => allHave(10), 'each has written', 20_000);
+  const killedAt = performance.now();
+  signalAll(postgresOf(skep), 'SIGKILL');
+  await until(() => errors.length > 0, 'somebody heard of it');
+  const atTheKill = new Map(acknowledged);
+  await until(
+    () => all.every(({ key }) => (acknowledged.get(key) ?? 0) > (atTheKill.get(key) ?? 0)),
+    'all write again',
+    20_000,
+  );
+  t.diagnostic(`all wrote again ${Math.round(performance.now() - killedAt)} ms after the kill`);
+  stopped.abort();
+  await Promise.all(writing);
+  for (const { store, key } of all) {
+    const found = await store.read(skep, key);
+    assert.ok(
+      found >= (acknowledged.get(key) ?? 0),
+      `${key}: ${acknowledged.get(key)} was acknowledged, ${found} is there`,
+    );
+  }
 });

@@ -7,6 +7,7 @@ import { after, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openDataDir } from '../../server/storage/data-dir.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../server/storage/embedded/embedded.ts';
+import { deployWriter, kv, r2, sql } from '../support/crash-stores.ts';
 import { testLog } from '../support/log.ts';
 import { urlOfConnection } from '../support/postgres.ts';
 import { descendantsOf } from '../support/processes.ts';
@@ -234,11 +235,13 @@ describe("a PostgreSQL of one's own (DATABASE_URL)", () => {
   });
 });
 
+const DATA = [kv, r2, sql];
+
 describe('a full disk', () => {
   test('deploys get a clear error, deployed workers answer, and space that is freed is enough to recover', async (t) => {
     if (!IS_ROOT) return t.skip('needs root to mount a small file system');
     const directory = temporaryDirectory();
-    const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=160m,mode=0711', 'skep-test', directory], {
+    const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=200m,mode=0711', 'skep-test', directory], {
       encoding: 'utf8',
     });
     if (mounted.status !== 0) return t.skip(`mount does not work here: ${mounted.stderr.trim()}`);
@@ -254,6 +257,8 @@ describe('a full disk', () => {
     const skep = await startSkep({ dataDir: join(directory, 'data') });
     try {
       await skep.deploy('steady', answering('steady'));
+      await deployWriter(skep, DATA);
+      for (const store of DATA) for (const key of store.keys) assert.ok(await store.write(skep, key, 1));
       const filler = join(directory, 'filler');
       const free = statfsSync(directory).bavail * statfsSync(directory).bsize;
       t.diagnostic(`${Math.round(free / 1e6)} MB free before it was filled`);
@@ -263,6 +268,13 @@ describe('a full disk', () => {
       assertEnvelope(refused, 503, /disk|space|database/);
       await assertAnswers(skep, 'steady', 'steady');
       assert.equal((await skep.request('large')).status, 404);
+      for (const { name, keys } of DATA) {
+        const path = `/${name}/${keys[0]}`;
+        const body = 'x'.repeat(4_000_000);
+        const { status, text } = await skep.request('crash-writer', path, { method: 'PUT', body });
+        assert.equal(status, 503, `${name}: ${text}`);
+        t.diagnostic(`${name} says: ${text}`);
+      }
       truncateSync(filler, 0);
       await until(
         async () => (await skep.upload('large', answering('large') + megabyte)).status === 200,
@@ -270,6 +282,10 @@ describe('a full disk', () => {
         20_000,
       );
       await assertAnswers(skep, 'large', 'large');
+      for (const store of DATA) {
+        for (const key of store.keys) assert.equal(await store.read(skep, key), 1, store.name);
+        await until(() => store.write(skep, store.keys[0] as string, 2), `${store.name} takes writes again`);
+      }
       // A disk that is full at the start: one sentence.
       assert.deepEqual(await skep.stop(), { code: 0, signal: null });
       fill(filler, statfsSync(directory).bavail * statfsSync(directory).bsize);

@@ -8,7 +8,8 @@ const NAME_BYTES = 100;
 const PREFIX_BYTES = 155;
 /** Larger sizes than octal digits can say are written in base 256, as GNU tar does. */
 const MAX_OCTAL_SIZE = 8 ** 11 - 1;
-const MODE_MASK = 0o7777;
+/** Who may read and write; nothing of ours runs as somebody else. */
+const MODE_MASK = 0o777;
 /** Where the fields of a header lie. */
 const AT = {
   name: 0,
