@@ -232,7 +232,12 @@ async function startCells(running: Running, opened: Stores): Promise<Cells> {
     dispatcher: () => supervisor,
   });
   const connections = new ConnectionCounts();
-  const links = createLinks();
+  const links = createLinks({
+    store: opened.store,
+    onError: (error) =>
+      log.warn('What workers call one another could not be written down; it is tried again', { error: error.message }),
+  });
+  resources.use('the counts of calls between workers', links, (open) => open.close());
   const logEvent = logWorkerEvent(log);
   const onEvent = (event: WorkerEvent): void => {
     links.onWorkerEvent(event);
@@ -357,7 +362,7 @@ async function startApi(
     publicUrl: (worker, subdomain) =>
       `http://${workerHost(worker, subdomain, config.baseDomain)}:${gatewayPort ?? config.gatewayPort}`,
     metrics: () => metrics.render(),
-    links: (accountId, workerName) => links.of(accountId, workerName),
+    links: (accountId, workerName, minutes) => links.of(accountId, workerName, minutes),
     readiness: async () => {
       const database = await opened.store.ping().then(
         () => ({ ok: true }),

@@ -283,6 +283,16 @@ export const WORKER_LOG_LIMITS = {
   lineOverheadBytes: 256,
 } as const;
 
+/** What is kept of calls between workers (`…/skep/workers/:name/services`). */
+export const SERVICE_CALL_LIMITS = {
+  /** Minutes of pairs of workers that one process keeps until they are written; then the oldest are lost. Stops floods of worker names. */
+  maxBuckets: 10_000,
+  /** Minutes in the database. */
+  keptMinutes: 24 * 60,
+  /** Rows in the database: the oldest go first. Stops many workers that call one another from filling it. */
+  maxRows: 1_000_000,
+} as const;
+
 /** Databases of workers, provisioned ones and those behind Hyperdrive. Times in ms. */
 export const DATABASE_LIMITS = {
   /** Connections of this node to one database; further operations wait. Stops one tenant from taking the server's places. */

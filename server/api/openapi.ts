@@ -48,12 +48,15 @@ export function openApiDocument(routes: readonly Route[], version: string): Reco
 }
 
 function operation(route: Route): Record<string, unknown> {
-  const parameters = [...route.path.matchAll(/:(\w+)/g)].map(([, name]) => ({
+  const schema = { type: 'string' };
+  const inPath = [...route.path.matchAll(/:(\w+)/g)].map(([, name]) => ({ name, in: 'path', required: true, schema }));
+  const inQuery = Object.entries(route.query ?? {}).map(([name, description]) => ({
     name,
-    in: 'path',
-    required: true,
-    schema: { type: 'string' },
+    in: 'query',
+    description,
+    schema,
   }));
+  const parameters = [...inPath, ...inQuery];
   const answer = { content: { 'application/json': { schema: { $ref: '#/components/schemas/Envelope' } } } };
   const success = route.answers === 'bytes' ? { content: BYTES } : answer;
   return {

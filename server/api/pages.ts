@@ -31,7 +31,8 @@ export function readPage(query: URLSearchParams): { readonly page: number; reado
   };
 }
 
-function readCount(text: string | null, fallback: number, maximum: number): number {
+/** A number from 1 to `maximum`. A value that makes no sense counts as absent. */
+export function readCount(text: string | null, fallback: number, maximum: number): number {
   const value = text !== null && /^\d{1,9}$/.test(text) ? Number(text) : fallback;
   return value >= 1 ? Math.min(value, maximum) : fallback;
 }

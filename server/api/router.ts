@@ -44,8 +44,8 @@ export interface ApiOptions {
   /** Absolute URL at which a worker of the account with this subdomain answers. */
   readonly publicUrl: (workerName: string, accountSubdomain: string) => string;
   readonly readiness: () => Promise<Readiness>;
-  /** Who called whom on this node; absent: it runs no workers. */
-  readonly links?: (accountId: string, workerName: string) => readonly Link[];
+  /** Who called whom in the last minutes. */
+  readonly links?: (accountId: string, workerName: string, minutes: number) => Promise<readonly Link[]>;
   /** Prometheus' text; absent: this process has no metrics. */
   readonly metrics?: () => string;
 }
@@ -88,6 +88,8 @@ interface RouteBase {
   /** Under `/client/v4`, with `:name` parameters. */
   readonly path: string;
   readonly summary: string;
+  /** What may stand behind the `?`, and what it means. */
+  readonly query?: Readonly<Record<string, string>>;
   /** A JSON body of this shape is read and checked. `multipart`, `bytes`: the handler reads `stream` itself. */
   readonly body?: ZodType | 'multipart' | 'bytes';
   /** Bytes that a JSON body may have; default `UPLOAD_LIMITS.maxJsonBodyBytes`. */
@@ -111,6 +113,7 @@ export type Route = UserRoute | AccountRoute;
 
 type Spec<Request> = {
   readonly summary: string;
+  readonly query?: Readonly<Record<string, string>>;
   readonly maxBodyBytes?: number;
   readonly answers?: 'bytes';
   readonly handle: (request: Request) => Promise<ApiResult>;

@@ -1,131 +1,175 @@
 /**
- * Which worker calls which: calls, errors and latency of the last hour, by minute, as this node saw them. The callee's events say it; the
- * dashboard draws it.
+ * Which worker calls which: calls, errors and latency by minute, in both directions. Counted in memory from the callees' events; what has
+ * changed is written to the database every few seconds, never while a request waits. There it survives this process, and the numbers of all
+ * nodes add up.
  */
+import { randomBytes } from 'node:crypto';
+import { SERVICE_CALL_LIMITS } from '../../shared/limits.ts';
+import type { ServiceCallMinute } from '../../shared/service-calls.ts';
 import type { WorkerVersion } from '../../shared/worker.ts';
 import type { WorkerEvent } from '../supervisor/types.ts';
 
-export interface CallMinute {
-  /** Begin of the minute, milliseconds since the epoch. */
-  readonly atMs: number;
-  readonly calls: number;
-  /** Of those, the ones that ended otherwise than by an answer or by the caller's wish. */
-  readonly errors: number;
-  /** Until the answer was out. */
-  readonly averageMs: number;
-  readonly longestMs: number;
+export interface Links {
+  onWorkerEvent(event: WorkerEvent): void;
+  /** Links of the account in which the worker calls or is called, all nodes together. Rejects when the database does not answer. */
+  of(accountId: string, workerName: string, minutes: number): Promise<Link[]>;
+  /** Writes what is not written yet, then nothing more. */
+  close(): Promise<void>;
 }
 
 export interface Link {
   readonly caller: string;
   readonly callee: string;
   /** Oldest first; minutes without calls are left out. */
-  readonly minutes: readonly CallMinute[];
+  readonly minutes: readonly ServiceCallMinute[];
 }
 
-export interface Links {
-  onWorkerEvent(event: WorkerEvent): void;
-  /** Links of the account in which the worker calls or is called. */
-  of(accountId: string, workerName: string): Link[];
+/** Where the numbers are kept. */
+export interface LinkStore {
+  writeServiceCalls(writer: string, minutes: readonly ServiceCallMinute[]): Promise<void>;
+  readServiceCalls(accountId: string, workerName: string, sinceMs: number): Promise<ServiceCallMinute[]>;
+  /** How many rows were too old, or too many. */
+  sweepServiceCalls(nowMs: number): Promise<number>;
 }
 
-/** Pairs of workers that are remembered; the one that was quiet for longest is forgotten. Stops floods of worker names. */
-const MAX_LINKS = 5_000;
-const MINUTES_KEPT = 60;
+export interface LinksOptions {
+  readonly store: LinkStore;
+  readonly onError: (error: Error) => void;
+  /** Milliseconds since the epoch. */
+  readonly now?: () => number;
+}
+
 const MINUTE_MS = 60_000;
+const WRITE_INTERVAL_MS = 10_000;
+const SWEEP_INTERVAL_MS = 10 * MINUTE_MS;
+/** Rows of one statement. */
+const BATCH = 1_000;
 
-interface Bucket {
+/** A minute of one pair of workers, as it grows. */
+interface Bucket extends ServiceCallMinute {
   calls: number;
   errors: number;
   totalMs: number;
   longestMs: number;
+  /** Has grown since it was last written. */
+  isDirty: boolean;
+  /** No longer kept: whoever holds it has to look for another one. */
+  isGone: boolean;
 }
 
-interface Kept {
-  readonly accountId: string;
-  readonly caller: string;
-  readonly callee: string;
-  readonly minutes: Map<number, Bucket>;
-  /** The minute that runs, and what is counted in it. */
-  minute: number;
-  bucket: Bucket;
-  /** Forgotten: of too many it was quiet for longest. */
-  isForgotten: boolean;
-}
+export function createLinks({ store, onError, now = Date.now }: LinksOptions): Links {
+  /** Rows of a process are its own: to write one again changes nothing, so a failed write is simply repeated. */
+  const writer = randomBytes(8).toString('hex');
+  const buckets = new Buckets();
+  let sweptAtMs = 0;
+  let writing: Promise<void> = Promise.resolve();
 
-/** `now`: milliseconds since the epoch. */
-export function createLinks(now: () => number = Date.now): Links {
-  const links = new Map<string, Kept>();
-  /** The same by callee and name of the caller: an event costs no text. */
-  const byVersion = new WeakMap<WorkerVersion, Map<string, Kept>>();
-
-  const linkOf = (version: WorkerVersion, caller: string, minute: number): Kept => {
-    const known = byVersion.get(version)?.get(caller);
-    if (known !== undefined && !known.isForgotten && known.minute === minute) return known;
-    const link = startMinute(links, version, caller, minute);
-    const callers = byVersion.get(version) ?? new Map<string, Kept>();
-    byVersion.set(version, callers.set(caller, link));
-    if (callers.size > MAX_LINKS) callers.delete(callers.keys().next().value as string);
-    return link;
+  const writeAll = async (): Promise<void> => {
+    for (;;) {
+      const batch = buckets.dirty(BATCH);
+      if (batch.length === 0) break;
+      // What is counted meanwhile makes a bucket dirty again.
+      for (const bucket of batch) bucket.isDirty = false;
+      try {
+        await store.writeServiceCalls(writer, batch);
+      } catch (error) {
+        for (const bucket of batch) bucket.isDirty = true;
+        throw error;
+      }
+    }
+    buckets.forgetBefore(Math.floor(now() / MINUTE_MS) * MINUTE_MS);
   };
+  /** One after the other: two writes of a row could come in the wrong order. */
+  const write = (): Promise<void> => {
+    const next = writing.then(writeAll);
+    writing = next.catch(() => undefined);
+    return next;
+  };
+  const sweep = async (): Promise<void> => {
+    if (now() - sweptAtMs < SWEEP_INTERVAL_MS) return;
+    sweptAtMs = now();
+    await store.sweepServiceCalls(now());
+  };
+  const timer = setInterval(() => void write().then(sweep).catch(onError), WRITE_INTERVAL_MS);
+  timer.unref();
 
   return {
     onWorkerEvent(event) {
       if (event.type !== 'invocation' || event.caller === null) return;
-      const { bucket } = linkOf(event.version, event.caller.workerName, Math.floor(now() / MINUTE_MS));
+      const bucket = buckets.at(event.version, event.caller.workerName, Math.floor(now() / MINUTE_MS) * MINUTE_MS);
       bucket.calls++;
       if (event.outcome !== 'ok' && event.outcome !== 'canceled') bucket.errors++;
       bucket.totalMs += event.answerMs;
       if (event.answerMs > bucket.longestMs) bucket.longestMs = event.answerMs;
+      bucket.isDirty = true;
     },
-    of(accountId, workerName) {
-      const found: Link[] = [];
-      const oldest = Math.floor(now() / MINUTE_MS) - MINUTES_KEPT;
-      for (const { accountId: owner, caller, callee, minutes } of links.values()) {
-        if (owner !== accountId || (caller !== workerName && callee !== workerName)) continue;
-        const recent = [...minutes].filter(([minute]) => minute > oldest);
-        found.push({ caller, callee, minutes: recent.map(([minute, bucket]) => present(minute, bucket)) });
-      }
-      return found;
+    async of(accountId, workerName, minutes) {
+      await write();
+      const sinceMs = now() - (minutes - 1) * MINUTE_MS;
+      return grouped(await store.readServiceCalls(accountId, workerName, sinceMs));
+    },
+    async close() {
+      clearInterval(timer);
+      await write().catch(onError);
     },
   };
 }
 
-/** The link with a bucket for this minute, at the end of the list: those that were quiet for longest stand in front. */
-function startMinute(links: Map<string, Kept>, version: WorkerVersion, caller: string, minute: number): Kept {
-  const { accountId, workerName: callee } = version;
-  const key = `${accountId}/${caller}/${callee}`;
-  const known = links.get(key);
-  const minutes = known?.minutes ?? new Map<number, Bucket>();
-  const bucket = bucketOf(minutes, minute);
-  const link = known ?? { accountId, caller, callee, minutes, minute, bucket, isForgotten: false };
-  link.minute = minute;
-  link.bucket = bucket;
-  links.delete(key);
-  links.set(key, link);
-  if (links.size > MAX_LINKS) forgetFirst(links);
-  return link;
+/** Adjacent rows of one pair become one link. */
+function grouped(rows: readonly ServiceCallMinute[]): Link[] {
+  const links: { caller: string; callee: string; minutes: ServiceCallMinute[] }[] = [];
+  for (const row of rows) {
+    const last = links.at(-1);
+    if (last !== undefined && last.caller === row.caller && last.callee === row.callee) last.minutes.push(row);
+    else links.push({ caller: row.caller, callee: row.callee, minutes: [row] });
+  }
+  return links;
 }
 
-function forgetFirst(links: Map<string, Kept>): void {
-  const [key, link] = links.entries().next().value as [string, Kept];
-  link.isForgotten = true;
-  links.delete(key);
-}
+/** The minutes of which something may still be counted or written. */
+class Buckets {
+  /** Oldest first. */
+  readonly #all = new Map<string, Bucket>();
+  /** Those of the minute that runs, by callee and name of the caller: an event costs no text. */
+  readonly #current = new WeakMap<WorkerVersion, Map<string, Bucket>>();
 
-function bucketOf(minutes: Map<number, Bucket>, minute: number): Bucket {
-  const there = minutes.get(minute);
-  if (there !== undefined) return there;
-  const bucket = { calls: 0, errors: 0, totalMs: 0, longestMs: 0 };
-  minutes.set(minute, bucket);
-  if (minutes.size > MINUTES_KEPT) minutes.delete(minutes.keys().next().value as number);
-  return bucket;
-}
+  at(version: WorkerVersion, caller: string, atMs: number): Bucket {
+    const callers = this.#current.get(version);
+    const known = callers?.get(caller);
+    if (known !== undefined && known.atMs === atMs && !known.isGone) return known;
+    const bucket = this.#find(version, caller, atMs);
+    const kept = callers ?? new Map<string, Bucket>();
+    if (kept.size >= SERVICE_CALL_LIMITS.maxBuckets) kept.clear();
+    this.#current.set(version, kept.set(caller, bucket));
+    return bucket;
+  }
 
-const present = (minute: number, { calls, errors, totalMs, longestMs }: Bucket): CallMinute => ({
-  atMs: minute * MINUTE_MS,
-  calls,
-  errors,
-  averageMs: totalMs / calls,
-  longestMs,
-});
+  #find({ accountId, workerName: callee }: WorkerVersion, caller: string, atMs: number): Bucket {
+    const key = `${accountId}/${caller}/${callee}/${atMs}`;
+    const known = this.#all.get(key);
+    if (known !== undefined) return known;
+    const zero = { calls: 0, errors: 0, totalMs: 0, longestMs: 0 };
+    const bucket = { accountId, caller, callee, atMs, ...zero, isDirty: false, isGone: false };
+    this.#all.set(key, bucket);
+    // The database does not take them as fast as they come, or not at all: the oldest are lost.
+    if (this.#all.size > SERVICE_CALL_LIMITS.maxBuckets) this.#forget(this.#all.keys().next().value as string);
+    return bucket;
+  }
+
+  #forget(key: string): void {
+    const bucket = this.#all.get(key);
+    if (bucket !== undefined) bucket.isGone = true;
+    this.#all.delete(key);
+  }
+
+  dirty(limit: number): Bucket[] {
+    const found: Bucket[] = [];
+    for (const bucket of this.#all.values()) if (bucket.isDirty && found.push(bucket) >= limit) break;
+    return found;
+  }
+
+  /** Minutes that are over and written. */
+  forgetBefore(atMs: number): void {
+    for (const [key, bucket] of this.#all) if (bucket.atMs < atMs && !bucket.isDirty) this.#forget(key);
+  }
+}

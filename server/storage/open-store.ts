@@ -1,4 +1,5 @@
 /** Opens the storage: database, schema, master key check, and the use cases on top. */
+import { SERVICE_CALL_LIMITS } from '../../shared/limits.ts';
 import type { Logger } from '../log/types.ts';
 import { bootstrap, findAccount, findToken, listAccounts, setSubdomain } from './accounts.ts';
 import { currentChangeSeq, listChanges } from './changes.ts';
@@ -9,6 +10,7 @@ import { readDeployed } from './deployed.ts';
 import { watchedDatabase } from './liveness.ts';
 import { checkMasterKey } from './master-key.ts';
 import { readModules } from './modules.ts';
+import { readServiceCalls, sweepServiceCalls, writeServiceCalls } from './service-calls.ts';
 import type { Store } from './store.ts';
 import { findVersion, isUuid, listVersions, publishVersion } from './versions.ts';
 import { deleteWorker, findWorker, listCallers, listWorkers, updateWorker } from './workers.ts';
@@ -59,6 +61,9 @@ export function createStore(db: Database, masterKey: Uint8Array, log: Logger): S
     updateWorker: (accountId, workerName, change) => updateWorker(db, accountId, workerName, change),
     listCallers: (accountId, workerName) => listCallers(db, accountId, workerName),
     deleteWorker: (accountId, workerName) => deleteWorker(db, accountId, workerName),
+    writeServiceCalls: (writer, minutes) => writeServiceCalls(db, writer, minutes),
+    readServiceCalls: (accountId, workerName, sinceMs) => readServiceCalls(db, accountId, workerName, sinceMs),
+    sweepServiceCalls: (nowMs, maxRows = SERVICE_CALL_LIMITS.maxRows) => sweepServiceCalls(db, nowMs, maxRows),
     currentChangeSeq: () => currentChangeSeq(db),
     listChanges: (after, limit) => listChanges(db, after, limit),
     readDeployed: (only) => readDeployed(db, masterKey, log, only),

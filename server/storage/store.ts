@@ -3,6 +3,7 @@
  * these types. Every method that changes a worker is one transaction and returns the sequence number of
  * the change, which the catalog of every node follows.
  */
+import type { ServiceCallMinute } from '../../shared/service-calls.ts';
 import type {
   Binding,
   DeploymentShare,
@@ -169,6 +170,14 @@ export interface Store {
     accountId: string,
     workerName: string,
   ): Promise<{ readonly deleted: boolean; readonly changeSeq: bigint }>;
+
+  // --- calls between workers ---
+  /** Keeps what one process (`writer`) has counted so far in these minutes, in place of what it said of them before. */
+  writeServiceCalls(writer: string, minutes: readonly ServiceCallMinute[]): Promise<void>;
+  /** Of all processes together, from that minute on, by caller, callee and time. */
+  readServiceCalls(accountId: string, workerName: string, sinceMs: number): Promise<ServiceCallMinute[]>;
+  /** Removes minutes that are too old, and the oldest of too many (`maxRows`). How many rows. */
+  sweepServiceCalls(nowMs: number, maxRows?: number): Promise<number>;
 
   // --- what a node's catalog reads ---
   /** The newest change's sequence number. */
