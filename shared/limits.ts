@@ -342,6 +342,9 @@ export const DATABASE_LIMITS = {
   maxSqlBytes: 1 * MiB,
   /** All statements and parameters of one operation, in bytes. Read whole, so it bounds memory. */
   maxOperationBytes: 16 * MiB,
+  /** SQL files that wait in the API's memory to be run, each at most as large as an operation, and how long. */
+  waitingImports: 8,
+  importWaitMs: 600_000,
   /** Statements of one batch. */
   maxStatements: 1_000,
   /** Parameters of one statement: what the wire protocol can count. */

@@ -10,16 +10,18 @@ import type { AddressInfo } from 'node:net';
 import type { ReadableStream } from 'node:stream/web';
 import { getRequestListener } from '@hono/node-server';
 import { type Context, Hono } from 'hono';
-import { UPLOAD_LIMITS } from '../../shared/limits.ts';
+import { DATABASE_LIMITS, UPLOAD_LIMITS } from '../../shared/limits.ts';
 import { type CloudflareProblem, cloudflareProblem } from '../../shared/cloudflare-errors.ts';
 import { ListenError } from '../../shared/listen-error.ts';
 import type { Logger } from '../log/types.ts';
 import { isUnavailable } from '../storage/errors.ts';
 import { type Account, StoreUnavailable, type TokenIdentity } from '../storage/store.ts';
+import { readBytes } from './body.ts';
 import { ApiError, fail, unavailable } from './errors.ts';
 import { openApiDocument } from './openapi.ts';
 import { type AccountRequest, type ApiOptions, type ApiRequest, readJsonBody, type Route } from './router.ts';
-import { databaseRoutes } from './routes/databases.ts';
+import { DatabaseImports } from './database-imports.ts';
+import { databaseRoutes, IMPORT_PATH } from './routes/databases.ts';
 import { hyperdriveRoutes } from './routes/hyperdrive.ts';
 import { identityRoutes } from './routes/identity.ts';
 import { kvRoutes } from './routes/kv.ts';
@@ -65,6 +67,7 @@ export interface Api {
 
 /** Builds the API. Opens nothing by itself. */
 export function createApi(options: ApiOptions): Api {
+  const imports = new DatabaseImports();
   const routes: readonly Route[] = [
     ...identityRoutes,
     ...workerRoutes,
@@ -74,7 +77,7 @@ export function createApi(options: ApiOptions): Api {
     ...r2BucketRoutes,
     ...r2ObjectRoutes,
     ...linkRoutes,
-    ...databaseRoutes,
+    ...databaseRoutes(imports),
     ...hyperdriveRoutes,
     ...kvRoutes,
     ...platformRoutes,
@@ -88,6 +91,7 @@ export function createApi(options: ApiOptions): Api {
     document ??= openApiDocument(routes, API_VERSION);
     return context.json(document);
   });
+  app.put(`${PREFIX}${IMPORT_PATH}/:token`, (context) => receiveImport(context, imports));
   app.use(`${PREFIX}/*`, async (context, next) => {
     context.set('identity', await authenticate(context, options));
     await next();
@@ -192,6 +196,19 @@ async function runRoute(route: Route, context: ApiContext, options: ApiOptions):
   });
 }
 
+/** Without a token of the account: who knows the address was given it a moment ago, for this one file. */
+async function receiveImport(context: ApiContext, imports: DatabaseImports): Promise<Response> {
+  const token = context.req.param('token') ?? '';
+  const unknown = fail('bodyUnreadable', { reason: 'no file is expected here, or no longer' });
+  if (!imports.isKnown(token)) throw unknown;
+  const body = context.req.raw.body as ReadableStream<Uint8Array> | null;
+  const received = imports.receive(token, await readBytes(body, DATABASE_LIMITS.maxOperationBytes));
+  if ('etag' in received) return context.body(null, 200, { etag: `"${received.etag}"` });
+  throw received.refusal === 'unknown'
+    ? unknown
+    : fail('bodyUnreadable', { reason: 'the file is not the one announced' });
+}
+
 /** Access is checked before existence: a token of one account must not learn which others exist. */
 async function resolveAccount(context: ApiContext, options: ApiOptions): Promise<Account> {
   const accountId = context.req.param('account') ?? '';
@@ -211,6 +228,7 @@ async function buildRequest(route: Route, context: ApiContext, options: ApiOptio
     log: context.get('log'),
     identity: context.get('identity'),
     query: new URL(context.req.url).searchParams,
+    origin: new URL(context.req.url).origin,
     contentType: context.req.header('content-type') ?? '',
     source: context.req.header('user-agent')?.startsWith('wrangler/') === true ? 'wrangler' : 'api',
     url: context.req.raw.url,

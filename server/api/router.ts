@@ -58,6 +58,8 @@ export interface ApiRequest<Body = undefined> {
   readonly log: Logger;
   readonly identity: TokenIdentity;
   readonly query: URLSearchParams;
+  /** Where the client reaches this API: scheme, host and port, as it said itself. */
+  readonly origin: string;
   readonly contentType: string;
   /** `wrangler` or `api`: who sent it, from User-Agent. Kept with versions and deployments. */
   readonly source: string;
