@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { createSocket } from 'node:dgram';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer as createHttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
@@ -452,6 +452,11 @@ async function runWorkerAttack(arena: Arena, family: string, sentence: string, a
   await arena.assertUnharmed(answer === undefined ? '' : `${answer.text} ${JSON.stringify(answer.headers)}`);
   if (attack.mustNotSay !== undefined && answer !== undefined)
     assert.doesNotMatch(`${answer.text}\n${JSON.stringify(answer.headers)}`, attack.mustNotSay);
+  if (attack.end === 'any')
+    appendFileSync(
+      '/tmp/hos-ends.txt',
+      `${family} | ${sentence} | ${answer === undefined ? 'CUT' : answer.status} | ${answer?.text.slice(0, 120).replaceAll('\n', ' ')} | ${arena.lastWordsOf(name).slice(0, 900)}\n`,
+    );
   assertEnd(attack, answer, () => arena.lastWordsOf(name));
   if (isOwn) await arena.remove(name);
 }
