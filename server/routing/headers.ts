@@ -4,7 +4,7 @@
  *
  * Never passed on: hop-by-hop headers and those that Connection names (RFC 9110 §7.6.1), and whatever starts with
  * `x-skep-`, which is kept free for Skep itself. From a visitor also: headers by which a platform or proxy says who the
- * visitor is. They count only when a trusted proxy sends them.
+ * visitor is, and whatever else starts with `cf-`: workers believe such headers. They count only when a trusted proxy sends them.
  */
 import { HOP_BY_HOP } from '../../shared/http.ts';
 import { clientAddress, type AddressTest } from './address.ts';
@@ -32,29 +32,11 @@ export class RequestHead {
 
 /** Identity headers that Skep always writes itself, even behind a trusted proxy: x-forwarded-for is what it believes. */
 const OWN_IDENTITY = new Set(['cf-connecting-ip', 'cf-ray', 'cf-visitor', 'true-client-ip', 'x-real-ip']);
-/** Identity headers that only a trusted proxy may send. */
-const PROXY_IDENTITY = new Set([
-  'cf-worker',
-  'cf-ew-via',
-  'cf-ipcountry',
-  'cf-ipcontinent',
-  'cf-ipcity',
-  'cf-iplatitude',
-  'cf-iplongitude',
-  'cf-region',
-  'cf-region-code',
-  'cf-metro-code',
-  'cf-postal-code',
-  'cf-timezone',
-  'cf-connecting-ipv6',
-  'cf-pseudo-ipv4',
-  'forwarded',
-]);
 /** A bit for each length that one of the names below has: most headers are told apart by length alone. */
 const SPECIAL_LENGTHS = lengthMask([
   ...HOP_BY_HOP,
   ...OWN_IDENTITY,
-  ...PROXY_IDENTITY,
+  'forwarded',
   'accept',
   'content-length',
   'expect',
@@ -67,10 +49,25 @@ function lengthMask(names: readonly string[]): number {
   return mask;
 }
 
-/** True for names that need a closer look; `x-…` covers x-forwarded-*, x-real-ip and x-skep-*. */
+/** True for names that need a closer look; `x-…` covers x-forwarded-*, x-real-ip and x-skep-*, `cf…` covers cf-*. */
 function isSpecial(name: string): boolean {
   if (name.length < 32 && (SPECIAL_LENGTHS & (1 << name.length)) !== 0) return true;
-  return name.charCodeAt(1) === 0x2d && (name.charCodeAt(0) | 0x20) === 0x78;
+  const first = name.charCodeAt(0) | 0x20;
+  const second = name.charCodeAt(1);
+  return (first === 0x78 && second === 0x2d) || (first === 0x63 && (second | 0x20) === 0x66);
+}
+
+const isIdentity = (name: string): boolean =>
+  OWN_IDENTITY.has(name) || name === 'forwarded' || name.startsWith('cf-') || name.startsWith('x-forwarded-');
+
+/** A worker's headers for a visit to another worker's public name, without what they claim of the visitor. Names are in lower case. */
+export function withoutIdentity(headers: readonly string[]): string[] {
+  const kept: string[] = [];
+  for (let index = 0; index + 1 < headers.length; index += 2) {
+    const name = headers[index] as string;
+    if (!isIdentity(name)) kept.push(name, headers[index + 1] as string);
+  }
+  return kept;
 }
 
 /** Reads a request's raw headers once. `isTrustedPeer`: the connection comes from a trusted proxy. */
@@ -124,7 +121,7 @@ function passesRequest(head: RequestHead, name: string, value: string, isTrusted
 function passesIdentity(head: RequestHead, name: string, value: string, isTrustedPeer: boolean): boolean {
   if (name.startsWith('x-forwarded-')) return passesForwarded(head, name, value, isTrustedPeer);
   if (HOP_BY_HOP.has(name) || OWN_IDENTITY.has(name) || name.startsWith('x-skep-')) return false;
-  return isTrustedPeer || !PROXY_IDENTITY.has(name);
+  return isTrustedPeer || !isIdentity(name);
 }
 
 function passesForwarded(head: RequestHead, name: string, value: string, isTrustedPeer: boolean): boolean {

@@ -71,6 +71,42 @@ test('with global_fetch_strictly_public it is a visit: headers, body and host as
   assert.ok(first?.caller === null && second?.caller === null);
 });
 
+test('a visit says itself who visits: a worker can forge neither the headers nor the cf of a visitor', async () => {
+  deploy('believer', `return Response.json([Object.fromEntries(request.headers), request.cf?.country ?? null]);`);
+  const forged = {
+    'cf-connecting-ip': '6.6.6.6',
+    'CF-IPCountry': 'evil',
+    'cf-access-authenticated-user-email': 'evil',
+    'X-Forwarded-For': '6.6.6.6',
+    'x-forwarded-proto': 'https',
+    'x-forwarded-host': 'evil',
+    'x-real-ip': '6.6.6.6',
+    'true-client-ip': '6.6.6.6',
+    'cf-ray': 'evil',
+    'cf-worker': 'evil',
+    'cf-visitor': 'evil',
+    'x-skep-invocation': 'evil',
+    forwarded: 'for=6.6.6.6',
+    host: 'evil',
+    'x-own': 'kept',
+  };
+  const init = `{ headers: ${JSON.stringify(forged)}, cf: { country: 'evil' } }`;
+  deploy('forger', `return fetch('http://believer.dev.localhost:8787/', ${init});`, STRICT);
+  const [headers, country] = (await cells.json('forger')) as [Record<string, string>, string | null];
+  assert.doesNotMatch(JSON.stringify([headers, country]), /evil|6\.6\.6\.6/);
+  assert.equal(headers['cf-connecting-ip'], '2a06:98c0:3600::103');
+  assert.equal(headers['x-forwarded-for'], '2a06:98c0:3600::103');
+  assert.equal(headers['cf-worker'], 'forger');
+  assert.equal(headers['x-forwarded-proto'], 'http');
+  assert.equal(headers['x-own'], 'kept');
+  // A binding is within the account: what the caller gives is what the callee gets, but for the platform's own.
+  deploy('bound', `return env.BELIEVER.fetch('http://x/', ${init});`, { callees: ['believer'] });
+  const [given] = (await cells.json('bound')) as [Record<string, string>];
+  assert.equal(given['cf-connecting-ip'], '6.6.6.6');
+  assert.equal(given['x-skep-invocation'], undefined);
+  assert.equal(given['host'], undefined);
+});
+
 test('workers that visit one another’s public names stop with error 1019 after 16 visits', async () => {
   const visit = (name: string): string => `return fetch('http://${name}.dev.localhost:8787/');`;
   deploy('left', visit('right'), STRICT);

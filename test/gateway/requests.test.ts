@@ -37,7 +37,8 @@ test('the worker is told who the visitor is, and what the visitor claims about i
   const forged =
     'CF-Connecting-IP: 6.6.6.6\r\nX-Real-IP: 6.6.6.6\r\nX-Forwarded-For: 6.6.6.6\r\nX-Forwarded-Proto: https\r\n' +
     'X-Forwarded-Host: evil\r\nForwarded: for=6.6.6.6\r\nCF-Ray: evil\r\nTrue-Client-IP: 6.6.6.6\r\nCF-Worker: evil\r\n' +
-    'X-Skep-Version: evil\r\nx-SKEP-anything: evil\r\nX-Custom: kept\r\n';
+    'X-Skep-Version: evil\r\nx-SKEP-anything: evil\r\nX-Custom: kept\r\nCF-IPCountry: evil\r\ncf-bot-score: evil\r\n' +
+    'Cf-Access-Authenticated-User-Email: evil\r\nCF-: evil\r\nX-Forwarded-Anything: evil\r\nCfoo: kept, too\r\n';
   const answer = await ask(t, port, request('GET /', forged));
   const seen = JSON.parse(answer?.body ?? '') as Described;
   assert.equal(seen.headers.includes('6.6.6.6'), false);
@@ -51,6 +52,7 @@ test('the worker is told who the visitor is, and what the visitor claims about i
   assert.deepEqual(valuesOf(seen.headers, 'cf-visitor'), ['{"scheme":"http"}']);
   assert.deepEqual(valuesOf(seen.headers, 'cf-ray'), [answer?.headers['cf-ray']]);
   assert.deepEqual(valuesOf(seen.headers, 'x-custom'), ['kept']);
+  assert.deepEqual(valuesOf(seen.headers, 'cfoo'), ['kept, too']);
   assert.deepEqual(valuesOf(seen.headers, 'host'), [HOST]);
 });
 

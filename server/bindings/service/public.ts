@@ -7,6 +7,7 @@ import { CELL_LIMITS } from '../../../shared/limits.ts';
 import { VISITOR_ERRORS, type VisitorError } from '../../../shared/visitor-errors.ts';
 import type { Catalog, DeployedWorker } from '../../catalog/types.ts';
 import { renderErrorPage } from '../../routing/error-page.ts';
+import { withoutIdentity } from '../../routing/headers.ts';
 import { pickVersion } from '../../routing/version-choice.ts';
 import type { BindingCall, Dispatcher } from '../../supervisor/types.ts';
 import { forwardCall } from './service.ts';
@@ -36,11 +37,37 @@ export function createPublicFetch(options: PublicFetchOptions): (call: BindingCa
       const publicHops = call.caller.pipeline.publicHops + 1;
       if (publicHops > CELL_LIMITS.publicHops) answer(call, VISITOR_ERRORS.loop);
       else {
-        const headers = [...call.headers, 'host', new URL(call.url).host];
-        forwardCall(options.dispatcher(), call, { version, headers, publicHops });
+        forwardCall(options.dispatcher(), call, { version, headers: visitHeaders(call), publicHops });
       }
     }
   };
+}
+
+/** What Cloudflare gives as the address of a worker that visits somebody else's. */
+const WORKER_ADDRESS = '2a06:98c0:3600::103';
+
+/**
+ * The worker that is visited may be another account's, and believes what stands in these headers: who visits is said here, whatever the
+ * caller claims. `cf-worker` is the caller's name.
+ */
+function visitHeaders({ headers, url, caller }: BindingCall): string[] {
+  const { host, protocol } = new URL(url);
+  const scheme = protocol.slice(0, -1);
+  return [
+    ...withoutIdentity(headers),
+    ...[
+      'host',
+      host,
+      'cf-connecting-ip',
+      WORKER_ADDRESS,
+      'x-real-ip',
+      WORKER_ADDRESS,
+      'x-forwarded-for',
+      WORKER_ADDRESS,
+    ],
+    ...['x-forwarded-proto', scheme, 'x-forwarded-host', host, 'cf-visitor', `{"scheme":"${scheme}"}`],
+    ...['cf-worker', caller.version.workerName],
+  ];
 }
 
 function publicWorker({ catalog, isPublicPort }: PublicFetchOptions, text: string): DeployedWorker | undefined {

@@ -112,7 +112,8 @@ function callFetch(dispatcher: Dispatcher, call: BindingCall, callee: Callee): v
   }
   const { version, target } = callee;
   if (call.relay !== undefined) relayCall(dispatcher, call, version, target);
-  else forwardCall(dispatcher, call, { version, target, headers: calleeHeaders(call), parent: call.caller });
+  else
+    forwardCall(dispatcher, call, { version, target, headers: calleeHeaders(call), parent: call.caller, cf: call.cf });
 }
 
 /** As `forwardCall`, for a call that is all there and goes on as it came. */
@@ -174,12 +175,11 @@ class RelayedFetch implements FetchCall {
 export function forwardCall(
   dispatcher: Dispatcher,
   call: BindingCall,
-  to: Pick<FetchCall, 'version' | 'target' | 'headers' | 'parent' | 'publicHops'>,
+  to: Pick<FetchCall, 'version' | 'target' | 'headers' | 'parent' | 'publicHops' | 'cf'>,
 ): void {
   const control = dispatcher.fetch(
     {
       ...to,
-      ...(call.cf !== undefined && { cf: call.cf }),
       method: call.method,
       url: call.url,
       body: call.body,

@@ -33,32 +33,32 @@ export const attacks = {
       }),
   },
   'characters that become line breaks when cut to a byte split nothing': {
-    end: 'any',
+    end: 'answer',
     run: () => new Response('body', { headers: { 'x-a': 'b\u010d\u010aset-cookie: owned=1' } }),
     mustNotSay: /"set-cookie"/,
   },
   'a status text with a line break splits no response': {
-    end: 'any',
+    end: 'exception',
     run: () => new Response('body', { statusText: 'OK\r\nset-cookie: owned=1' }),
     mustNotSay: /"set-cookie"/,
   },
   'a status text that is cut to bytes splits no response': {
-    end: 'any',
+    end: 'answer',
     run: () => new Response('body', { statusText: 'OK\u010d\u010aset-cookie: owned=1' }),
     mustNotSay: /"set-cookie"/,
   },
   'a location with a line break splits no response': {
-    end: 'any',
+    end: 302,
     run: () => Response.redirect('http://x/\r\nset-cookie:owned=1'),
     mustNotSay: /"set-cookie"/,
   },
   'a content-length that lies does not run into the next response': {
-    end: 'any',
+    end: 'answer',
     run: () => new Response('HTTP/1.1 200 OK\r\nset-cookie: owned=1\r\n\r\n', { headers: { 'content-length': '0' } }),
     mustNotSay: /"set-cookie"/,
   },
   'two framings in one response do not pass': {
-    end: 'any',
+    end: 'answer',
     run: () =>
       new Response('0\r\n\r\nHTTP/1.1 200 OK\r\nset-cookie: owned=1\r\n\r\n', {
         headers: { 'transfer-encoding': 'chunked', 'content-length': '3' },
@@ -77,7 +77,7 @@ export const attacks = {
       await attempt(String(status), () => new Response(null, { status }).status);
   },
   'a status changed behind the response’s back is not sent': {
-    end: 'any',
+    own: true,
     run: () => {
       const response = new Response('{"got":[]}');
       Object.defineProperty(response, 'status', { get: () => '200\r\nset-cookie: owned=1' });
@@ -107,7 +107,7 @@ export const attacks = {
     bindings: [],
   },
   'values with hostile getters, proxies and cycles are logged or ended, never the server’s': {
-    end: 'any',
+    own: true,
     run: () => {
       const cycle = {};
       cycle.cycle = cycle;
@@ -184,13 +184,13 @@ export const attacks = {
     },
   },
   'throwing an object of 30 MB of text is an exception': {
-    end: 'any',
+    end: 'exception',
     run: () => {
       throw new Error('x'.repeat(30_000_000));
     },
   },
   'a body that fails in the middle is cut, never followed by another': {
-    end: 'any',
+    end: 'cut',
     run: () => {
       let turn = 0;
       return new Response(

@@ -102,7 +102,7 @@ export const attacks = {
     if (runs !== 1 || back.a !== 1) attempts.got.push(`${runs} runs, ${back.a}`);
   },
   'a deeply nested argument of RPC is refused or told, not a crash': {
-    end: 'any',
+    own: true,
     run: async ({ ctx }) => {
       let value = [];
       for (let turn = 0; turn < 200_000; turn++) value = [value];
@@ -123,13 +123,13 @@ export const attacks = {
     if (answer !== 'refused') attempts.got.push(answer);
   },
   'ten thousand callbacks in one call are the two workers’ own load': {
-    end: 'any',
+    own: true,
     run: async ({ ctx }) => {
       await ctx.exports.Echo.echo(Array.from({ length: 10_001 }, () => () => {})).catch(() => {});
     },
   },
   'callbacks that call one another through RPC end at a limit': {
-    end: 'any',
+    end: 'limit',
     run: async ({ ctx }) => {
       const again = (depth) => ctx.exports.Echo.call(again, depth + 1);
       await ctx.exports.Echo.call(again, 0);
@@ -168,7 +168,7 @@ export const attacks = {
       if (Reflect.ownKeys(value).some((key) => /skep|Deno/.test(String(key)))) attempts.got.push('handle');
   },
   'a locked, disturbed or failing body as answer is the worker’s exception or a cut': {
-    end: 'any',
+    end: 'exception',
     run: () => {
       const response = new Response(
         new ReadableStream({
@@ -182,7 +182,7 @@ export const attacks = {
     },
   },
   'a stream whose chunks are no bytes is the worker’s exception or a cut': {
-    end: 'any',
+    end: 'cut',
     run: () =>
       new Response(
         new ReadableStream({
@@ -194,7 +194,7 @@ export const attacks = {
       ),
   },
   'a chunk that is transferred away while it is written is no memory of others': {
-    end: 'any',
+    end: 'cut',
     run: () =>
       new Response(
         new ReadableStream({
@@ -246,7 +246,7 @@ export const attacks = {
     await attempt('kept set', () => kept.setAttribute('href', 'z') && 'set');
   },
   'handlers of an HTMLRewriter that throw, or transform within, stay in their worker': {
-    end: 'any',
+    end: 'exception',
     run: async () => {
       await new HTMLRewriter()
         .on('*', {
@@ -306,7 +306,7 @@ export const attacks = {
     await attempt('clone', async () => crypto.subtle.exportKey('raw', structuredClone(key)).then(() => 'exported'));
   },
   'a WebSocketPair sent to itself, accepted twice or closed in its handler stays in its worker': {
-    end: 'any',
+    end: 'exception',
     run: () => {
       const { 0: client, 1: server } = new WebSocketPair();
       server.accept();

@@ -211,11 +211,11 @@ export const attacks = {
     await attempt('getBuiltinModule', () => typeof process.getBuiltinModule('node:child_process').spawnSync('id').pid);
   },
   'process.exit ends at most the request of its own worker': {
-    end: 'any',
+    end: 'exception',
     run: async () => (await import('node:process')).default.exit(0),
   },
   'process.abort ends at most the cell of its own worker': {
-    end: 'any',
+    end: 'exception',
     run: async () => (await import('node:process')).default.abort(),
   },
   'the handover of modules is not on the global object while a request runs': async ({ attempts, attempt }) => {
@@ -243,7 +243,7 @@ export const attacks = {
     for (const value of caught) attempts.got.push(...search(value, 'caught', 4));
   },
   'a handover that cannot be defined any more harms the worker alone': {
-    end: 'any',
+    own: true,
     run: async () => {
       Object.defineProperty(globalThis, Symbol.for('skep.module'), { value: () => ({}), configurable: false });
       await import('node:zlib');
