@@ -21,6 +21,8 @@ import {
 } from './primordials.ts';
 
 const LOOK_MS = 150;
+/** A look this late means that others have the processor: what computes here may have got nothing of it. */
+const LATE_LOOK_MS = 30;
 /** Looks in a row without a sign of life: the first may come right after the last of it. */
 const QUIET_LOOKS = 2;
 /** What the heartbeat and the looking itself may cost between two looks. */
@@ -43,10 +45,15 @@ const waiting = new SetConstructor<Waiting>();
 let timer: ReturnType<typeof setInterval> | undefined;
 let quietLooks = 0;
 let cpuAtLastLook = 0;
+let lastLookMs = 0;
+/** The engine has asked for a module since the last look: imports are under way. */
+let wasImporting = false;
 /** Request bodies that come from outside as the visitor sends them. */
 let incomingBodies = 0;
 
 const { cpuUsage } = deno;
+/** The real clock, as it is before the worker's takes its place. */
+const realNow = performance.now.bind(performance);
 
 function cpuMicroseconds(): number {
   const { user, system } = cpuUsage();
@@ -58,6 +65,7 @@ export function watch(entry: Waiting): void {
   if (timer !== undefined) return;
   quietLooks = 0;
   cpuAtLastLook = cpuMicroseconds();
+  lastLookMs = realNow();
   timer = nativeSetInterval(look, LOOK_MS);
 }
 
@@ -76,6 +84,10 @@ export function bodyComesIn(): () => void {
   };
 }
 
+export const noteImport = (): void => {
+  wasImporting = true;
+};
+
 function look(): void {
   if (setSize(waiting) === 0) {
     nativeClearInterval(timer);
@@ -85,7 +97,12 @@ function look(): void {
   const cpu = cpuMicroseconds();
   const isIdle = cpu - cpuAtLastLook < QUIET_CPU_MICROSECONDS;
   cpuAtLastLook = cpu;
-  const isQuiet = isIdle && incomingBodies === 0 && openStreams() === 0 && !hasPendingEvents();
+  const now = realNow();
+  const isOnTime = now - lastLookMs < LOOK_MS + LATE_LOOK_MS;
+  lastLookMs = now;
+  const isQuiet =
+    isIdle && isOnTime && !wasImporting && incomingBodies === 0 && openStreams() === 0 && !hasPendingEvents();
+  wasImporting = false;
   quietLooks = isQuiet ? quietLooks + 1 : 0;
   setForEach(waiting, judge);
 }

@@ -8,7 +8,7 @@ import { Script } from 'node:vm';
 import type { LoadMessage } from '../shared/protocol.ts';
 import { type BuiltinNamespace, builtinNames, findBuiltin, hasBuiltin } from './builtins.ts';
 import { compatFlag } from './compat.ts';
-import { unlessHung } from './hang.ts';
+import { noteImport, unlessHung } from './hang.ts';
 import {
   commonJsPaths,
   fillImportMeta,
@@ -72,6 +72,7 @@ export function installModuleHooks(): void {
   mod.registerHooks({
     resolve(specifier, context, next) {
       if (!sealed) return next(specifier, context);
+      noteImport();
       return {
         url: resolveOrRefuse(originalSpecifier(specifier), context.parentURL),
         format: 'module',
@@ -80,6 +81,7 @@ export function installModuleHooks(): void {
     },
     load(url, context, next) {
       if (!sealed) return next(url, context);
+      noteImport();
       const type = context.importAttributes?.type;
       if (type === undefined) return { source: moduleSource(url), format: 'module', shortCircuit: true };
       return { source: typedSource(url, type), format: 'json', shortCircuit: true };
