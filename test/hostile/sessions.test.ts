@@ -16,7 +16,7 @@ import { createHostilePrograms, type HostilePrograms } from '../support/hostile.
 import { createTestSupervisor, type TestSupervisor } from '../support/supervisor.ts';
 import { until } from '../support/until.ts';
 
-const RUNS = Number(process.env['FUZZ_RUNS'] ?? 40);
+const RUNS = Number(process.env['FUZZ_RUNS'] ?? 30);
 
 const HONEST = `import { WorkerEntrypoint, RpcTarget } from 'cloudflare:workers';
 class Target extends RpcTarget { one() { return 1; } }
@@ -139,7 +139,7 @@ async function callHonestly(told: readonly Told[]): Promise<void> {
 }
 
 /** The honest worker calls the liar, which then sends what it is told; what came of it in the honest worker. */
-async function beCalled(told: readonly Told[], patienceMs = 300): Promise<TestAnswer> {
+async function beCalled(told: readonly Told[], patienceMs = 10_000): Promise<TestAnswer> {
   deploy();
   return await honest.fetch('honest', {
     url: '/',
@@ -233,7 +233,7 @@ test('a message of a million empty objects is refused before it fills the cell',
     dataTold(protocol.INBOUND_DATA, -1, Buffer.concat([u32(length), head])),
     { ...dataTold(protocol.INBOUND_DATA, -1, new Uint8Array(0), frames), pad: objects, pauseMs: 6 },
   ];
-  const { body } = await unharmed(() => beCalled(told, 5_000));
+  const { body } = await unharmed(() => beCalled(told));
   assert.match(body, /a value has too many parts/);
 });
 
@@ -258,7 +258,7 @@ test('floods of empty and of tiny frames end at the window, or are taken as fast
     await unharmed(() => callHonestly(asCaller(callOf(1, 'echo'), flood)));
     const back = dataTold(protocol.INBOUND_DATA, -1, new Uint8Array(size), 20_000);
     // Empty frames say nothing: then the caller waits, as long as it likes.
-    const { body } = await unharmed(() => beCalled([back], 1_000));
+    const { body } = await unharmed(() => beCalled([back], size === 0 ? 500 : undefined));
     assert.match(body, size === 0 ? /^(threw|waits)/ : /^threw /);
   }
 });
@@ -331,7 +331,8 @@ test('whatever a called worker says in a session, its caller goes on, and never 
     fc.asyncProperty(conversation, fc.boolean(), async (said, ends) => {
       const told = asCallee(said);
       if (ends) told.push({ type: protocol.INBOUND_END, stream: -1, bytes: base64(Uint8Array.of(0)) });
-      const { body, failure } = await unharmed(() => beCalled(told));
+      // Whoever is told the end has no reason to wait, however busy the machine is.
+      const { body, failure } = await unharmed(() => beCalled(told, ends ? undefined : 200));
       assert.equal(failure, undefined);
       assert.match(body, /^(came|waits|threw .)/);
       if (ends) assert.notEqual(body, 'waits', 'a session that is over leaves nobody waiting');
