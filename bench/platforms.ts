@@ -24,6 +24,8 @@ export interface Platform {
 export interface Skep extends Platform {
   /** Uploads a worker, or throws with the API's answer. */
   deploy(worker: BenchWorker): Promise<void>;
+  /** One call of the control API, below the account. Throws when it is refused; resolves with `result`. */
+  api(method: string, path: string, body: unknown): Promise<unknown>;
   /** Processes that run a worker or wait to run one. */
   cells(): ProcessInfo[];
   /** The server's own process. */
@@ -48,7 +50,7 @@ export interface HeapReport {
 const sleep = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
 
 /** A port that was free a moment ago. */
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise((done, reject) => {
     const server = createServer();
     server.on('error', reject);
@@ -60,7 +62,7 @@ function freePort(): Promise<number> {
 }
 
 /** Keeps the end of what a process prints, for the message when it dies. */
-function collectOutput(child: ChildProcess): () => string {
+export function collectOutput(child: ChildProcess): () => string {
   let output = '';
   const add = (chunk: Buffer): void => {
     output = (output + chunk.toString()).slice(-4000);
@@ -71,7 +73,7 @@ function collectOutput(child: ChildProcess): () => string {
 }
 
 /** In a session of its own a child does not hear of Ctrl-C. */
-function stopWithUs(child: ChildProcess): void {
+export function stopWithUs(child: ChildProcess): void {
   const kill = (): void => void child.kill('SIGTERM');
   const end = (): void => process.exit(130);
   process.once('exit', kill);
@@ -82,7 +84,7 @@ function stopWithUs(child: ChildProcess): void {
   });
 }
 
-async function stopProcess(child: ChildProcess): Promise<void> {
+export async function stopProcess(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const exited = new Promise((done) => child.once('exit', done));
   const deadline = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
@@ -91,7 +93,7 @@ async function stopProcess(child: ChildProcess): Promise<void> {
   clearTimeout(deadline);
 }
 
-async function answers(url: string, headers: Record<string, string>): Promise<boolean> {
+export async function answers(url: string, headers: Record<string, string>): Promise<boolean> {
   try {
     const response = await fetch(url, { headers, signal: AbortSignal.timeout(5000) });
     await response.arrayBuffer();
@@ -102,7 +104,7 @@ async function answers(url: string, headers: Record<string, string>): Promise<bo
 }
 
 /** Polls until `ready`; throws when the process ends before, or when it takes too long. */
-async function waitFor(ready: () => Promise<boolean>, child: ChildProcess, output: () => string): Promise<void> {
+export async function waitFor(ready: () => Promise<boolean>, child: ChildProcess, output: () => string): Promise<void> {
   const deadline = performance.now() + START_TIMEOUT_MS;
   while (!(await ready())) {
     const ended = child.exitCode ?? child.signalCode;
@@ -119,7 +121,10 @@ function uploadForm(worker: BenchWorker): FormData {
   const metadata = {
     main_module: 'worker.js',
     compatibility_date: worker.compatibilityDate ?? COMPATIBILITY_DATE,
-    bindings: worker.services.map((service) => ({ type: 'service', name: service, service })),
+    bindings: [
+      ...worker.services.map((service) => ({ type: 'service', name: service, service })),
+      ...(worker.bindings ?? []),
+    ],
   };
   form.set('metadata', JSON.stringify(metadata));
   form.set('worker.js', new File([worker.source], 'worker.js', { type: 'application/javascript+module' }));
@@ -127,7 +132,7 @@ function uploadForm(worker: BenchWorker): FormData {
 }
 
 /** `--import tsx` and the like in this process must not reach the measured one. */
-function bareEnvironment(extra: Record<string, string>): NodeJS.ProcessEnv {
+export function bareEnvironment(extra: Record<string, string>): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(
     ([name]) => !/^(SKEP_|DATABASE_URL|NATS_URL|NODE_OPTIONS|npm_)/.test(name),
   );
@@ -207,8 +212,19 @@ export async function startSkep(
     if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${text.slice(0, 500)}`);
   };
   const processes = (): ProcessInfo[] => processTree(child.pid ?? -1, folder);
+  const api = async (method: string, path: string, body: unknown): Promise<unknown> => {
+    const response = await fetch(`http://127.0.0.1:${apiPort}/client/v4/accounts/${accountId}${path}`, {
+      method,
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+    const answer = (await response.json()) as { readonly result: unknown };
+    if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${JSON.stringify(answer)}`);
+    return answer.result;
+  };
   return {
     name: 'skep',
+    api,
     target: (worker) => ({ url: `http://127.0.0.1:${gatewayPort}/`, host: `${worker}.dev.localhost:${gatewayPort}` }),
     processes,
     cells: () => processes().filter(isCell),

@@ -1,6 +1,7 @@
 /** What a run measured, and its table. */
 import { AIM_CELL_RATIO, type CellShare } from './cell.ts';
 import type { CellMemory, ColdStart } from './cold.ts';
+import type { KvRow } from './kv.ts';
 import type { NeighbourRow } from './neighbours.ts';
 import type { LoadResult } from './wrk.ts';
 import { CONNECTIONS } from './wrk.ts';
@@ -58,6 +59,7 @@ export interface Results {
   readonly seconds: number;
   readonly runs: number;
   readonly rows: readonly Row[];
+  readonly kv: readonly KvRow[];
   readonly neighbours: readonly NeighbourRow[];
   readonly coldStarts: readonly ColdStart[];
   readonly cell: CellShare | null;
@@ -124,6 +126,29 @@ function rpcLines({ rows }: Results): string[] {
         ]),
     ...(roundTrips === null ? [] : [`${title}: ${roundTrips.counted.toFixed(2)} round trips a request (counted)`]),
   ]);
+}
+
+function kvLines({ kv, seconds, runs }: Results): string[] {
+  if (kv.length === 0) return [];
+  const row = ({ title, skep, simulator }: KvRow): string[] => [
+    title,
+    ...[skep, simulator].flatMap((side) => [count(side.requestsPerSecond), ms(side.p50Ms), ms(side.p99Ms)]),
+    ratio(skep.requestsPerSecond / simulator.requestsPerSecond),
+  ];
+  return [
+    '',
+    `KV, ${CONNECTIONS} connections, ${seconds} s a run, platforms in turn, median of ${runs}. Beside it Miniflare: Cloudflare's simulator of KV, on workerd`,
+    table(['', 'skep req/s', 'p50 ms', 'p99 ms', 'simulator req/s', 'p50 ms', 'p99 ms', 'req/s'], kv.map(row)),
+    ...kv.map(
+      ({ title, skep }) =>
+        `  ${title}: CPU µs a request: ${Object.entries(skep.cpuUsPerRequest)
+          .map(([part, us]) => `${part} ${us.toFixed(1)}`)
+          .join(', ')}`,
+    ),
+    ...kv.flatMap(({ title, skep, simulator }) =>
+      [skep, simulator].flatMap(({ errorText }) => (errorText === '' ? [] : [`INVALID: ${title}: ${errorText}`])),
+    ),
+  ];
 }
 
 function errorLines(results: Results): string[] {
@@ -243,6 +268,10 @@ function aimLines(results: Results): string[] {
     const text = `a cell's own socket: at least ${AIM_CELL_RATIO}× of bare Deno.serve, got ${ratio(results.cell.ratio)}`;
     aims.push({ text, met: results.cell.ratio >= AIM_CELL_RATIO });
   }
+  for (const { title, aimPerSecond, skep } of results.kv) {
+    const text = `${title}: at least ${count(aimPerSecond)} a second, got ${count(skep.requestsPerSecond)}`;
+    aims.push({ text, met: skep.requestsPerSecond >= aimPerSecond });
+  }
   aims.push(...neighbourAims(results));
   return aims.length === 0
     ? []
@@ -271,6 +300,7 @@ export function formatResults(results: Results): string {
     );
   }
   lines.push(
+    ...kvLines(results),
     ...neighbourLines(results),
     ...coldLines(results),
     ...cellLines(results),

@@ -3,7 +3,7 @@
  *
  *   npm run bench                      all; about ten minutes
  *   npm run bench -- --quick           short runs, to see that everything works; the numbers are rough
- *   npm run bench -- --only json       one part: json, echo, body, stream, services, rpc, chain, cell, cold, walls, memory, neighbours
+ *   npm run bench -- --only json       one part: json, echo, body, stream, services, rpc, chain, kv, cell, cold, walls, memory, neighbours
  *                                      (may be repeated)
  *   npm run bench -- --only neighbours --family cpu
  *                                      what one worker notices of another that misbehaves; only this family (may be repeated)
@@ -21,23 +21,15 @@ import { cpus, loadavg, release, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { cellShare } from './cell.ts';
-import { cellMemory, type ColdStart, percentile, skepColdStart, totalMemory, workerdColdStart } from './cold.ts';
+import { cellMemory, type ColdStart, skepColdStart, totalMemory, workerdColdStart } from './cold.ts';
 import { FAMILIES } from './families.ts';
+import { type KvRow, runKv } from './kv.ts';
 import { type NeighbourPlan, runNeighbours } from './neighbours.ts';
-import { isCell, isDatabase, type Platform, ROOT, type Skep, startSkep, startWorkerd } from './platforms.ts';
-import { cpuMs } from './processes.ts';
-import {
-  allValid,
-  formatResults,
-  type Machine,
-  machineLine,
-  type Memory,
-  type Results,
-  type Row,
-  type Side,
-} from './report.ts';
+import { type Measured, measure, toSide } from './measure.ts';
+import { type Platform, ROOT, type Skep, startSkep, startWorkerd } from './platforms.ts';
+import { allValid, formatResults, type Machine, machineLine, type Memory, type Results, type Row } from './report.ts';
 import { SCENARIOS, type Scenario, WORKERS } from './workers.ts';
-import { load, type LoadResult, requireWrk, type Target } from './wrk.ts';
+import { load, requireWrk, type Target } from './wrk.ts';
 
 interface Plan {
   readonly parts: ReadonlySet<string>;
@@ -50,7 +42,7 @@ interface Plan {
   readonly jsonFile: string | null;
 }
 
-const PARTS = [...SCENARIOS.map((scenario) => scenario.name), 'cell', 'cold', 'walls', 'memory', 'neighbours'];
+const PARTS = [...SCENARIOS.map((scenario) => scenario.name), 'kv', 'cell', 'cold', 'walls', 'memory', 'neighbours'];
 const FULL = { seconds: 8, warmUpSeconds: 2, runs: 5, cold: { workers: 20, rounds: 5 }, idleCells: 20 };
 const QUICK = { seconds: 2, warmUpSeconds: 1, runs: 1, cold: { workers: 5, rounds: 1 }, idleCells: 5 };
 
@@ -131,50 +123,7 @@ async function checkAnswers(platforms: readonly Platform[], scenarios: readonly 
   }
 }
 
-/** CPU milliseconds so far, by part of the platform. */
-function cpuByPart(platform: Platform): Map<string, number> {
-  const parts = new Map<string, number>();
-  for (const process of platform.processes()) {
-    const isOneProcess = platform.name === 'workerd';
-    const part = isOneProcess ? 'workerd' : isCell(process) ? 'cells' : isDatabase(process) ? 'database' : 'server';
-    parts.set(part, (parts.get(part) ?? 0) + cpuMs(process.pid));
-  }
-  return parts;
-}
-
-interface Measured {
-  readonly result: LoadResult;
-  readonly cpuUs: ReadonlyMap<string, number>;
-}
-
-async function measure(platform: Platform, scenario: Scenario, seconds: number, folder: string): Promise<Measured> {
-  const before = cpuByPart(platform);
-  const result = await load(scenario, platform.target(scenario.worker), seconds, folder);
-  const after = cpuByPart(platform);
-  const spent = [...after].map(
-    ([part, total]) => [part, ((total - (before.get(part) ?? 0)) * 1000) / result.requests] as const,
-  );
-  return { result, cpuUs: new Map(spent) };
-}
-
 const COUNTED_REQUESTS = 20;
-
-const median = (values: readonly number[]): number => percentile(values, 0.5);
-
-function toSide(measured: readonly Measured[]): Side {
-  const runs = measured.map(({ result }) => result);
-  const parts = new Set(measured.flatMap(({ cpuUs }) => [...cpuUs.keys()]));
-  const cpuOf = (part: string): number => median(measured.map(({ cpuUs }) => cpuUs.get(part) ?? 0));
-  return {
-    requestsPerSecond: median(runs.map((run) => run.requestsPerSecond)),
-    p50Ms: median(runs.map((run) => run.p50Ms)),
-    p99Ms: median(runs.map((run) => run.p99Ms)),
-    errors: runs.reduce((sum, run) => sum + run.errors, 0),
-    errorText: runs.flatMap((run) => (run.errorText === '' ? [] : [run.errorText])).join('; '),
-    runs,
-    cpuUsPerRequest: Object.fromEntries([...parts].map((part) => [part, cpuOf(part)])),
-  };
-}
 
 async function runScenario(
   scenario: Scenario,
@@ -268,6 +217,7 @@ async function main(): Promise<void> {
   try {
     const startedAt = new Date().toISOString();
     const { rows, memory } = await runLoad(plan, folder);
+    const kv: KvRow[] = plan.parts.has('kv') ? await runKv(plan, folder) : [];
     const neighbours = plan.parts.has('neighbours') ? await runNeighbours(plan.neighbours) : [];
     const coldStarts = [...(await runColdStarts(plan)), ...(await runWalls(plan))];
     const cell = plan.parts.has('cell') ? await cellShare(plan) : null;
@@ -278,6 +228,7 @@ async function main(): Promise<void> {
       seconds: plan.seconds,
       runs: plan.runs,
       rows,
+      kv,
       neighbours,
       coldStarts,
       cell,

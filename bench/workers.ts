@@ -5,6 +5,8 @@ export interface BenchWorker {
   readonly source: string;
   /** Names of the workers it calls; each is a service binding of the same name. */
   readonly services: readonly string[];
+  /** Others, as the API takes them. */
+  readonly bindings?: readonly Readonly<Record<string, unknown>>[];
   /** Absent: `COMPATIBILITY_DATE`. */
   readonly compatibilityDate?: string;
 }
