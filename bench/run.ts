@@ -19,6 +19,7 @@ import { request } from 'node:http';
 import { createRequire } from 'node:module';
 import { cpus, loadavg, release, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { cellShare } from './cell.ts';
 import { cellMemory, type ColdStart, skepColdStart, totalMemory, workerdColdStart } from './cold.ts';
@@ -124,6 +125,7 @@ async function checkAnswers(platforms: readonly Platform[], scenarios: readonly 
 }
 
 const COUNTED_REQUESTS = 20;
+const SETTLE_MS = 200;
 
 async function runScenario(
   scenario: Scenario,
@@ -147,10 +149,19 @@ async function runScenario(
 /** How often the two workers of a scenario wait for one another, by the server's own count over some requests. */
 async function countRoundTrips(scenario: Scenario, skep: Skep): Promise<Row['roundTrips']> {
   if (scenario.aimRoundTrips === undefined) return null;
-  const series = 'skep_rpc_round_trips_total';
-  const before = await skep.counted(series);
+  const before = await settledRoundTrips(skep);
   for (let request = 0; request < COUNTED_REQUESTS; request += 1) await ask(scenario, skep.target(scenario.worker));
-  return { counted: ((await skep.counted(series)) - before) / COUNTED_REQUESTS, aim: scenario.aimRoundTrips };
+  return { counted: ((await settledRoundTrips(skep)) - before) / COUNTED_REQUESTS, aim: scenario.aimRoundTrips };
+}
+
+/** A session is counted when it is over, which may be after its answer: until none ends any more. */
+async function settledRoundTrips(skep: Skep): Promise<number> {
+  for (let last = -1; ; ) {
+    const now = await skep.counted('skep_rpc_round_trips_total');
+    if (now === last) return now;
+    last = now;
+    await sleep(SETTLE_MS);
+  }
 }
 
 async function runLoad(plan: Plan, folder: string): Promise<{ rows: Row[]; memory: Memory | null }> {

@@ -35,9 +35,16 @@ export const sessionFrameCost = (bytes: number): number => (bytes < minSessionFr
 /** A sender goes on while any of its window is left, so its last frame may exceed it by less than that. */
 export const SESSION_WINDOW_BYTES = CHANNEL_LIMITS.streamWindowBytes + minSessionFrameCost - 1;
 
+let allocate = (length: number): Uint8Array => new Bytes(length);
+
+/** Where frames get their bytes from; they need not be zero. For a side that has something cheaper than an ArrayBuffer each. */
+export const allocateFramesBy = (allocator: (length: number) => Uint8Array): void => {
+  allocate = allocator;
+};
+
 /** One frame as bytes. `payload` is copied. */
 export function encodeFrame(type: number, stream: number, payload: Uint8Array): Uint8Array {
-  const frame = new Bytes(FRAME_HEADER_BYTES + payload.length);
+  const frame = allocate(FRAME_HEADER_BYTES + payload.length);
   writeU32(frame, 0, payload.length + FRAME_HEADER_BYTES - 4);
   frame[4] = type;
   writeU32(frame, 5, stream);
@@ -47,7 +54,7 @@ export function encodeFrame(type: number, stream: number, payload: Uint8Array): 
 
 /** A frame whose payload is `u32 head length | head | body` (CALL_FULL, RESPONSE_FULL). */
 export function encodeFullFrame(type: number, stream: number, head: Uint8Array, body: Uint8Array): Uint8Array {
-  const frame = new Bytes(FRAME_HEADER_BYTES + 4 + head.length + body.length);
+  const frame = allocate(FRAME_HEADER_BYTES + 4 + head.length + body.length);
   writeU32(frame, 0, frame.length - 4);
   frame[4] = type;
   writeU32(frame, 5, stream);
