@@ -1,4 +1,5 @@
 /** What workers say and what becomes of them, as lines of the server's log. The trace store will be another listener of the same events. */
+import { cutText } from '../shared/cut-text.ts';
 import type { Logger } from './log/types.ts';
 import type { WorkerEvent } from './supervisor/types.ts';
 import { WORKER_LOG_LIMITS } from '../shared/limits.ts';
@@ -40,8 +41,10 @@ export function logWorkerEvent(log: Logger): (event: WorkerEvent) => void {
   };
 
   return (event) => {
-    const text = textOf(event);
-    if (text === undefined || !mayWrite(event, text)) return;
+    const whole = textOf(event);
+    if (whole === undefined) return;
+    const text = cutText(whole, WORKER_LOG_LIMITS.maxLineCharacters);
+    if (!mayWrite(event, text)) return;
     const fields = { worker: event.version.workerName, version: event.version.id, pipeline: event.pipelineId };
     if (event.type === 'log') log[levelOf(event.level)](text, fields);
     else if (event.type === 'exception') log.error(text, fields);

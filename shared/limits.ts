@@ -279,6 +279,8 @@ export const SOURCE_MAP_LIMITS = {
 export const WORKER_LOG_LIMITS = {
   /** Bytes a second → further lines are counted and left out. Stops one worker from filling the disk and taking the server's time. */
   bytesPerSecond: 256 * KiB,
+  /** One line; an honest harness sends no longer ones. The rest is cut off: a cell that lies can put a whole frame into one. */
+  maxLineCharacters: 32 * 1024,
   /** What a line costs besides its text: time, date, names. Stops floods of empty lines. */
   lineOverheadBytes: 256,
 } as const;
@@ -395,4 +397,10 @@ export const R2_LIMITS = {
   maxBuckets: 1_000,
   /** A put or part that brings no byte for this long is given up: what it wrote takes disk. */
   bodyIdleMs: 120_000,
+} as const;
+
+/** The server's own log, whoever caused a line: texts of cells, visitors and deployers get into messages and reasons. */
+export const LOG_LIMITS = {
+  /** One text of a line, its message or a field. Stops one line from taking the disk and the reader's memory, and bounds the time to redact it. */
+  maxTextCharacters: 64 * 1024,
 } as const;

@@ -1,4 +1,6 @@
 /** Keeps credentials out of the log, whatever a caller passes. */
+import { LOG_LIMITS } from '../../shared/limits.ts';
+import { cutText } from '../../shared/cut-text.ts';
 import type { LogFields } from './types.ts';
 
 const SECRET_KEY = /token|secret|passw|authorization|cookie|credential|master_?key|private_?key|api_?key/i;
@@ -10,9 +12,9 @@ const URL_PASSWORD = /(?<![a-z0-9+.-])([a-z0-9+.-]*:\/\/[^\s:/@]*):[^\s/]*@/gi;
 const BEARER = /\b(bearer|basic)\s+[^\s"',;]+/gi;
 const MAX_DEPTH = 4;
 
-/** A text without passwords in URLs and without bearer tokens. */
+/** A text without passwords in URLs and without bearer tokens, cut when it is very long. */
 export function redactText(text: string): string {
-  return text.replaceAll(URL_PASSWORD, '$1:***@').replaceAll(BEARER, '$1 ***');
+  return cutText(text, LOG_LIMITS.maxTextCharacters).replaceAll(URL_PASSWORD, '$1:***@').replaceAll(BEARER, '$1 ***');
 }
 
 /** A copy of the fields that is safe to write: secret keys hidden, errors and bigints made plain, depth bounded. */

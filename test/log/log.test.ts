@@ -3,6 +3,7 @@ import { Writable } from 'node:stream';
 import { describe, test } from 'node:test';
 import { createLogger } from '../../server/log/log.ts';
 import type { RootLogger } from '../../server/log/log.ts';
+import { LOG_LIMITS } from '../../shared/limits.ts';
 
 function recorded(format: 'text' | 'json', verbose = false): { log: RootLogger; lines: () => string[] } {
   let text = '';
@@ -58,6 +59,20 @@ describe('json', () => {
 });
 
 for (const format of ['text', 'json'] as const) {
+  test(`no text makes a line of the ${format} log longer than the limit`, () => {
+    const { maxTextCharacters } = LOG_LIMITS;
+    const { log, lines: written } = recorded(format);
+    log.warn('m'.repeat(1_000_000));
+    log.warn('A worker gave no whole answer', {
+      reason: 'r'.repeat(1_000_000),
+      error: new Error('e'.repeat(1_000_000)),
+    });
+    const lines = written();
+    assert.equal(lines.length, 2);
+    assert.ok((lines[0] as string).length < maxTextCharacters + 1_000, `${lines[0]?.length} characters`);
+    assert.ok((lines[1] as string).length < 2 * maxTextCharacters + 1_000, `${lines[1]?.length} characters`);
+  });
+
   test(`the ${format} log hides tokens, secrets and passwords wherever they are`, () => {
     const { log, lines } = recorded(format, true);
     log.info('Connecting to postgres://skep:hush@db/x with Bearer hush', {

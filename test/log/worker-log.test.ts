@@ -43,6 +43,29 @@ test('a flood of empty lines is cut short, too', () => {
   assert.equal(lines.length, WORKER_LOG_LIMITS.bytesPerSecond / WORKER_LOG_LIMITS.lineOverheadBytes);
 });
 
+test('a line that a cell made as long as a frame is cut where an honest one ends', () => {
+  const { log, lines } = recordingLog();
+  const listen = logWorkerEvent(log);
+  const { maxLineCharacters } = WORKER_LOG_LIMITS;
+  const liar = versionOf('liar');
+  listen(said(liar, 'x'.repeat(maxLineCharacters)));
+  listen(said(liar, 'x'.repeat(250_000)));
+  listen({
+    type: 'exception',
+    version: liar,
+    invocationId: 1,
+    pipelineId: 'p',
+    name: 'E',
+    message: 'm',
+    stack: 'y'.repeat(60_000),
+  });
+  const [whole = '', cut = '', thrown = ''] = lines;
+  assert.doesNotMatch(whole, /left out/);
+  assert.match(cut, new RegExp(`${250_000 - maxLineCharacters} more characters are left out`));
+  assert.match(thrown, /more characters are left out/);
+  for (const line of lines) assert.ok(line.length < maxLineCharacters + 1_000, `${line.length} characters`);
+});
+
 test('what one worker says too much of takes nothing from another', () => {
   const { log, lines } = recordingLog();
   const listen = logWorkerEvent(log);
