@@ -65,7 +65,10 @@ export class Liveness {
 
   async #ask(): Promise<boolean> {
     let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<boolean>((resolve) => (timer = setTimeout(() => resolve(false), PROBE_TIMEOUT_MS)));
+    // What came while this process itself stood still is read behind its timers: it gets a turn before the verdict.
+    const late = new Promise<boolean>((resolve) => {
+      timer = setTimeout(() => setImmediate(() => resolve(false)), PROBE_TIMEOUT_MS);
+    });
     const answered = this.#probe().then(
       () => true,
       () => false,
