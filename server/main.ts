@@ -32,7 +32,7 @@ import { helpText } from './config/docs.ts';
 import { createGateway, type Gateway } from './gateway/gateway.ts';
 import { createLogger, type RootLogger } from './log/log.ts';
 import { createLinks, type Links } from './metrics/links.ts';
-import { createMetrics, type Metrics } from './metrics/metrics.ts';
+import { createMetrics, type Metrics, type MetricsSources } from './metrics/metrics.ts';
 import { workerHost } from './routing/host.ts';
 import { createWorkerDatabases, type WorkerDatabases } from './storage/databases/databases.ts';
 import { openDataDir } from './storage/data-dir.ts';
@@ -183,6 +183,7 @@ const sha256 = (text: string): Uint8Array => createHash('sha256').update(text, '
 interface Kv {
   readonly store: KvStore;
   readonly reader: KvReader;
+  readonly counts: NonNullable<MetricsSources['kv']>;
 }
 
 /** KV's storage, what this node has cached of it, and the messages that keep it fresh. */
@@ -194,7 +195,8 @@ function openKv({ config, log, resources }: Running, opened: OpenedStore, master
   store.onInvalidation((invalidation) => cache.invalidate(invalidation));
   const messages = subscribe({ database, log }, KV_CHANNEL, (message) => store.receive(message));
   resources.use('the messages of KV', messages, (open) => open.close());
-  return { store, reader: createKvReader({ store, cache, hearsOthers: () => messages.isConnected }) };
+  const reader = createKvReader({ store, cache, hearsOthers: () => messages.isConnected });
+  return { store, reader, counts: () => ({ ...reader.counts, bytes: cache.bytes }) };
 }
 
 /** Everything that runs workers: supervisor, broker, and the catalog that tells them what is deployed. */
@@ -204,6 +206,7 @@ async function startCells(running: Running, opened: Stores): Promise<Cells> {
     version: packageJson.version,
     cells: () => supervisor.counts(),
     gateway: () => running.gateway?.counters ?? null,
+    kv: opened.kv.counts,
   });
   resources.use('the metrics', metrics, (open) => open.close());
   const egress = createEgress({

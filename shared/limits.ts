@@ -182,43 +182,47 @@ export const CACHE_LIMITS = {
 
 /** KV namespaces. What has no other reason given is Cloudflare's number. */
 export const KV_LIMITS = {
-  /** UTF-8 bytes of a key, and of a prefix. */
+  /** UTF-8 bytes of a key, and of a prefix → an error of that operation. */
   maxKeyBytes: 512,
+  /** → `413 Value length of … exceeds limit of …`; nothing is stored. */
   maxValueBytes: 25 * MiB,
-  /** Bytes of the metadata as JSON. */
+  /** Bytes of the metadata as JSON → 413. */
   maxMetadataBytes: 1024,
+  /** A shorter life → 400. */
   minExpirationTtlSeconds: 60,
+  /** A shorter `cacheTtl` → 400. */
   minCacheTtlSeconds: 30,
+  /** Keys of one page → 400. */
   maxListKeys: 1_000,
-  /** Keys of one `get([…])`. */
+  /** Keys of one `get([…])` → 400. */
   maxBulkReadKeys: 100,
-  /** Values of one `get([…])` together. */
+  /** Values of one `get([…])` together → 413. */
   maxBulkReadBytes: 25 * MiB,
-  /** Namespaces of one account. */
+  /** Namespaces of one account → 400. */
   maxNamespaces: 1_000,
-  /** Characters of a namespace's title. */
+  /** Characters of a namespace's title → 400. */
   maxTitleLength: 512,
-  /** Pairs or keys of one bulk call of the API. */
+  /** Pairs or keys of one bulk call of the API → 400. */
   maxBulkWritePairs: 10_000,
-  /** Body of one bulk call of the API: Cloudflare's 100 MB. */
+  /** Body of one bulk call of the API: Cloudflare's 100 MB → 413. */
   maxBulkWriteBytes: 100 * MiB,
   /** Up to here a value lies in its entry and is written together with others; a larger one goes in pieces of its own. */
   maxInlineBytes: 64 * KiB,
   /** One piece of a large value: what a `put` of a stream holds in the server's memory. */
   pieceBytes: 256 * KiB,
-  /** Large values on their way in or out of one node at a time; each takes about three pieces of memory. */
+  /** Large values on their way in or out of one node at a time; each takes about three pieces of memory → 429, an error of that operation. */
   maxOpenLargeValues: 256,
-  /** Of one account: slow readers of one must not use up the places of all. */
+  /** Of one account: slow readers of one must not use up the places of all → 429. */
   maxOpenLargeValuesPerAccount: 64,
-  /** A large value whose stream brings no piece for this long is given up and swept. Stops streams that never end from keeping space. */
+  /** How long a stream may bring no piece of a large value. Stops streams that never end from keeping space → it is given up and swept. */
   unlinkedSeconds: 300,
-  /** Operations of one node that wait for the database; further ones fail at once. Stops a slow database from filling the memory. */
+  /** Operations of one connection that wait for the database. Stops a slow database from filling the memory → 429 at once. */
   maxWaiting: 20_000,
-  /** Bytes of values that wait to be written, on one node. */
+  /** Bytes of values that wait to be written over one connection → 429 at once. */
   maxWaitingBytes: 64 * MiB,
-  /** Memory of a node's cache of values, in MiB; what was not used for longest goes. A setting. */
+  /** Memory of a node's cache of values, in MiB. A setting → what was not used for longest goes. */
   cacheMiB: 64,
-  /** A cached value is read anew after this long, whatever was heard of it. Bounds how long a lost message can matter. */
+  /** Age of a cached value. Bounds how long a lost message can matter → it is read anew. */
   cacheSeconds: 60,
 } as const;
 

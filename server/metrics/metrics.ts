@@ -12,6 +12,8 @@ export interface MetricsSources {
   readonly cells: () => { generic: number; serving: number; inFlight: number; waiting: number };
   /** Null: this process has no gateway. */
   readonly gateway: () => Readonly<GatewayCounters> | null;
+  /** Keys of KV that were read, and the bytes cached; absent: this process has no KV. */
+  readonly kv?: () => { readonly cached: number; readonly asked: number; readonly bytes: number };
 }
 
 export interface Metrics {
@@ -29,6 +31,7 @@ const NOTHING: Labels = {};
 export function createMetrics(sources: MetricsSources): Metrics {
   const registry = new Registry();
   addGauges(registry, sources);
+  if (sources.kv !== undefined) addKv(registry, sources.kv);
   const close = addProcess(registry);
   const invocations = registry.counter(
     'skep_invocations_total',
@@ -159,6 +162,17 @@ function perVersion<A extends string, B extends string>(
     byFirst.set(first, bySecond.set(second, series));
     return series;
   };
+}
+
+function addKv(registry: Registry, kv: NonNullable<MetricsSources['kv']>): void {
+  registry.counted('skep_kv_reads_total', 'Keys of KV that were read, out of the cache of this node or not.', () => {
+    const { cached, asked } = kv();
+    return [
+      [{ cached: 'true' }, cached],
+      [{ cached: 'false' }, asked],
+    ];
+  });
+  registry.gauge('skep_kv_cache_bytes', 'What the cache of KV on this node takes.', () => [[NOTHING, kv().bytes]]);
 }
 
 function addGauges(registry: Registry, { version, cells, gateway }: MetricsSources): void {

@@ -9,11 +9,16 @@ export interface KvReaderOptions {
   readonly cache: KvCache;
   /** False: writes of other nodes are not heard of now. */
   readonly hearsOthers: () => boolean;
-  /** For metrics. */
-  readonly onRead?: (isCached: boolean) => void;
+}
+
+/** Keys that were read. */
+export interface KvReadCounts {
+  readonly cached: number;
+  readonly asked: number;
 }
 
 export interface KvReader {
+  readonly counts: KvReadCounts;
   /** At once when it is known; in the order of the keys, null where there is none. */
   read(namespace: number, keys: readonly string[]): (KvEntry | null)[] | Promise<(KvEntry | null)[]>;
 }
@@ -22,22 +27,23 @@ export interface KvReader {
  * While the other nodes are heard of, what is cached is the answer. While they are not, the database is asked first; what is cached then
  * answers only when the database cannot.
  */
-export function createKvReader({ store, cache, hearsOthers, onRead }: KvReaderOptions): KvReader {
+export function createKvReader({ store, cache, hearsOthers }: KvReaderOptions): KvReader {
+  const counts = { cached: 0, asked: 0 };
   const isFresh = (): boolean => hearsOthers() && !store.isDown;
 
   const find = (namespace: number, key: string, maxAgeMs: number): KvEntry | null | undefined => {
     const found = cache.find(namespace, key, maxAgeMs);
-    if (found !== undefined) onRead?.(true);
+    if (found !== undefined) counts.cached++;
     return found;
   };
 
   const readAll = async (namespace: number, keys: readonly string[]): Promise<(KvEntry | null)[]> => {
     const tickets = keys.map((key) => cache.begin(namespace, key));
     try {
+      counts.asked += keys.length;
       const entries = await store.read(namespace, keys);
       for (const [index, entry] of entries.entries()) {
         const ticket = tickets[index] as (typeof tickets)[number];
-        onRead?.(false);
         // A large one is no more than a pointer, and what it points to may be gone a minute later.
         if (entry !== null && entry.largeValueId !== null) cache.forget(ticket);
         else cache.remember(ticket, entry);
@@ -55,6 +61,7 @@ export function createKvReader({ store, cache, hearsOthers, onRead }: KvReaderOp
   };
 
   return {
+    counts,
     read(namespace, keys) {
       if (store.isDown) {
         // Asking would take the time of a time-out. Somebody asks for what is not known, and hears when it is back.
