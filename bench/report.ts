@@ -3,6 +3,7 @@ import { AIM_CELL_RATIO, type CellShare } from './cell.ts';
 import type { CellMemory, ColdStart } from './cold.ts';
 import type { KvRow } from './kv.ts';
 import type { NeighbourRow } from './neighbours.ts';
+import type { PostgresRow } from './postgres.ts';
 import type { LoadResult } from './wrk.ts';
 import { CONNECTIONS } from './wrk.ts';
 
@@ -63,6 +64,7 @@ export interface Results {
   readonly neighbours: readonly NeighbourRow[];
   readonly coldStarts: readonly ColdStart[];
   readonly cell: CellShare | null;
+  readonly postgres: readonly PostgresRow[];
   readonly cellMemory: CellMemory | null;
   readonly memory: Memory | null;
 }
@@ -79,7 +81,12 @@ export const isValid = (row: Row): boolean => row.skep.errors === 0 && row.worke
 export function allValid(results: Results): boolean {
   // Errors of a neighbour are what that part measures: an aim missed, unless they were there before anybody attacked.
   const calm = results.neighbours.every(({ before }) => before.errors === 0);
-  return calm && results.rows.every(isValid) && results.coldStarts.every((cold) => cold.error === null);
+  return (
+    calm &&
+    results.postgres.every(({ errors }) => errors === 0) &&
+    results.rows.every(isValid) &&
+    results.coldStarts.every((cold) => cold.error === null)
+  );
 }
 
 const count = (value: number): string => (Number.isFinite(value) ? Math.round(value).toLocaleString('en-US') : '-');
@@ -186,6 +193,29 @@ function cellLines({ cell }: Results): string[] {
   return ['', `a cell's own socket: ${own} requests per second of CPU, bare Deno.serve ${bare}: ${ratio(cell.ratio)}`];
 }
 
+function postgresLines({ postgres }: Results): string[] {
+  if (postgres.length === 0) return [];
+  const rows = postgres.map(({ title, requestsPerSecond, p50Ms, p99Ms, errors, cpuUsPerRequest }) => [
+    title,
+    errors === 0 ? count(requestsPerSecond) : `INVALID: ${errors} errors`,
+    ms(p50Ms),
+    ms(p99Ms),
+    Object.entries(cpuUsPerRequest)
+      .map(([part, us]) => `${part} ${Math.round(us)}`)
+      .join(', '),
+  ]);
+  return ['', table(['PostgreSQL', 'req/s', 'p50 ms', 'p99 ms', 'CPU µs per request'], rows)];
+}
+
+function postgresAims({ postgres }: Results): { text: string; met: boolean }[] {
+  return postgres
+    .filter(({ errors, aimPerSecond }) => errors === 0 && aimPerSecond !== null)
+    .map(({ title, requestsPerSecond, aimPerSecond }) => ({
+      text: `${title}: at least ${count(aimPerSecond ?? 0)} requests/s, got ${count(requestsPerSecond)}`,
+      met: requestsPerSecond >= (aimPerSecond ?? 0),
+    }));
+}
+
 function neighbourLines({ neighbours }: Results): string[] {
   if (neighbours.length === 0) return [];
   const rows = neighbours.map(({ title, before, during }) => [
@@ -272,7 +302,7 @@ function aimLines(results: Results): string[] {
     const text = `${title}: at least ${count(aimPerSecond)} a second, got ${count(skep.requestsPerSecond)}`;
     aims.push({ text, met: skep.requestsPerSecond >= aimPerSecond });
   }
-  aims.push(...neighbourAims(results));
+  aims.push(...postgresAims(results), ...neighbourAims(results));
   return aims.length === 0
     ? []
     : ['', 'Aims', ...aims.map(({ text, met }) => `  ${met ? 'met   ' : 'MISSED'} ${text}`)];
@@ -304,6 +334,7 @@ export function formatResults(results: Results): string {
     ...neighbourLines(results),
     ...coldLines(results),
     ...cellLines(results),
+    ...postgresLines(results),
     ...memoryLines(results),
     ...aimLines(results),
   );

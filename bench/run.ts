@@ -3,8 +3,8 @@
  *
  *   npm run bench                      all; about ten minutes
  *   npm run bench -- --quick           short runs, to see that everything works; the numbers are rough
- *   npm run bench -- --only json       one part: json, echo, body, stream, services, rpc, chain, kv, cell, cold, walls, memory, neighbours
- *                                      (may be repeated)
+ *   npm run bench -- --only json       one part: json, echo, body, stream, services, rpc, chain, kv, postgres, cell, cold, walls, memory,
+ *                                      neighbours (may be repeated)
  *   npm run bench -- --only neighbours --family cpu
  *                                      what one worker notices of another that misbehaves; only this family (may be repeated)
  *   npm run bench -- --json FILE       also writes all numbers, every single run included
@@ -27,6 +27,7 @@ import { FAMILIES } from './families.ts';
 import { type KvRow, runKv } from './kv.ts';
 import { type NeighbourPlan, runNeighbours } from './neighbours.ts';
 import { type Measured, measure, toSide } from './measure.ts';
+import { runPostgres } from './postgres.ts';
 import { type Platform, ROOT, type Skep, startSkep, startWorkerd } from './platforms.ts';
 import { allValid, formatResults, type Machine, machineLine, type Memory, type Results, type Row } from './report.ts';
 import { SCENARIOS, type Scenario, WORKERS } from './workers.ts';
@@ -43,7 +44,16 @@ interface Plan {
   readonly jsonFile: string | null;
 }
 
-const PARTS = [...SCENARIOS.map((scenario) => scenario.name), 'kv', 'cell', 'cold', 'walls', 'memory', 'neighbours'];
+const PARTS = [
+  ...SCENARIOS.map((scenario) => scenario.name),
+  'kv',
+  'cell',
+  'cold',
+  'walls',
+  'memory',
+  'postgres',
+  'neighbours',
+];
 const FULL = { seconds: 8, warmUpSeconds: 2, runs: 5, cold: { workers: 20, rounds: 5 }, idleCells: 20 };
 const QUICK = { seconds: 2, warmUpSeconds: 1, runs: 1, cold: { workers: 5, rounds: 1 }, idleCells: 5 };
 
@@ -232,6 +242,7 @@ async function main(): Promise<void> {
     const neighbours = plan.parts.has('neighbours') ? await runNeighbours(plan.neighbours) : [];
     const coldStarts = [...(await runColdStarts(plan)), ...(await runWalls(plan))];
     const cell = plan.parts.has('cell') ? await cellShare(plan) : null;
+    const postgres = plan.parts.has('postgres') ? await runPostgres(plan, folder) : [];
     const perCell = plan.parts.has('memory') ? await cellMemory(plan.idleCells) : null;
     const results: Results = {
       startedAt,
@@ -243,6 +254,7 @@ async function main(): Promise<void> {
       neighbours,
       coldStarts,
       cell,
+      postgres,
       cellMemory: perCell,
       memory,
     };

@@ -43,7 +43,8 @@ export function createDatabaseBinding(
     };
   const run = operation(async (call, binding, args) => {
     const { statements, transaction } = readRun(args);
-    const work = (session: Session, sink: ResultSink): Promise<void> => session.run(statements, sink);
+    const work = (session: Session, sink: ResultSink): Promise<void> =>
+      session.run(statements, sink, { isLast: transaction === null });
     if (transaction !== null) return runInside(options, transactions, call, binding, transaction, work);
     await runAlone(options, call, binding, statements, work);
   });

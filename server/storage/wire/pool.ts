@@ -50,6 +50,9 @@ const FULL = new Set(['53300', '53400']);
 const connectPlainly = (target: BackendTarget): Promise<Backend> =>
   Backend.connect(target, DATABASE_LIMITS.connectTimeoutMs);
 
+/** How far the connection is with being made as new: 'under-way': DISCARD ALL was sent, its answer has not come. */
+export type Cleaning = 'not-asked' | 'under-way' | 'done';
+
 export class BackendPool {
   readonly #options: PoolOptions;
   readonly #idle: { readonly backend: Backend; readonly sinceMs: number }[] = [];
@@ -113,11 +116,18 @@ export class BackendPool {
   }
 
   /** Gives a connection back. One that is in the middle of something is ended. */
-  release(backend: Backend, { isBusy }: { readonly isBusy: boolean }): void {
+  release(
+    backend: Backend,
+    { isBusy, cleaning = 'not-asked' }: { readonly isBusy: boolean; readonly cleaning?: Cleaning },
+  ): void {
     if (backend.isGone || !this.#all.has(backend)) return;
     backend.onLost = () => undefined;
     if (isBusy) this.abandon(backend);
-    else this.#clean(backend);
+    else if (cleaning === 'done') {
+      backend.onGone = () => this.#forget(backend);
+      backend.onFrame = () => undefined;
+      this.#offer(backend);
+    } else this.#clean(backend, cleaning);
   }
 
   /** Ends a connection, and what the server does for it. */
@@ -130,8 +140,8 @@ export class BackendPool {
     backend.destroy();
   }
 
-  #clean(backend: Backend): void {
-    let left = backend.status === 'idle' ? 1 : 2;
+  #clean(backend: Backend, cleaning: 'not-asked' | 'under-way'): void {
+    let left = backend.status === 'idle' || cleaning === 'under-way' ? 1 : 2;
     const late = setTimeout(() => this.abandon(backend), DATABASE_LIMITS.connectTimeoutMs);
     const stop = (): void => {
       clearTimeout(late);
@@ -152,7 +162,7 @@ export class BackendPool {
       }
     };
     backend.resume();
-    backend.write(left === 2 ? Buffer.concat([ROLLBACK, DISCARD]) : DISCARD);
+    if (cleaning === 'not-asked') backend.write(left === 2 ? Buffer.concat([ROLLBACK, DISCARD]) : DISCARD);
   }
 
   /** It is clean: to who waits longest, or to the shelf. */

@@ -10,7 +10,7 @@ import {
   type ServerMessage,
   WireError,
 } from './frames.ts';
-import type { BackendPool } from './pool.ts';
+import type { BackendPool, Cleaning } from './pool.ts';
 
 export interface Statement {
   readonly sql: string;
@@ -51,17 +51,23 @@ const COPY_REFUSED: ServerMessage = {
   hint: 'Use INSERT with several rows, or a driver over Hyperdrive.',
 };
 
+const SYNC = serialize.sync();
 const COPY_FAIL = serialize.copyFail(COPY_REFUSED.message);
 /**
  * Behind an Execute. What was sent after it is swallowed while the server waits for data to copy: Sync has to come again.
  */
 export const EXTENDED_COPY_REFUSAL: Buffer = Buffer.concat([COPY_FAIL, serialize.sync()]);
 
+const DISCARD_ALL = serialize.query('DISCARD ALL');
+
 export class Session {
   readonly backend: Backend;
   readonly #pool: BackendPool;
   #ended: Error | undefined;
   #isBusy = false;
+  /** How far the connection is with being made as new again, when that was asked together with the last statement. */
+  #cleaning: Cleaning = 'not-asked';
+  #hasCleaningFailed = false;
 
   constructor(pool: BackendPool, backend: Backend) {
     this.#pool = pool;
@@ -76,8 +82,11 @@ export class Session {
     return this.#isBusy;
   }
 
-  /** One after the other, together in one transaction when none is open. @throws ServerError, SessionEnded, SessionLost */
-  run(statements: readonly Statement[], sink: ResultSink): Promise<void> {
+  /**
+   * One after the other, together in one transaction when none is open. `isLast`: the session is given back afterwards; that it is made as
+   * new is asked in the same breath, which saves a round trip. @throws ServerError, SessionEnded, SessionLost
+   */
+  run(statements: readonly Statement[], sink: ResultSink, { isLast = false } = {}): Promise<void> {
     const messages: Buffer[] = [];
     for (const { sql, params } of statements) {
       messages.push(
@@ -87,7 +96,11 @@ export class Session {
         serialize.execute(),
       );
     }
-    messages.push(serialize.sync());
+    messages.push(SYNC);
+    if (isLast) {
+      messages.push(DISCARD_ALL);
+      this.#cleaning = 'under-way';
+    }
     return this.#send(Buffer.concat(messages), sink, EXTENDED_COPY_REFUSAL);
   }
 
@@ -105,7 +118,7 @@ export class Session {
       const { backend } = this;
       const finish = (error: Error | undefined): void => {
         this.#isBusy = false;
-        backend.onFrame = () => undefined;
+        backend.onFrame = (type) => this.#onCleaning(type);
         backend.onLost = () => undefined;
         if (error === undefined) resolve();
         else reject(error);
@@ -126,6 +139,15 @@ export class Session {
     });
   }
 
+  /** What comes behind the last statement. When it fails, the session is cleaned as if nobody had asked. */
+  #onCleaning(type: number): void {
+    if (this.#cleaning !== 'under-way') return;
+    if (type === BACKEND.error) this.#hasCleaningFailed = true;
+    else if (type === BACKEND.ready) {
+      this.#cleaning = this.#hasCleaningFailed || this.backend.status !== 'idle' ? 'not-asked' : 'done';
+    }
+  }
+
   /** Returns why the rest of the results is of no interest. */
   #onResult(type: number, frame: Buffer, sink: ResultSink, copyRefusal: Uint8Array): Error | undefined {
     if (type === BACKEND.dataRow) sink.row(frame);
@@ -133,6 +155,8 @@ export class Session {
     else if (type === BACKEND.commandComplete) sink.done(readText(frame, HEADER_BYTES).text);
     else if (type === BACKEND.emptyQuery) sink.done('');
     else if (type === BACKEND.copyIn) {
+      // Whatever stands behind the statement is read as part of its data.
+      this.#cleaning = 'not-asked';
       this.backend.write(copyRefusal);
       return new ServerError(COPY_REFUSED);
     } else if (type === BACKEND.copyOut || type === BACKEND.copyBoth) {
@@ -152,7 +176,7 @@ export class Session {
   /** Gives the connection back. Nothing may be asked afterwards. */
   release(): void {
     this.#ended ??= new SessionEnded('The session is over.');
-    this.#pool.release(this.backend, { isBusy: this.#isBusy });
+    this.#pool.release(this.backend, { isBusy: this.#isBusy, cleaning: this.#cleaning });
   }
 }
 
