@@ -3,7 +3,7 @@
  * that one is not answered either, everybody who waits hears that the database is gone: within two seconds, whatever the time-outs of
  * statements are, and without failing the statements of a busy one.
  */
-import type { Database } from './database.ts';
+import type { Connection, Database } from './database.ts';
 import { StoreUnavailable } from './store.ts';
 
 const PATIENCE_MS = 1_000;
@@ -15,13 +15,18 @@ const BELIEVED_MS = 500;
 
 export class Liveness {
   readonly #probe: () => Promise<unknown>;
+  readonly #patienceMs: number;
   #probing: Promise<boolean> | undefined;
   #isDown = false;
   #foundGoneMs = Number.NEGATIVE_INFINITY;
 
-  /** @param probe asks the database something trivial on a connection of its own */
-  constructor(probe: () => Promise<unknown>) {
+  /**
+   * @param probe asks the database something trivial on a connection of its own
+   * @param patienceMs how long a statement may take before anybody asks
+   */
+  constructor(probe: () => Promise<unknown>, patienceMs: number = PATIENCE_MS) {
     this.#probe = probe;
+    this.#patienceMs = patienceMs;
   }
 
   /** What the last answer, or its absence, said. */
@@ -35,11 +40,11 @@ export class Liveness {
     const gone = new Promise<never>((_resolve, reject) => {
       const check = (): void => {
         void this.#isAlive().then((alive) => {
-          if (alive) timer = setTimeout(check, PATIENCE_MS);
+          if (alive) timer = setTimeout(check, this.#patienceMs);
           else reject(new StoreUnavailable('The database does not answer: it is gone, or the network to it'));
         });
       };
-      timer = setTimeout(check, this.#isDown ? SHORT_PATIENCE_MS : PATIENCE_MS);
+      timer = setTimeout(check, this.#isDown ? SHORT_PATIENCE_MS : this.#patienceMs);
     });
     try {
       const answer = await Promise.race([statement, gone]);
@@ -87,22 +92,43 @@ const PROBE = { connectTimeoutMs: PROBE_TIMEOUT_MS, statementTimeoutMs: PROBE_TI
  * The same database, whose queries and transactions end with StoreUnavailable as soon as it is known to be gone. What was sent may
  * still be carried out: nothing is known of it then.
  */
-export function watchedDatabase(database: Database): Database {
-  // Each time by a new connection: the old ones may be what is broken.
-  const liveness = new Liveness(async () => {
-    const connection = await database.connect(PROBE);
-    try {
-      await connection.query({ name: 'alive', text: 'SELECT 1' }, []);
-    } finally {
-      connection.close();
-    }
-  });
+export function watchedDatabase(database: Database, patienceMs?: number): Database {
+  const probe = new StandingProbe(() => database.connect(PROBE));
+  const liveness = new Liveness(() => probe.ask(), patienceMs);
   return {
     query: (sql, values) => liveness.watch(database.query(sql, values)),
     transaction: (work, mode) => liveness.watch(database.transaction(work, mode)),
     connect: (options) => database.connect(options),
     withOwnPool: (size) => database.withOwnPool(size),
     listen: (channel, onNotify, onLost) => database.listen(channel, onNotify, onLost),
-    close: () => database.close(),
+    close: async () => {
+      probe.close();
+      await database.close();
+    },
   };
+}
+
+/** A connection that stays: on a machine that is busy, making one takes longer than many an answer. One that fails is replaced by the next question. */
+class StandingProbe {
+  readonly #connect: () => Promise<Connection>;
+  #connection: Connection | undefined;
+
+  constructor(connect: () => Promise<Connection>) {
+    this.#connect = connect;
+  }
+
+  async ask(): Promise<void> {
+    if (this.#connection?.isOpen !== true) this.#connection = await this.#connect();
+    const connection = this.#connection;
+    const late = setTimeout(() => connection.close(), PROBE_TIMEOUT_MS);
+    try {
+      await connection.query({ name: 'alive', text: 'SELECT 1' }, []);
+    } finally {
+      clearTimeout(late);
+    }
+  }
+
+  close(): void {
+    this.#connection?.close();
+  }
 }

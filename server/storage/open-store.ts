@@ -27,19 +27,31 @@ export interface OpenedStore {
   close(): Promise<void>;
 }
 
+/** A deploy waits for a database that is slow to answer; a visitor does not. */
+const CONTROL_PATIENCE_MS = 5_000;
+
 /**
  * Opens the store. An unreachable database is tried for `connectTimeoutMs` (10 s).
  * @throws DatabaseError with one printable sentence: unreachable, too old, too new, another master key.
  */
 export async function openStore(options: StoreOptions): Promise<OpenedStore> {
-  const database = watchedDatabase(await openDatabase(options));
+  const opened = await openDatabase(options);
+  const database = watchedDatabase(opened);
   try {
     await checkMasterKey(database, options.masterKey);
   } catch (error) {
     await database.close();
     throw error;
   }
-  return { store: createStore(database, options.masterKey, options.log), database, close: () => database.close() };
+  const patient = watchedDatabase(opened, CONTROL_PATIENCE_MS);
+  return {
+    store: createStore(patient, options.masterKey, options.log),
+    database,
+    close: async () => {
+      await patient.close();
+      await database.close();
+    },
+  };
 }
 
 /** The use cases on an open database. */

@@ -82,6 +82,8 @@ const KNOWN_MS = 10_000;
 /** Somebody who makes a database for longer than this has died. */
 const UNFINISHED_S = 600;
 
+const PROBE_TIMEOUT_MS = 1_000;
+
 interface Known {
   readonly found: Promise<DatabaseSecrets | null>;
   readonly sinceMs: number;
@@ -97,6 +99,8 @@ class Databases implements WorkerDatabases {
   readonly #config: pg.ClientConfig;
   /** For the few questions that the platform asks while workers are at work. */
   readonly #admin: pg.Pool;
+  /** One connection that stays, to ask whether anybody is there. */
+  readonly #probes: pg.Pool;
   readonly #pools = new BackendPools(DATABASE_LIMITS.connectionsPerNode);
   readonly #sizes: DatabaseSizes;
   readonly #known = new Map<string, Known>();
@@ -113,7 +117,9 @@ class Databases implements WorkerDatabases {
     };
     this.#admin = new pg.Pool({ ...this.#config, max: 2, idleTimeoutMillis: 30_000, query_timeout: 10_000 });
     this.#admin.on('error', (error) => log.debug('An idle connection to the server of databases was lost', { error }));
-    this.liveness = new Liveness(() => this.#run(null, (client) => client.query('SELECT 1')));
+    this.#probes = new pg.Pool({ ...this.#config, max: 1, idleTimeoutMillis: 0, query_timeout: PROBE_TIMEOUT_MS });
+    this.#probes.on('error', () => undefined);
+    this.liveness = new Liveness(() => this.#probes.query('SELECT 1'));
     this.#sizes = watchSizes(this.#maxBytes, (name) => this.#readSize(name), log);
   }
 
@@ -294,6 +300,7 @@ class Databases implements WorkerDatabases {
   async close(): Promise<void> {
     this.#sizes.close();
     this.#pools.close();
+    await this.#probes.end();
     await this.#admin.end();
   }
 }
