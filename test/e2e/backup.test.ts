@@ -79,7 +79,7 @@ const fresh = (name: string): { readonly dataDir: string } => ({ dataDir: join(f
 const env = (skep: Skep): Record<string, string> => ({ SKEP_ADMIN_TOKEN: skep.token });
 
 function putKey(target: { readonly dataDir: string }): void {
-  mkdirSync(target.dataDir);
+  mkdirSync(target.dataDir, { recursive: true });
   copyFileSync(join(original.dataDir, 'master.key'), join(target.dataDir, 'master.key'));
 }
 
@@ -123,7 +123,29 @@ async function writeOn(
   }
 }
 
-test('a backup while writes go on has all that was acknowledged before it began, whole', async (t) => {
+/** Begins a backup and kills it in the middle. */
+async function killBackup(file: string): Promise<void> {
+  const unfinished = (): string[] => readdirSync(folder).filter((name) => name.includes('.unfinished-'));
+  const backup = skepCommand(['backup', file, ...dataDirOf(original)]);
+  await until(() => unfinished().length > 0, 'the unfinished backup');
+  backup.child.kill('SIGKILL');
+  await backup.ended;
+  assert.ok(!existsSync(file), 'half a backup has no name');
+}
+
+/** Begins a restore and kills it in the middle: Skep does not start on what is left. */
+async function killRestore(file: string, target: { readonly dataDir: string }): Promise<void> {
+  const restore = skepCommand(['restore', file, ...dataDirOf(target)]);
+  const unpacked = join(target.dataDir, 'restore.unfinished', 'postgres', 'data', 'global');
+  await until(() => existsSync(unpacked), 'unpacked files');
+  restore.child.kill('SIGKILL');
+  await restore.ended;
+  const start = spawnSkep({ dataDir: target.dataDir });
+  assert.equal((await start.exited).code, 1);
+  assert.match(start.stderr(), /a restore into it was interrupted\. Run that `skep restore` again/);
+}
+
+test('a backup while writes go on has all that was acknowledged before it began, whole, also after kill -9 of one and of its restore', async (t) => {
   const stopped = new AbortController();
   t.after(() => stopped.abort());
   const stores = [deploys, ...DATA];
@@ -131,12 +153,18 @@ test('a backup while writes go on has all that was acknowledged before it began,
   const writing = stores.flatMap((store) => store.keys.map((key) => writeOn(store, key, latest, stopped.signal)));
   const names = stores.flatMap(({ keys }) => keys);
   await until(() => latest.size === names.length, 'a write of each', 30_000);
-  const due = new Map(latest);
   const file = join(folder, 'busy.tgz');
+  await killBackup(file);
+  const due = new Map(latest);
   await succeeds('backup', file, ...dataDirOf(original));
   const meanwhile = new Map(latest);
   stopped.abort();
   await Promise.all(writing);
+  assert.deepEqual(
+    readdirSync(folder).filter((name) => name.includes('.unfinished-')),
+    [],
+    'what the killed one left is gone',
+  );
   const during = names.map((name) => (meanwhile.get(name) ?? 0) - (due.get(name) ?? 0));
   t.diagnostic(`writes while the backup was made: ${during.join(', ')}`);
   assert.ok(
@@ -145,14 +173,12 @@ test('a backup while writes go on has all that was acknowledged before it began,
   );
 
   const target = fresh('busy');
-  await refused(/does not hold the master key.*busy\/master\.key" \(mode 600\) or set SKEP_MASTER_KEY/, [
-    'restore',
-    file,
-    ...dataDirOf(target),
-  ]);
+  const restoring = ['restore', file, ...dataDirOf(target)];
+  await refused(/does not hold the master key.*busy\/master\.key" \(mode 600\) or set SKEP_MASTER_KEY/, restoring);
   const otherKey = { SKEP_MASTER_KEY: randomBytes(32).toString('base64') };
-  await refused(/is not the one its secrets were sealed with/, ['restore', file, ...dataDirOf(target)], otherKey);
-  copyFileSync(join(original.dataDir, 'master.key'), join(target.dataDir, 'master.key'));
+  await refused(/is not the one its secrets were sealed with/, restoring, otherKey);
+  putKey(target);
+  await killRestore(file, target);
   await succeeds('restore', file, ...dataDirOf(target));
 
   const restored = await startSkep({ dataDir: target.dataDir, env: env(original) });
@@ -170,48 +196,28 @@ test('a backup while writes go on has all that was acknowledged before it began,
 test('what cannot be backed up or restored is refused with one sentence, and nothing is written', async () => {
   const file = join(folder, 'refused.tgz');
   writeFileSync(file, "somebody's file");
-  await refused(/refused\.tgz": it is there already/, ['backup', file, ...dataDirOf(original)]);
-  assert.equal(readFileSync(file, 'utf8'), "somebody's file");
-  await refused(/no embedded database is in it/, ['backup', join(folder, 'x'), ...dataDirOf(fresh('nothing'))]);
-  await refused(/its folder is not there/, ['backup', join(folder, 'no/x'), ...dataDirOf(original)]);
-  const url = { DATABASE_URL: 'postgres://skep:sesame@127.0.0.1:1/skep' };
-  await refused(/a PostgreSQL of yours \(DATABASE_URL\)/, ['backup', join(folder, 'x'), ...dataDirOf(original)], url);
-  await refused(/the file is missing/, ['backup']);
-
+  const whole = readFileSync(join(folder, 'whole.tgz'));
+  writeFileSync(join(folder, 'cut.tgz'), whole.subarray(0, whole.byteLength - 1_000));
+  const from = dataDirOf(original);
   const target = fresh('refused');
   putKey(target);
-  await refused(/it is no backup of Skep/, ['restore', file, ...dataDirOf(target)]);
-  const whole = readFileSync(join(folder, 'whole.tgz'));
-  writeFileSync(file, whole.subarray(0, whole.byteLength - 1_000));
-  await refused(/it is damaged/, ['restore', file, ...dataDirOf(target)]);
+  const other = fresh('refused-too');
+  putKey(other);
+  await Promise.all([
+    refused(/refused\.tgz": it is there already/, ['backup', file, ...from]),
+    refused(/no embedded database is in it/, ['backup', join(folder, 'x'), ...dataDirOf(fresh('nothing'))]),
+    refused(/its folder is not there/, ['backup', join(folder, 'no/x'), ...from]),
+    refused(/a PostgreSQL of yours \(DATABASE_URL\)/, ['backup', join(folder, 'x'), ...from], {
+      DATABASE_URL: 'postgres://skep:sesame@127.0.0.1:1/skep',
+    }),
+    refused(/the file is missing/, ['backup']),
+    refused(/it is no backup of Skep/, ['restore', file, ...dataDirOf(target)]),
+    refused(/it is damaged/, ['restore', join(folder, 'cut.tgz'), ...dataDirOf(other)]),
+    refused(/is not empty/, ['restore', join(folder, 'whole.tgz'), ...from]),
+  ]);
+  assert.equal(readFileSync(file, 'utf8'), "somebody's file");
+  for (const { dataDir } of [target, other]) {
+    assert.deepEqual(readdirSync(dataDir).toSorted(), ['layout', 'master.key'], dataDir);
+  }
   await refused(/Name a file that is there/, ['restore', join(folder, 'absent'), ...dataDirOf(target)]);
-  assert.deepEqual(readdirSync(target.dataDir).toSorted(), ['layout', 'master.key']);
-  await refused(/is not empty/, ['restore', join(folder, 'whole.tgz'), ...dataDirOf(original)]);
-});
-
-test('kill -9 in the middle of a backup leaves no backup, and of a restore nothing that Skep starts on; both can be done again', async () => {
-  const file = join(folder, 'killed.tgz');
-  const backup = skepCommand(['backup', file, ...dataDirOf(original)]);
-  const unfinished = (): string[] => readdirSync(folder).filter((name) => name.startsWith('killed.tgz.unfinished-'));
-  await until(() => unfinished().length > 0, 'the unfinished backup');
-  backup.child.kill('SIGKILL');
-  await backup.ended;
-  assert.ok(!existsSync(file));
-  await succeeds('backup', file, ...dataDirOf(original));
-  assert.deepEqual(unfinished(), []);
-
-  const target = fresh('killed');
-  putKey(target);
-  const restore = skepCommand(['restore', file, ...dataDirOf(target)]);
-  await until(
-    () => existsSync(join(target.dataDir, 'restore.unfinished', 'postgres', 'data', 'global')),
-    'unpacked files',
-  );
-  restore.child.kill('SIGKILL');
-  await restore.ended;
-  const start = spawnSkep({ dataDir: target.dataDir });
-  assert.equal((await start.exited).code, 1);
-  assert.match(start.stderr(), /a restore into it was interrupted\. Run that `skep restore` again/);
-  await succeeds('restore', file, ...dataDirOf(target));
-  assert.deepEqual(readdirSync(target.dataDir).toSorted(), ['layout', 'master.key', 'objects', 'postgres']);
 });
