@@ -196,6 +196,8 @@ export const KV_LIMITS = {
   maxListKeys: 1_000,
   /** Keys of one `get([…])` → 400. */
   maxBulkReadKeys: 100,
+  /** All keys of one `get([…])` as JSON. Stops a cell from making the server parse without end → 414. */
+  maxBulkReadRequestBytes: 1 * MiB,
   /** Values of one `get([…])` together → 413. */
   maxBulkReadBytes: 25 * MiB,
   /** Namespaces of one account → 400. */

@@ -19,7 +19,14 @@ import { type Account, StoreUnavailable, type TokenIdentity } from '../storage/s
 import { readBytes } from './body.ts';
 import { ApiError, fail, unavailable } from './errors.ts';
 import { openApiDocument } from './openapi.ts';
-import { type AccountRequest, type ApiOptions, type ApiRequest, readJsonBody, type Route } from './router.ts';
+import {
+  type AccountRequest,
+  type ApiOptions,
+  type ApiRequest,
+  type ApiResult,
+  readJsonBody,
+  type Route,
+} from './router.ts';
 import { DatabaseImports } from './database-imports.ts';
 import { databaseRoutes, IMPORT_PATH } from './routes/databases.ts';
 import { hyperdriveRoutes } from './routes/hyperdrive.ts';
@@ -34,6 +41,7 @@ import { triggerRoutes } from './routes/triggers.ts';
 import { versionRoutes } from './routes/versions.ts';
 import { workerRoutes } from './routes/workers.ts';
 import { unsupportedFeature } from './unsupported.ts';
+import { UploadSlots } from './upload/multipart.ts';
 
 const PREFIX = '/client/v4';
 const API_VERSION = '4';
@@ -82,6 +90,7 @@ export function createApi(options: ApiOptions): Api {
     ...kvRoutes,
     ...platformRoutes,
   ];
+  const largeBodies = new UploadSlots(UPLOAD_LIMITS.maxConcurrentUploads, UPLOAD_LIMITS.maxConcurrentUploadsPerAccount);
   const app = new Hono<Env>({ getPath: routingPath });
   app.use(withRequestId(options.log));
   app.onError((error, context) => errorAnswer(error, context));
@@ -97,7 +106,7 @@ export function createApi(options: ApiOptions): Api {
     await next();
   });
   for (const route of routes) {
-    app.on(route.method, PREFIX + route.path, (context) => runRoute(route, context, options));
+    app.on(route.method, PREFIX + route.path, (context) => runRoute(route, context, options, largeBodies));
   }
   app.notFound((context) => notFound(context));
   return { app, routes, listen: (host, port) => listen(app, options, host, port) };
@@ -178,14 +187,23 @@ function readToken(context: ApiContext): string | undefined {
   return token === '' ? undefined : token;
 }
 
-async function runRoute(route: Route, context: ApiContext, options: ApiOptions): Promise<Response> {
+async function runRoute(
+  route: Route,
+  context: ApiContext,
+  options: ApiOptions,
+  largeBodies: UploadSlots,
+): Promise<Response> {
   // Access first: whoever may not use the account has no body read for him.
   const account = route.scope === 'account' ? await resolveAccount(context, options) : undefined;
-  const request = await buildRequest(route, context, options);
-  const { result, resultInfo, raw } =
-    route.scope === 'account' && account !== undefined
+  const run = async (): Promise<ApiResult> => {
+    const request = await buildRequest(route, context, options);
+    return route.scope === 'account' && account !== undefined
       ? await route.handle({ ...request, account } as AccountRequest<never>)
       : await route.handle(request as AccountRequest<never>);
+  };
+  // A body beyond the usual size is in memory until the handler is done with it: few at a time.
+  const isLarge = account !== undefined && route.maxBodyBytes !== undefined;
+  const { result, resultInfo, raw } = isLarge ? await largeBodies.run(account.id, run) : await run();
   if (raw !== undefined) return raw;
   return context.json({
     success: true,

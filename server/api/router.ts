@@ -94,7 +94,7 @@ interface RouteBase {
   readonly query?: Readonly<Record<string, string>>;
   /** A JSON body of this shape is read and checked. `multipart`, `bytes`: the handler reads `stream` itself. */
   readonly body?: ZodType | 'multipart' | 'bytes';
-  /** Bytes that a JSON body may have; default `UPLOAD_LIMITS.maxJsonBodyBytes`. */
+  /** Bytes that the body may have, when that is more than usual (`UPLOAD_LIMITS.maxJsonBodyBytes`): few such requests run at a time. */
   readonly maxBodyBytes?: number;
   /** What a success is, when it is no envelope. */
   readonly answers?: 'bytes';

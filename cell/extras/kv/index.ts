@@ -144,7 +144,10 @@ async function getMany(
   const map = new MapConstructor<string, unknown>();
   for (let index = 0; index < rows.length; index++) {
     const row = rows[index] as (typeof rows)[number];
-    const [key, text, metadata] = [row[0], row[1], row[2]];
+    // Not destructured: that would go through an iterator that user code may have replaced.
+    const key = row[0];
+    const text = row[1];
+    const metadata = row[2];
     const value = text !== null && type === 'json' ? jsonParse(text) : text;
     if (!withMetadata || value === null) mapSet(map, key, value);
     else mapSet(map, key, { value, metadata: metadata === null ? null : jsonParse(metadata) });

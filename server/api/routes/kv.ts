@@ -123,6 +123,7 @@ export const kvRoutes: readonly Route[] = [
   }),
   accountBytesRoute('PUT', `${NAMESPACES}/:namespace/values/:key`, {
     summary: 'Write a value: the body, or the parts `value` and `metadata`; `expiration`, `expiration_ttl`',
+    maxBodyBytes: KV_LIMITS.maxValueBytes,
     handle: putValue,
   }),
   accountRoute('DELETE', `${NAMESPACES}/:namespace/values/:key`, {

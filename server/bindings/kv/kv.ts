@@ -209,16 +209,14 @@ function isJson(text: string): boolean {
   }
 }
 
-/** What JSON needs at the most for the longest keys, each byte escaped. */
-const MAX_KEYS_BYTES = 1024 * 1024;
-
 async function keysOf(call: BindingCall): Promise<unknown> {
   let bytes = 0;
   const chunks: Uint8Array[] = [];
   for await (const chunk of chunksOf(call)) {
     bytes += chunk.length;
-    if (bytes > MAX_KEYS_BYTES) {
-      return refuseWith('GET_BULK', 414, `The keys together exceed the limit of ${MAX_KEYS_BYTES} bytes.`);
+    if (bytes > KV_LIMITS.maxBulkReadRequestBytes) {
+      const limit = KV_LIMITS.maxBulkReadRequestBytes;
+      return refuseWith('GET_BULK', 414, `The keys together exceed the limit of ${limit} bytes.`);
     }
     chunks.push(chunk);
   }
