@@ -170,7 +170,8 @@ function sendAnswer(id: number, entry: Served, outgoing: Outgoing, isHead: boole
     sendFrame(ANSWER_WAITS, id, EMPTY);
     return;
   }
-  if (whole !== null && status !== 204 && status !== 304 && !(isHead && outgoing.isNull))
+  // Another worker sees of the length what this one has said of it; who talks to a visitor knows it in any case.
+  if (whole !== null && !entry.isService && status !== 204 && status !== 304 && !(isHead && outgoing.isNull))
     setLength(list, whole.length, isHead);
   if (whole === null) cancelOutgoing(outgoing);
   const body = isHead ? EMPTY : (whole as Uint8Array);

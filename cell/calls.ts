@@ -245,7 +245,7 @@ function callOnce(
   body: ByteStream | null,
   hops: number,
 ): Promise<Response> {
-  const isUpgrade = asksForWebSocket(request);
+  const isUpgrade = asksForWebSocket(request, destination === null);
   if (destination !== null && !isUpgrade && body === null && fitsInOneFrame(whole)) {
     return callService(invocation, destination, request, whole, hops);
   }
@@ -324,8 +324,8 @@ function nameOf(destination: Exclude<Destination, null>): Uint8Array {
   return name;
 }
 
-/** What belongs to whoever sends a body, or follows from the URL. The server lets none of it pass. */
-const FRAMING = { __proto__: null, 'content-length': true, host: true } as unknown as Record<string, boolean>;
+/** What belongs to whoever sends a body. The server lets none of it pass. */
+const FRAMING = { __proto__: null, 'content-length': true } as unknown as Record<string, boolean>;
 for (const name of HOP_BY_HOP) FRAMING[name] = true;
 
 function withoutFraming(flat: string[]): string[] {
@@ -445,10 +445,15 @@ export function callData(
 /** A cached response does not say where it came from. */
 const NOWHERE: Origin = { url: '', redirected: false, isHead: false };
 
-/** Another worker sees the `cf` that its caller gave or was given; the internet has no use for it. */
+/**
+ * Another worker sees the `cf` that its caller gave or was given; the internet has no use for it. Without one a request that names a host
+ * would pass for a visitor's, so it says that there is none.
+ */
 function callCf(request: Request, destination: Destination): { cf?: string } {
-  const cf = destination === null ? undefined : requestCf(request);
-  return cf === undefined ? {} : { cf: jsonStringify(cf) };
+  if (destination === null) return {};
+  const cf = requestCf(request);
+  if (cf !== undefined) return { cf: jsonStringify(cf) };
+  return listHas(requestList(request), 'host') ? { cf: 'null' } : {};
 }
 
 /** A request that wants nothing out of a cache says so to those on the way. */
@@ -478,10 +483,12 @@ interface Origin {
   readonly isHead: boolean;
 }
 
-function asksForWebSocket(request: Request): boolean {
+function asksForWebSocket(request: Request, isOutside: boolean): boolean {
   const upgrade = listGet(requestList(request), 'upgrade');
   if (upgrade === null || stringToLowerCase(upgrade) !== 'websocket') return false;
-  if (requestMethod(request) !== 'GET') throw new NativeTypeError('WebSocket must be initiated with a GET request.');
+  if (requestMethod(request) !== 'GET' && isOutside) {
+    throw new NativeTypeError('WebSocket must be initiated with a GET request.');
+  }
   return true;
 }
 

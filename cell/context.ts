@@ -16,6 +16,8 @@ export interface Invocation {
   clockMoved: boolean;
   /** Promises given to `waitUntil` that have not settled. */
   pendingWaits: number;
+  /** Called when the last of them has settled and the handler has not answered yet. */
+  onWaitsOver: (() => void) | undefined;
   /** The handler has answered; what is left is `waitUntil` work. */
   answered: boolean;
   passThrough: boolean;
@@ -49,6 +51,7 @@ export function createInvocation(id: number, clockMs: number, target?: Invocatio
     clockMs,
     clockMoved: false,
     pendingWaits: 0,
+    onWaitsOver: undefined,
     answered: false,
     passThrough: false,
     ended: false,

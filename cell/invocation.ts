@@ -51,7 +51,9 @@ export function waitUntil(invocation: Invocation, value: unknown): void {
   mapSet(tracked, invocation.id, invocation);
   const settled = () => {
     invocation.pendingWaits--;
-    if (invocation.answered && invocation.pendingWaits === 0) endWaiting(invocation);
+    if (invocation.pendingWaits > 0) return;
+    if (invocation.answered) endWaiting(invocation);
+    else invocation.onWaitsOver?.();
   };
   void promiseThen(promiseResolve(value), settled, (reason) => {
     runInvocation(invocation, () => reportException(reason));

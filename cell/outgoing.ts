@@ -92,9 +92,10 @@ function inContext(invocation: Invocation, body: ByteStream, onCancel: () => voi
   return new NativeReadableStream<Uint8Array>(
     {
       pull: (controller) => runInvocation(invocation, pull, controller),
-      cancel: (reason) => {
+      // Why nobody reads on is not the worker's business: Deno would give a reason of its own.
+      cancel: () => {
         onCancel();
-        return runInvocation(invocation, readerCancel as (...args: never[]) => Promise<void>, reader, reason);
+        return runInvocation(invocation, readerCancel as (...args: never[]) => Promise<void>, reader, undefined);
       },
     },
     { highWaterMark: 0 },

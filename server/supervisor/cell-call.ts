@@ -24,8 +24,8 @@ import { type CallFailure, CellDuplex, type CallWire, type CellStream, failFrame
 import { CellMisbehaved } from './misbehaved.ts';
 import type { BindingCall, CallEnding, Caller, CallObserver, RelayedRequest } from './types.ts';
 
-/** Framing belongs to whoever sends, and `host` follows from the URL. */
-const NOT_PASSED_ON = new Set([...HOP_BY_HOP, 'content-length', 'host']);
+/** Framing belongs to whoever sends. */
+const NOT_PASSED_ON = new Set([...HOP_BY_HOP, 'content-length']);
 /** A body that fits goes to the cell in one frame with its head. */
 const INLINE_BODY_BYTES = 64 * 1024;
 const DATA_CHUNK_BYTES = 64 * 1024;
@@ -98,12 +98,13 @@ function invalidHead(head: CallHead): string | undefined {
   return headers.length % 2 === 0 ? undefined : 'A header has no value';
 }
 
-/** Headers as they may be passed on: lower case, no framing, nothing of ours. */
-function passableHeaders(headers: readonly string[]): string[] {
+/** Headers as they may be passed on: lower case, no framing, nothing of ours. On the internet `host` follows from the URL. */
+function passableHeaders(headers: readonly string[], isOutside: boolean): string[] {
   const kept: string[] = [];
   for (let index = 0; index < headers.length; index += 2) {
     const name = (headers[index] as string).toLowerCase();
     if (NOT_PASSED_ON.has(name) || name.startsWith(INTERNAL_HEADER_PREFIX)) continue;
+    if (isOutside && name === 'host') continue;
     kept.push(name, headers[index + 1] as string);
   }
   return kept;
@@ -191,8 +192,13 @@ export class CellCall implements BindingCall, CellStream {
   }
 
   get headers(): readonly string[] {
-    this.#headers ??= this.relay === undefined ? passableHeaders(this.#facts.headers) : this.#facts.headers;
+    this.#headers ??= this.relay === undefined ? this.#passableHeaders() : this.#facts.headers;
     return this.#headers;
+  }
+
+  #passableHeaders(): string[] {
+    const { headers, binding, loopback } = this.#facts;
+    return passableHeaders(headers, binding === null && loopback === undefined);
   }
 
   get upgrade(): CallHead['upgrade'] {

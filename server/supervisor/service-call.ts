@@ -73,7 +73,7 @@ function isValue(bytes: Uint8Array, at: number, end: number): boolean {
   return true;
 }
 
-const FRAMING: ReadonlySet<string> = new Set([...HOP_BY_HOP, 'content-length', 'host']);
+const FRAMING: ReadonlySet<string> = new Set([...HOP_BY_HOP, 'content-length']);
 /** What such names, and ours, begin with. */
 const FIRST_BYTES = new Set([...FRAMING, INTERNAL_HEADER_PREFIX].map((name) => name.charCodeAt(0)));
 

@@ -166,6 +166,7 @@ class InboundEnd implements LinkEnd, SessionEnds, InboundSession {
     this.#link = new Link(this, invocation);
     this.session = new RpcSession(invocation, this, root);
     addInboundSession(invocation.id, this);
+    invocation.onWaitsOver = () => this.session.checkIdle();
     onInvocationEnd(invocation, () => this.#finish(sessionIsOver));
   }
 

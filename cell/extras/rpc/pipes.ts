@@ -65,6 +65,7 @@ type Send = (kind: number, fill?: (writer: ByteWriter) => void) => void;
 interface Pipe {
   start?(): void;
   receive(kind: number, reader: ByteReader): void;
+  /** The session is over. */
   fail(error: unknown): void;
 }
 
@@ -76,6 +77,7 @@ export class Pipes {
   readonly #theirs = new MapConstructor<number, Pipe>();
   #next = 1;
   #count = 0;
+  #ownCount = 0;
 
   constructor(write: (write: (writer: ByteWriter) => void) => void, invocation: Invocation) {
     this.#write = write;
@@ -84,6 +86,11 @@ export class Pipes {
 
   get isIdle(): boolean {
     return this.#count === 0;
+  }
+
+  /** What is left are streams that the other side gave. */
+  get hasGivenNone(): boolean {
+    return this.#ownCount === 0;
   }
 
   exportReadable(stream: ReadableStream, made: number[]): number {
@@ -147,6 +154,7 @@ export class Pipes {
     const id = this.#next++;
     made[made.length] = id;
     this.#count++;
+    this.#ownCount++;
     return id;
   }
 
@@ -162,6 +170,7 @@ export class Pipes {
     if (mapGet(pipes, id) === undefined) return;
     mapDelete(pipes, id);
     this.#count--;
+    if (isOwn) this.#ownCount--;
   }
 
   /** The other side has it the other way round: its own is not ours. `kind` 0 forgets the pipe. */
@@ -255,7 +264,7 @@ class Source implements Pipe {
     } catch (error) {
       if (this.#out.stopped) return;
       this.#out.stop();
-      sendError(this.#send, ERROR, error);
+      this.#send(ERROR);
       ignore(readerCancel(this.#reader, error));
     }
   }
@@ -265,14 +274,14 @@ class Source implements Pipe {
     else if (kind === DONE) this.#send(FORGET);
     else if (kind === CANCEL) {
       this.#send(FORGET);
-      this.fail(readThrown(reader));
+      this.fail();
     } else throw malformed(`an unknown stream message (${kind})`);
   }
 
-  fail(error: unknown): void {
+  fail(): void {
     if (this.#out.stopped) return;
     this.#out.stop();
-    ignore(readerCancel(this.#reader, error));
+    ignore(readerCancel(this.#reader, connectionLost()));
   }
 }
 
@@ -295,8 +304,8 @@ class RemoteSource implements Pipe {
         this.#controller = controller;
       },
       pull: () => this.#pull(),
-      cancel: (reason) => {
-        if (!this.#ended) sendError(this.#send, CANCEL, reason ?? new NativeTypeError('The stream was cancelled.'));
+      cancel: () => {
+        if (!this.#ended) this.#send(CANCEL);
         this.#ended = true;
       },
     }) as ReadableStream<Uint8Array>;
@@ -311,7 +320,6 @@ class RemoteSource implements Pipe {
       this.#wanted?.();
     } else if (kind === ERROR) {
       this.#send(FORGET);
-      readThrown(reader);
       this.fail(disconnected());
     } else throw malformed(`an unknown stream message (${kind})`);
   }
@@ -391,7 +399,7 @@ class Sink implements Pipe {
       );
     } else if (kind === ERROR) {
       this.#send(FORGET);
-      this.fail(readThrown(reader));
+      this.fail();
     } else throw malformed(`an unknown stream message (${kind})`);
   }
 
@@ -399,7 +407,7 @@ class Sink implements Pipe {
     this.#pending += costOf(bytes.length);
     if (this.#pending > WINDOW + MIN_COST) throw malformed('more of a stream than was asked for');
     void promiseThen(
-      writerWrite(this.#writer, bytes),
+      writerWrite(this.#writer, bytes.buffer),
       () => {
         this.#pending -= costOf(bytes.length);
         if (!this.#failed) this.#send(TAKEN, (writer) => writer.uint(costOf(bytes.length)));
@@ -418,10 +426,10 @@ class Sink implements Pipe {
     sendError(this.#send, CANCEL, error);
   }
 
-  fail(error: unknown): void {
+  fail(): void {
     if (this.#failed) return;
     this.#failed = true;
-    ignore(writerAbort(this.#writer, error));
+    ignore(writerAbort(this.#writer, writerGone()));
   }
 }
 
@@ -449,9 +457,9 @@ class RemoteSink implements Pipe {
           this.#fail = reject;
         });
       },
-      abort: (reason) => {
+      abort: () => {
         this.#out.stop();
-        sendError(this.#send, ERROR, reason ?? new NativeTypeError('The stream was aborted.'));
+        this.#send(ERROR);
       },
     });
   }
@@ -478,7 +486,10 @@ class RemoteSink implements Pipe {
   }
 }
 
-/** As on Workers, a reader learns that the stream broke, not why. */
+/** As on Workers, who has the other end learns that it is over, not why; only a writer hears what its sink has thrown. */
+const connectionLost = (): Error => new NativeError('Network connection lost.');
+const writerGone = (): Error =>
+  new NativeError('WritableStream received over RPC was disconnected because the remote execution context has ended.');
 const disconnected = (): Error => new NativeError('ReadableStream received over RPC disconnected prematurely.');
 
 function toBytes(chunk: unknown): Uint8Array {

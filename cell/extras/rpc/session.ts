@@ -494,13 +494,18 @@ export class RpcSession {
       this.#answerCount === 0 &&
       this.#exportCount === 0 &&
       this.#importCount === 0 &&
-      (this.#usedPipes === undefined || this.#usedPipes.isIdle)
+      (this.#usedPipes === undefined || this.#usedPipes.isIdle || this.#isLeftWithLentStreams(this.#usedPipes))
     );
   }
 
   /** Ends the session when nothing is left of it. */
   checkIdle(): void {
     if (!this.#over && this.#isIdle()) this.#ends.onIdle();
+  }
+
+  /** Streams that the caller lent end with the callee's execution context: when it has nothing to do any more, nor waits for anything. */
+  #isLeftWithLentStreams(pipes: Pipes): boolean {
+    return this.#root !== undefined && pipes.hasGivenNone && this.invocation.pendingWaits === 0;
   }
 
   /**

@@ -1,6 +1,6 @@
 const probe = async (f) => {
   try {
-    const value = await Promise.race([f(), scheduler.wait(1500).then(() => "hangs")]);
+    const value = await Promise.race([f(), scheduler.wait(4000).then(() => "hangs")]);
     return value === undefined ? "undefined" : value;
   } catch (e) {
     return ["throws", e?.name ?? typeof e, e?.message ?? String(e)];
@@ -19,13 +19,12 @@ export default {
       bytes: async () => (await text(await S.bytes(5))).length,
       big: async () => { let n = 0; for await (const c of await S.bytes(40, 65536)) n += c.byteLength; return n; },
       plain: async () => text(await S.plain(5)),
-      many: async () => (await text(await S.plain(500))).length,
+      many: async () => (await text(await S.plain(60))).length,
       empty: async () => text(await S.empty()),
       textChunk: async () => text(await S.text()),
       numbers: async () => text(await S.numbers()),
       buffers: async () => (await text(await S.buffers())).length,
       breaks: async () => text(await S.breaks(2)),
-      breaksFirst: async () => { const r = (await S.breaks(1)).getReader(); const first = await r.read(); return [first.done, await probe(() => r.read()), await probe(() => r.closed)]; },
       errored: async () => text(await S.errored()),
       closed: async () => text(await S.closed()),
       locked: () => S.locked(),
@@ -52,16 +51,16 @@ export default {
       argIsLocked: async () => { const s = new Blob(["x"]).stream(); const p = S.read(s); const r = s.locked; await p; return [r, s.locked]; },
       sendTwice: async () => { const s = new Blob(["x"]).stream(); await S.read(s); return S.read(s); },
       lockedArg: async () => { const s = new Blob(["x"]).stream(); s.getReader(); return S.read(s); },
-      ignore: async () => { let why = "not cancelled"; const s = new ReadableStream({ pull(c) { c.enqueue(enc.encode("q")); }, cancel(r) { why = [typeof r, r?.name ?? null, r?.message ?? String(r)]; } }); const r = await S.ignore(s); await scheduler.wait(30); return [r, why]; },
-      cancels: async () => { let why; const s = new ReadableStream({ pull(c) { c.enqueue(enc.encode("q")); }, cancel(r) { why = [typeof r, r?.name ?? null, r?.message ?? String(r)]; } }); const r = await S.cancels(s, "because"); await scheduler.wait(20); return [r, why ?? "none"]; },
-      partly: async () => { let why; const s = new ReadableStream({ pull(c) { c.enqueue(enc.encode("qq")); }, cancel(r) { why = [typeof r, r?.name ?? null, r?.message ?? String(r)]; } }); const r = await S.partly(s); await scheduler.wait(20); return [r, why ?? "none"]; },
+      ignore: async () => { let why = "not cancelled"; const s = new ReadableStream({ pull(c) { c.enqueue(enc.encode("q")); }, cancel(r) { why = [typeof r, r?.name ?? null, r?.message ?? String(r)]; } }); const r = await S.ignore(s); for (let n = 0; n < 100 && why === "not cancelled"; n++) await scheduler.wait(5); return [r, why]; },
+      cancels: async () => { let why; const s = new ReadableStream({ pull(c) { c.enqueue(enc.encode("q")); }, cancel(r) { why = [typeof r, r?.name ?? null, r?.message ?? String(r)]; } }); const r = await S.cancels(s, "because"); for (let n = 0; n < 100 && !why; n++) await scheduler.wait(5); return [r, why ?? "none"]; },
+      partly: async () => { let why; const s = new ReadableStream({ pull(c) { c.enqueue(enc.encode("qq")); }, cancel(r) { why = [typeof r, r?.name ?? null, r?.message ?? String(r)]; } }); const r = await S.partly(s); for (let n = 0; n < 100 && !why; n++) await scheduler.wait(5); return [r > 0, why ?? "none"]; },
       argBreaks: () => S.read(new ReadableStream({ pull(c) { c.error(new RangeError("arg broke")); } })),
       argNumbers: () => S.read(new ReadableStream({ pull(c) { c.enqueue(5); } })),
       argText: () => S.read(new ReadableStream({ pull(c) { c.enqueue("strings"); c.close(); } })),
       write: async () => { const { got, w } = collect(); const r = await S.write(w, "a", "bc"); return [r, got]; },
-      writeOnly: async () => { const { got, w } = collect(); const r = await S.writeOnly(w, "open"); await scheduler.wait(20); return [r, got]; },
+      writeOnly: async () => { const { got, w } = collect(); const r = await S.writeOnly(w, "open"); for (let n = 0; n < 100 && got.length < 2; n++) await scheduler.wait(5); return [r, got]; },
       writeLocked: async () => { const { w } = collect(); const p = S.write(w, "a"); const r = w.locked; await p; return r; },
-      abort: async () => { const { got, w } = collect(); const r = await S.abort(w); await scheduler.wait(20); return [r, got]; },
+      abort: async () => { const { got, w } = collect(); const r = await S.abort(w); for (let n = 0; n < 100 && got.length < 1; n++) await scheduler.wait(5); return [r, got]; },
       writeText: async () => { const { got, w } = collect(); return [await S.writeText(w), got]; },
       writeObject: async () => { const { w } = collect(); return S.writeObject(w); },
       sinkFails: async () => S.writeCatches(new WritableStream({ write() { throw new RangeError("sink failed"); } })),
@@ -70,10 +69,8 @@ export default {
       writeTransform: async () => { const { readable, writable } = new TransformStream(); const p = text(readable); await S.write(writable, "through ", "transform"); return p; },
       writeIdentity: async () => { const { readable, writable } = new IdentityTransformStream(); const p = text(readable); await S.write(writable, "through ", "identity"); return p; },
       sink: async () => { const w = await S.sink(); const out = w.getWriter(); await out.write(enc.encode("abc")); await out.write(enc.encode("de")); await out.close(); return [tag(w), await S.got()]; },
-      sinkAbort: async () => { const w = await S.sink(); await w.abort(new RangeError("from caller")); return S.gotAbort(); },
       lockedSink: () => S.lockedSink(),
       pipe: async () => { const { got, w } = collect(); const r = await S.pipe(new Blob(["piped"]).stream(), w); return [r, got]; },
-      pipeBoth: async () => { const { got, w } = collect(); await (await S.plain(3)).pipeTo(w); return got.length; },
       byob: async () => { const r = (await S.bytes(3, 10)).getReader({ mode: "byob" }); const { value } = await r.read(new Uint8Array(4)); return [value.byteLength, value[0]]; },
       atLeast: async () => { const r = (await S.bytes(3, 10)).getReader({ mode: "byob" }); const { value } = await r.readAtLeast(15, new Uint8Array(20)); return value.byteLength >= 15; },
       requestBody: async () => S.read(new Request("http://h/", { method: "POST", body: "request body" }).body),
