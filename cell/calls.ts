@@ -104,7 +104,7 @@ import {
   urlProtocol,
 } from './primordials.ts';
 import { declaredLength, declareLength } from './stream-facts.ts';
-import { rebuildThrown } from './thrown.ts';
+import { rebuildThrown, rejection } from './thrown.ts';
 import { requireInvocation } from './timers.ts';
 import { clientSocket } from './websocket.ts';
 
@@ -634,8 +634,8 @@ class OpenCall<T> {
   onFail(payload: Uint8Array): void {
     this.#finish();
     const error = toError(jsonParse(utf8Decode(payload)) as Failure);
-    this.#reject(error);
-    this.#body?.fail(error);
+    if (this.#body === undefined) this.#resolve(rejection(error) as never);
+    else this.#body.fail(error);
   }
 
   onWindow(bytes: number): void {

@@ -1,5 +1,6 @@
 /** Answers on their way out: what a handler's Response comes down to, for a frame of the channel or for Deno's HTTP server. */
-import { DATE_HEADER, STATUS_TEXT_HEADER } from '../shared/protocol.ts';
+import { ANSWER_BROKE, DATE_HEADER, STATUS_TEXT_HEADER } from '../shared/protocol.ts';
+import { sendJson } from './channel.ts';
 import { type Invocation, runInvocation } from './context.ts';
 import { hangError, unlessHung } from './hang.ts';
 import {
@@ -31,6 +32,7 @@ import {
   utf8Encode,
 } from './primordials.ts';
 import { declaredLength } from './stream-facts.ts';
+import { toThrownFailure } from './thrown.ts';
 
 export type Bytes = Uint8Array<ArrayBuffer>;
 
@@ -89,9 +91,14 @@ function inContext(invocation: Invocation, body: ByteStream, onCancel: () => voi
     if (chunk === undefined) throw new NativeTypeError('This ReadableStream did not return bytes.');
     controllerEnqueue(controller, chunk);
   };
+  // Deno only breaks its connection: who reads the answer is to know why.
+  const broke = (error: unknown): never => {
+    sendJson(ANSWER_BROKE, invocation.id, toThrownFailure(error));
+    throw error;
+  };
   return new NativeReadableStream<Uint8Array>(
     {
-      pull: (controller) => runInvocation(invocation, pull, controller),
+      pull: (controller) => promiseThen(runInvocation(invocation, pull, controller), undefined, broke),
       // Why nobody reads on is not the worker's business: Deno would give a reason of its own.
       cancel: () => {
         onCancel();

@@ -9,6 +9,7 @@ import {
 import { toFailure } from './console.ts';
 import {
   defineProperty,
+  errorToString,
   NativeAggregateError,
   NativeDOMException,
   NativeError,
@@ -19,6 +20,10 @@ import {
   NativeTypeError,
   NativeURIError,
   objectKeys,
+  promiseResolve,
+  promiseThen,
+  stringIndexOf,
+  stringSlice,
 } from './primordials.ts';
 
 /** Texts of own properties that are longer do not cross. */
@@ -76,13 +81,12 @@ const crosses = (value: unknown): value is string | number | boolean | null =>
   (typeof value === 'string' && value.length <= MAX_PROPERTY_TEXT);
 
 /** The error as the caller catches it: of the same built-in class, with `remote: true`. */
-export function rebuildThrown({ name, message, stack }: Failure, { kind, own }: ThrownError): Error {
+export function rebuildThrown({ name, message }: Failure, { kind, own }: ThrownError): Error {
   const error = newError(kind, name, message);
-  if (stack !== undefined)
-    defineProperty(error, 'stack', { value: stack, writable: true, enumerable: false, configurable: true });
   const keys = objectKeys(own);
   for (let index = 0; index < keys.length; index++) setOwn(error, keys[index] as string, own[keys[index] as string]);
   setOwn(error, 'remote', true);
+  showHeaderOnly(error);
   return error;
 }
 
@@ -95,3 +99,34 @@ function newError(kind: ErrorKind, name: string, message: string): Error {
 const setOwn = (object: object, key: string, value: unknown): void => {
   defineProperty(object, key, { value, writable: true, enumerable: true, configurable: true });
 };
+
+/**
+ * A promise that rejects with a thrown value whose stack says, as on Workers, who awaits it here. The engine knows that only while it
+ * runs a reaction that the promise comes from, and once those who wait for it are known: so two turns later.
+ */
+export function rejection(thrown: unknown): Promise<never> {
+  return promiseThen(promiseThen(promiseResolve(undefined), nothing), () => {
+    if (thrown instanceof NativeError) showAwaiting(thrown);
+    throw thrown;
+  });
+}
+
+const nothing = (): void => undefined;
+
+function showAwaiting(error: Error): void {
+  const { stack } = new NativeError();
+  if (typeof stack !== 'string') return;
+  const end = stringIndexOf(stack, '\n');
+  if (end >= 0) error.stack += stringSlice(stack, end);
+}
+
+/** An error of another worker brings no frames: whose they are is nobody's business here. */
+export function showHeaderOnly(error: Error): void {
+  let header = 'Error';
+  try {
+    header = errorToString(error);
+  } catch {
+    // A name or message that is no text.
+  }
+  defineProperty(error, 'stack', { value: header, writable: true, configurable: true, enumerable: false });
+}

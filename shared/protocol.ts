@@ -97,6 +97,9 @@ export const ANSWER = 41;
 /** The answer to an INVOKE is large or a stream: it waits on the cell's HTTP socket, to be collected with `COLLECT_MARK`. */
 export const ANSWER_WAITS = 42;
 
+/** The stream of an answer has failed: the HTTP socket only says that it broke. Stream: the invocation. Payload: `Failure`. */
+export const ANSWER_BROKE = 46;
+
 /** Opens a session. Payload: u32 LE head length | `SessionOpenHead` | first bytes. */
 export const SESSION_OPEN = 43;
 /** The answer to an INVOKE that asked for an upgrade is one: opens the stream that carries the connection's bytes. Payload: `UpgradeHead`. */

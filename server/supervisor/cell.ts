@@ -24,6 +24,7 @@ import {
   DATA,
   DISCONNECT,
   END,
+  ANSWER_BROKE,
   EXCEPTION,
   type ExceptionMessage,
   FAIL,
@@ -69,6 +70,7 @@ import {
 } from '../../shared/protocol.ts';
 import { serviceInvokeBytes, writeServiceInvoke } from '../../shared/service-frames.ts';
 import { isSourceMap, type ModuleContent, type WorkerVersion } from '../../shared/worker.ts';
+import { readThrownFailure } from './thrown.ts';
 import type { Logger } from '../log/types.ts';
 import { CellCall, parseCallHead } from './cell-call.ts';
 import { CellDuplex, type CallWire, type CellStream, failFrame } from './cell-duplex.ts';
@@ -411,6 +413,7 @@ export class Cell {
       logBytes: 0,
       truncated: false,
       outcome: 'ok',
+      answerError: undefined,
       answered: false,
       answeredAtMs: undefined,
       waitsSettled: false,
@@ -768,7 +771,17 @@ export class Cell {
     });
   }
 
+  /** The first word counts, and is read only once. */
+  #receiveAnswerError(invocation: Invocation | undefined, payload: Uint8Array): void {
+    if (invocation === undefined || invocation.answerError !== undefined) return;
+    invocation.answerError = readThrownFailure(readObject(payload));
+  }
+
   #receiveStream(type: number, stream: number, payload: Uint8Array): void {
+    if (type === ANSWER_BROKE) {
+      this.#receiveAnswerError(this.#invocations.get(stream), payload);
+      return;
+    }
     if (type === ANSWER || type === SERVICE_ANSWER || type === ANSWER_WAITS) {
       if (type !== ANSWER_WAITS) this.noteAnswer(false);
       // An answer to a request that was given up meanwhile is nobody's.

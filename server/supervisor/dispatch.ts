@@ -19,11 +19,7 @@ import {
   OUTCOME_FLAGS,
   OUTCOME_HEADER,
   STATUS_TEXT_HEADER,
-  ERROR_KINDS,
-  type ErrorKind,
   type Failure,
-  MAX_THROWN_PROPERTIES,
-  type ThrownError,
 } from '../../shared/protocol.ts';
 import type { Cell } from './cell.ts';
 import type { ConnectionCounts } from './connection-counts.ts';
@@ -32,6 +28,7 @@ import type { AnswerHandler } from './channel-exchange.ts';
 import type { Invocation } from './invocation.ts';
 import type { ServiceAnswerIn } from './service-call.ts';
 import type { IsolatedCell } from './suspects.ts';
+import { readThrownFailure } from './thrown.ts';
 import type { FetchCall, FetchControl, FetchSink, InvocationFailure, Outcome } from './types.ts';
 
 /** Where a dispatch gets cells from. */
@@ -62,6 +59,8 @@ const MAX_CRASHES = 3;
 const MAX_SUSPICIONS = Math.ceil(Math.log2(CELL_LIMITS.concurrency)) + 4;
 /** The process's exit is seen a moment after its sockets break. */
 const EXIT_WAIT_MS = 2_000;
+/** How long after a broken answer the cell's word on it may come. */
+const ANSWER_ERROR_WAIT_MS = 10;
 const MAX_FAILURE_BYTES = 64 * 1024;
 
 export class Dispatch implements FetchControl, AnswerHandler {
@@ -305,13 +304,19 @@ export class Dispatch implements FetchControl, AnswerHandler {
   /** The answer broke off in the middle. Whether that was the worker's stream or the end of its cell shows a moment later. */
   #breakOff(cell: Cell, error: Error): void {
     const invocation = this.#invocation as Invocation;
-    this.#fail({ kind: 'exception', outcome: 'exception', reason: error.message });
+    if (this.#call.parent === undefined) this.#failBroken(error);
+    // A worker that waits is to know why; that comes on the other socket.
+    else setTimeout(() => this.#failBroken(error, invocation.answerError), ANSWER_ERROR_WAIT_MS);
     void exitedWithin(cell, EXIT_WAIT_MS).then((died) => {
       // With the process all its invocations have ended, with what ended it.
       if (died) return;
       invocation.outcome = 'exception';
       cell.end(invocation);
     });
+  }
+
+  #failBroken(error: Error, thrown?: Failure): void {
+    this.#fail({ kind: 'exception', outcome: 'exception', reason: error.message, ...(thrown && { error: thrown }) });
   }
 
   /** What came was no HTTP, or the client broke off its body: nobody waits any longer, and the cell hears of it. */
@@ -484,26 +489,12 @@ function exceptionFailure(body: string): InvocationFailure {
   let error: Failure = { name: 'Error', message: 'unknown' };
   let reason = body;
   try {
-    const parsed = JSON.parse(body) as Record<string, unknown>;
-    const thrown = readThrown(parsed.thrown);
-    error = { name: String(parsed.name), message: String(parsed.message), ...(thrown && { thrown }) };
-    reason = typeof parsed.stack === 'string' ? parsed.stack : `${error.name}: ${error.message}`;
-    if (typeof parsed.stack === 'string') error = { ...error, stack: parsed.stack };
+    error = readThrownFailure(JSON.parse(body) as Record<string, unknown>);
+    reason = error.stack ?? `${error.name}: ${error.message}`;
   } catch {
     // Not the harness's own words after all; the text is shown to the operator as it is.
   }
   return { kind: 'exception', outcome: 'exception', reason, error };
-}
-
-/** Only what has the agreed shape goes on to the calling worker. */
-function readThrown(value: unknown): ThrownError | undefined {
-  if (typeof value !== 'object' || value === null) return undefined;
-  const { kind, own } = value as Record<string, unknown>;
-  if (!(ERROR_KINDS as readonly unknown[]).includes(kind) || typeof own !== 'object' || own === null) return undefined;
-  const kept = Object.entries(own)
-    .filter(([, item]) => item === null || ['string', 'number', 'boolean'].includes(typeof item))
-    .slice(0, MAX_THROWN_PROPERTIES);
-  return { kind: kind as ErrorKind, own: Object.fromEntries(kept) as ThrownError['own'] };
 }
 
 export const deathFailure = (outcome: Outcome, reason: string): InvocationFailure => ({

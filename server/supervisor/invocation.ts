@@ -1,4 +1,5 @@
 /** The supervisor's own account of one invocation. The cell only ever learns its number. */
+import type { Failure } from '../../shared/protocol.ts';
 import type { WorkerVersion } from '../../shared/worker.ts';
 import type { Caller, CallParent, Outcome, Pipeline } from './types.ts';
 
@@ -30,6 +31,8 @@ export interface Invocation {
   /** They were more than an invocation may log. */
   truncated: boolean;
   outcome: Outcome;
+  /** What the cell says broke the stream of its answer. */
+  answerError: Failure | undefined;
   /** The response is out; only `waitUntil` work is left. */
   answered: boolean;
   answeredAtMs: number | undefined;

@@ -6,7 +6,6 @@ import {
   copyBytes,
   copyInto,
   defineProperty,
-  errorToString,
   mapSet,
   NativeDate,
   NativeTypeError,
@@ -28,6 +27,7 @@ import {
   NativeSet,
   VIEWS,
 } from '../../value-primordials.ts';
+import { showHeaderOnly } from '../../thrown.ts';
 import { type ByteReader, malformed } from './bytes.ts';
 import * as tag from './tags.ts';
 
@@ -338,15 +338,4 @@ function toBigInt(hex: string): bigint {
   } catch {
     throw malformed('a bigint that is none');
   }
-}
-
-/** An error of another worker brings no frames: whose they are is nobody's business here. */
-function showHeaderOnly(error: Error): void {
-  let header = 'Error';
-  try {
-    header = errorToString(error);
-  } catch {
-    // A name or message that is no text.
-  }
-  defineProperty(error, 'stack', { value: header, writable: true, configurable: true, enumerable: false });
 }

@@ -8,6 +8,7 @@
 import { RPC_LIMITS } from '../../../shared/limits.ts';
 import { type Invocation, runInvocation } from '../../context.ts';
 import { isArray, NativeError, NativePromise, promiseThen } from '../../primordials.ts';
+import { rejection } from '../../thrown.ts';
 import { ByteReader, ByteWriter, malformed } from './bytes.ts';
 import { Decoder } from './decode.ts';
 import { Encoder } from './encode.ts';
@@ -24,7 +25,7 @@ import {
 } from './stubs.ts';
 import { Table } from './table.ts';
 import { type CallTarget, localTarget, runCall, runOnValue } from './targets.ts';
-import { encodeThrown, readThrown, rejection } from './thrown.ts';
+import { encodeThrown, readThrown } from './thrown.ts';
 
 const CALL = 1;
 const RESULT = 2;

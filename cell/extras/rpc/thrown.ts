@@ -1,14 +1,5 @@
 /** Exceptions on their way to the worker that called, and as it catches them there. */
-import {
-  defineProperty,
-  NativeError,
-  nativeString,
-  promiseResolve,
-  promiseThen,
-  stringIndexOf,
-  stringSlice,
-  stringStartsWith,
-} from '../../primordials.ts';
+import { defineProperty, NativeError, nativeString, stringSlice, stringStartsWith } from '../../primordials.ts';
 import { ERROR_NAMES, ERRORS, isNativeError, isProxy } from '../../value-primordials.ts';
 import { ByteReader, ByteWriter } from './bytes.ts';
 import { Decoder } from './decode.ts';
@@ -73,24 +64,4 @@ export function readThrown(reader: ByteReader): unknown {
     defineProperty(thrown, 'remote', { value: true, writable: true, enumerable: true, configurable: true });
   }
   return thrown;
-}
-
-/**
- * A promise that rejects with a thrown value whose stack says, as on Workers, who awaits it here. The engine knows that only while it
- * runs a reaction that the promise comes from, and once those who wait for it are known: so two turns later.
- */
-export function rejection(thrown: unknown): Promise<never> {
-  return promiseThen(promiseThen(promiseResolve(undefined), nothing), () => {
-    if (isNativeError(thrown)) showAwaiting(thrown as Error);
-    throw thrown;
-  });
-}
-
-const nothing = (): void => undefined;
-
-function showAwaiting(error: Error): void {
-  const { stack } = new NativeError();
-  if (typeof stack !== 'string') return;
-  const end = stringIndexOf(stack, '\n');
-  if (end >= 0) error.stack += stringSlice(stack, end);
 }

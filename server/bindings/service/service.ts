@@ -5,7 +5,7 @@
  */
 import type { Duplex } from 'node:stream';
 import { CELL_LIMITS } from '../../../shared/limits.ts';
-import type { InvocationTarget } from '../../../shared/protocol.ts';
+import type { Failure, InvocationTarget } from '../../../shared/protocol.ts';
 import type { ServiceBinding, WorkerVersion } from '../../../shared/worker.ts';
 import type { Catalog, DeployedWorker } from '../../catalog/types.ts';
 import type { BindingHandler, BrokerOptions } from '../../broker/broker.ts';
@@ -256,9 +256,12 @@ class RelayedAnswer extends CallAnswer {
 }
 
 /** What the callee threw is thrown in the caller; what the platform did is said in its words. */
-function calleeError(failure: InvocationFailure): { name: string; message: string } {
-  if (failure.error !== undefined) return failure.error;
+function calleeError(failure: InvocationFailure): Failure {
+  if (failure.error !== undefined) return withoutStack(failure.error);
   if (failure.outcome === 'exceededCpu') return { name: 'Error', message: 'Worker exceeded CPU time limit.' };
   if (failure.outcome === 'exceededMemory') return { name: 'Error', message: 'Worker exceeded memory limit.' };
   return { name: 'Error', message: 'The called Worker did not answer.' };
 }
+
+/** The callee's frames stay with it: the caller sees, as on Workers, its own. */
+const withoutStack = ({ name, message, thrown }: Failure): Failure => ({ name, message, ...(thrown && { thrown }) });
