@@ -35,6 +35,7 @@ import { createLinks, type Links } from './metrics/links.ts';
 import { createMetrics, type Metrics, type MetricsSources } from './metrics/metrics.ts';
 import { workerHost } from './routing/host.ts';
 import { createWorkerDatabases, type WorkerDatabases } from './storage/databases/databases.ts';
+import { createS3, listenS3, looksSigned } from './s3/s3.ts';
 import { openDataDir } from './storage/data-dir.ts';
 import type { DatabaseConnection } from './storage/database.ts';
 import { startEmbeddedPostgres } from './storage/embedded/embedded.ts';
@@ -79,6 +80,7 @@ interface Stores extends OpenedStore {
   readonly databases: WorkerDatabases;
   readonly hyperdrive: Hyperdrive;
   readonly kv: Kv;
+  readonly objects: ObjectStorage;
 }
 
 interface Cells {
@@ -86,7 +88,6 @@ interface Cells {
   readonly catalog: RunningCatalog;
   readonly metrics: Metrics;
   readonly links: Links;
-  readonly objects: ObjectStorage;
 }
 
 async function main(): Promise<void> {
@@ -118,7 +119,8 @@ async function start(running: Running, startedAt: number): Promise<void> {
   const opened = resources.use('the store', await openStore({ connection, masterKey, log }), (store) => store.close());
   const { account, hasAdminToken } = await bootstrap(config, opened, config.adminToken);
   const databases = openDatabases(running, opened, masterKey, connection);
-  const stores = { ...opened, ...databases, kv: openKv(running, opened, masterKey) };
+  const objects = await openObjects(running, opened, masterKey);
+  const stores = { ...opened, ...databases, kv: openKv(running, opened, masterKey), objects };
   const cells = await startCells(running, stores);
   const { supervisor, catalog } = cells;
   const gateway = config.roles.includes('gateway') ? await startGateway(running, supervisor, catalog) : null;
@@ -187,6 +189,22 @@ interface Kv {
 }
 
 /** KV's storage, what this node has cached of it, and the messages that keep it fresh. */
+async function openObjects(
+  { config, log, resources }: Running,
+  { database }: OpenedStore,
+  masterKey: Uint8Array,
+): Promise<ObjectStorage> {
+  const objects = await openObjectStorage({
+    database,
+    masterKey,
+    dataDir: config.dataDir,
+    defaultQuotaBytes: config.limitBucketGiB === 0 ? Number.POSITIVE_INFINITY : config.limitBucketGiB * 1024 ** 3,
+    log: log.child({ component: 'objects' }),
+  });
+  resources.use('the object storage', objects, (open) => open.close());
+  return objects;
+}
+
 function openKv({ config, log, resources }: Running, opened: OpenedStore, masterKey: Uint8Array): Kv {
   const { database } = opened;
   const store = createKvStore({ database, masterKey, log: log.child({ component: 'kv' }) });
@@ -222,14 +240,6 @@ async function startCells(running: Running, opened: Stores): Promise<Cells> {
     log: cacheLog,
   });
   resources.use('the cache', cacheStore, (open) => open.close());
-  const objectsLog = log.child({ component: 'objects' });
-  const objects = await openObjectStorage({
-    database: opened.database,
-    dataDir: config.dataDir,
-    defaultQuotaBytes: config.limitBucketGiB === 0 ? Number.POSITIVE_INFINITY : config.limitBucketGiB * 1024 ** 3,
-    log: objectsLog,
-  });
-  resources.use('the object storage', objects, (open) => open.close());
   const services = createServiceBinding({
     catalog: { findByName: (accountId, name) => catalog.findByName(accountId, name) },
     dispatcher: () => supervisor,
@@ -263,7 +273,7 @@ async function startCells(running: Running, opened: Stores): Promise<Cells> {
         log: log.child({ component: 'hyperdrive' }),
       }),
       kv_namespace: createKvBinding({ ...opened.kv, onEvent, log: log.child({ component: 'kv' }) }),
-      r2_bucket: createR2Binding({ storage: objects, onEvent, log: objectsLog }),
+      r2_bucket: createR2Binding({ storage: opened.objects, onEvent, log: log.child({ component: 'objects' }) }),
     },
     loopback: services.loopback,
     cache: createCache({ store: cacheStore, log: cacheLog }),
@@ -320,7 +330,7 @@ async function startCells(running: Running, opened: Stores): Promise<Cells> {
     },
   });
   resources.use('the catalog', catalog, (open) => open.close());
-  return { supervisor, catalog, metrics, links, objects };
+  return { supervisor, catalog, metrics, links };
 }
 
 async function startGateway(running: Running, supervisor: Supervisor, catalog: RunningCatalog): Promise<number> {
@@ -348,16 +358,18 @@ async function startGateway(running: Running, supervisor: Supervisor, catalog: R
 async function startApi(
   { config, log, resources }: Running,
   opened: Stores,
-  { supervisor, catalog, metrics, links, objects }: Cells,
+  { supervisor, catalog, metrics, links }: Cells,
   gatewayPort: number | null,
 ): Promise<number> {
+  const s3 = createS3({ storage: opened.objects, log: log.child({ component: 's3' }) });
   const api = createApi({
     store: opened.store,
     databases: opened.databases,
     hyperdrive: opened.hyperdrive,
     kv: opened.kv.store,
     catalog,
-    objects,
+    objects: opened.objects,
+    s3: { isFor: looksSigned, handle: s3 },
     startup: supervisor,
     health: supervisor,
     log: log.child({ component: 'api' }),
@@ -377,6 +389,11 @@ async function startApi(
   });
   const server = await api.listen(config.host, config.apiPort);
   resources.use('the API', server, (open) => open.close());
+  if (config.s3Port !== null) {
+    const own = await listenS3(s3, { host: config.host, port: config.s3Port, log });
+    resources.use('the S3 interface', own, (open) => open.close());
+    log.info('S3 listens', { url: `http://${shownHost(config.host)}:${own.port}` });
+  }
   return server.port;
 }
 

@@ -399,6 +399,10 @@ export const R2_LIMITS = {
   uploadLifeMs: 7 * 24 * 3_600_000,
   /** Unfinished multipart uploads of a bucket; each holds a row, and parts hold disk. */
   maxOpenUploads: 10_000,
+  /** XML that S3 clients send: 10,000 parts or 1,000 long keys fit. Read whole. */
+  maxXmlBytes: 8 * MiB,
+  /** Keys of S3 clients of one bucket. */
+  maxKeys: 100,
   /** Of an account. Stops floods of rows; Cloudflare has a million. */
   maxBuckets: 1_000,
   /** A put or part that brings no byte for this long is given up: what it wrote takes disk. */

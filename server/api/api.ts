@@ -35,6 +35,7 @@ import { kvRoutes } from './routes/kv.ts';
 import { linkRoutes } from './routes/links.ts';
 import { platformRoutes } from './routes/platform.ts';
 import { r2BucketRoutes } from './routes/r2-buckets.ts';
+import { r2KeyRoutes } from './routes/r2-keys.ts';
 import { r2ObjectRoutes } from './routes/r2-objects.ts';
 import { secretRoutes } from './routes/secrets.ts';
 import { triggerRoutes } from './routes/triggers.ts';
@@ -84,6 +85,7 @@ export function createApi(options: ApiOptions): Api {
     ...triggerRoutes,
     ...r2BucketRoutes,
     ...r2ObjectRoutes,
+    ...r2KeyRoutes,
     ...linkRoutes,
     ...databaseRoutes(imports),
     ...hyperdriveRoutes,
@@ -313,6 +315,11 @@ async function listen(app: Hono<Env>, options: ApiOptions, host: string, port: n
   const server = createServer(
     { requestTimeout: UPLOAD_LIMITS.requestTimeoutMs, headersTimeout: 30_000, keepAliveTimeout: 75_000 },
     (incoming, outgoing) => {
+      const { s3 } = options;
+      if (s3?.isFor(incoming.headers.authorization, incoming.url) === true) {
+        s3.handle(incoming, outgoing);
+        return;
+      }
       handle(incoming, outgoing).catch((error: unknown) => {
         options.log.error('An API answer could not be sent', { error });
         outgoing.destroy();

@@ -2,6 +2,7 @@
  * The table of routes and what surrounds each of them: who is asking, which account, the body, the envelope. Handlers get
  * everything checked and give back a plain value. The OpenAPI document is made from the same table.
  */
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ReadableStream } from 'node:stream/web';
 import type { ZodType } from 'zod';
 import { UPLOAD_LIMITS } from '../../shared/limits.ts';
@@ -34,6 +35,11 @@ export interface ApiOptions {
   readonly kv: KvStore;
   /** Buckets and their objects. */
   readonly objects: ObjectStorage;
+  /** Answers the requests that S3 clients have signed; absent: this port has no S3. */
+  readonly s3?: {
+    readonly isFor: (authorization: string | undefined, url: string | undefined) => boolean;
+    readonly handle: (incoming: IncomingMessage, response: ServerResponse) => void;
+  };
   readonly catalog: Pick<Catalog, 'waitForChange'>;
   readonly startup: StartupChecker;
   /** How versions do on this node. */

@@ -22,6 +22,7 @@ import {
   networks,
   nodeName,
   oneOf,
+  optionalNumber,
   path,
   postgresUrl,
   token,
@@ -89,6 +90,13 @@ export const SETTINGS = {
     type: wholeNumber(0, 65_535, '0 = any free port'),
     default: 8788,
     doc: 'Port of the control API, the one wrangler talks to.',
+  }),
+  s3Port: setting({
+    name: 's3-port',
+    type: optionalNumber(0, 65_535, '0 = any free port'),
+    default: null,
+    defaultText: 'none',
+    doc: 'A port of its own for the S3 interface of R2 buckets, for clients that are not to reach the control API. The control API answers S3 requests too.',
   }),
   host: setting({
     name: 'host',

@@ -26,6 +26,10 @@ export function wholeNumber(min: number, max: number, note = ''): ValueType<numb
   };
 }
 
+/** As `wholeNumber`, of a setting that may be left out. */
+export const optionalNumber = (min: number, max: number, note = ''): ValueType<number | null> =>
+  wholeNumber(min, max, note);
+
 /** One of the given words. */
 export function oneOf<const T extends string>(...words: [T, ...T[]]): ValueType<T> {
   return { kind: 'text', schema: z.enum(words), allowed: words.join(' or ') };

@@ -42,6 +42,7 @@ describe('defaults', () => {
       dataDir: join(cwd, '.skep'),
       gatewayPort: 8787,
       apiPort: 8788,
+      s3Port: null,
       host: '127.0.0.1',
       baseDomain: 'localhost',
       subdomain: 'dev',

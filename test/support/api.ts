@@ -77,6 +77,7 @@ export async function createTestApi(options: TestApiOptions = {}): Promise<TestA
   const dataDir = await mkdtemp(join(tmpdir(), 'skep-api-'));
   const objects = await openObjectStorage({
     database: database.database,
+    masterKey: database.masterKey,
     dataDir,
     defaultQuotaBytes: Number.POSITIVE_INFINITY,
     log: options.log ?? testLog,

@@ -33,7 +33,14 @@ export async function createTestObjects(defaultQuotaBytes = Number.POSITIVE_INFI
   const database = await createTestDatabase();
   const { account } = await database.store.bootstrap({ accountId: null, subdomain: 'dev', tokenHash: null });
   const dataDir = mkdtempSync(join(tmpdir(), 'skep-objects-'));
-  const open = () => openObjectStorage({ database: database.database, dataDir, defaultQuotaBytes, log: testLog });
+  const open = () =>
+    openObjectStorage({
+      database: database.database,
+      masterKey: database.masterKey,
+      dataDir,
+      defaultQuotaBytes,
+      log: testLog,
+    });
   let storage = await open();
   return {
     database,

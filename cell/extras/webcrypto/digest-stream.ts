@@ -12,7 +12,8 @@ import {
 import { constructorParameterError, illegalInvocation } from '../../webidl.ts';
 import { bytesOf, toArrayBuffer } from './bytes.ts';
 import { toHashAlgorithm } from './convert.ts';
-import { type RunningDigest, startChecksum } from './crc.ts';
+import type { RunningDigest } from '../../../shared/crc.ts';
+import { startChecksum } from './crc.ts';
 import { findHash } from './digest.ts';
 
 function startDigest(name: string): RunningDigest {

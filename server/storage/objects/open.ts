@@ -6,16 +6,19 @@ import type { Database } from '../database.ts';
 import { createBucket, deleteBucket, findBucket, listBuckets, readUsage, readUsages, updateBucket } from './buckets.ts';
 import { EmbeddedStore } from './embedded.ts';
 import { ObjectFiles } from './files.ts';
+import { createKey, deleteKey, type KeyRecord, listKeys, type OpenedKey, openKey } from './keys.ts';
 import { Sweeper } from './sweeper.ts';
 import { type BucketRecord, type BucketUsage, type ObjectStore, R2Error } from './types.ts';
 
-/** How long a bucket is remembered. One that another node has deleted is missed that late; writes to it fail at once. */
+/** How long buckets and keys are remembered. What another node has deleted is missed that late; writes to a bucket fail at once. */
 const REMEMBER_MS = 1_000;
-/** Names that workers and keys use at a time; more are looked up each time. */
-const REMEMBERED_BUCKETS = 10_000;
+/** As many are in use at a time; more are looked up each time. */
+const REMEMBERED = 10_000;
 
 export interface ObjectStorageOptions {
   readonly database: Database;
+  /** 32 bytes; seals the secrets of keys. */
+  readonly masterKey: Uint8Array;
   /** `objects` is made below it. */
   readonly dataDir: string;
   /** Of a bucket that has no quota of its own; infinite: no limit. */
@@ -41,6 +44,16 @@ export interface ObjectStorage {
   /** As `findBucket`, out of memory for a second. @throws R2Error noSuchBucket */
   requireBucket(accountId: string, name: string): Promise<BucketRecord>;
   storeOf(bucket: BucketRecord): ObjectStore;
+  /** Null: the bucket has as many keys as it may have. */
+  createKey(
+    bucket: BucketRecord,
+    key: Pick<KeyRecord, 'name' | 'canWrite'>,
+  ): Promise<(KeyRecord & { readonly secret: string }) | null>;
+  listKeys(bucket: BucketRecord): Promise<KeyRecord[]>;
+  /** False: there is no such key. */
+  deleteKey(bucket: BucketRecord, id: string): Promise<boolean>;
+  /** Out of memory for a second. */
+  findKey(id: string): Promise<OpenedKey | null>;
   /** Removes now what nothing refers to; resolves with the number of files. */
   sweep(): Promise<number>;
   close(): Promise<void>;
@@ -48,38 +61,53 @@ export interface ObjectStorage {
 
 /** Opens the embedded store and starts sweeping it. */
 export async function openObjectStorage(options: ObjectStorageOptions): Promise<ObjectStorage> {
-  const { database, defaultQuotaBytes, log } = options;
+  const { database, masterKey, defaultQuotaBytes, log } = options;
   const files = await ObjectFiles.open(join(options.dataDir, 'objects'));
   const store = new EmbeddedStore({ database, files, defaultQuotaBytes, onRelease: () => sweeper.wake() });
   const sweeper: Sweeper = new Sweeper({ database, files, store, log });
   sweeper.start();
-  const known = new BucketMemory();
+  const known = new Memory<BucketRecord>();
+  const knownKeys = new Memory<OpenedKey>();
   return {
     listBuckets: (accountId) => listBuckets(database, accountId),
     findBucket: (accountId, name) => findBucket(database, accountId, name),
     createBucket: (bucket) => createBucket(database, bucket),
     updateBucket: async (bucket, change) => {
       const updated = await updateBucket(database, bucket.id, change);
-      known.forget(bucket);
+      known.forget(nameOf(bucket));
       return updated;
     },
     deleteBucket: async (bucket) => {
       const outcome = await deleteBucket(database, bucket.id);
-      known.forget(bucket);
+      known.forget(nameOf(bucket));
       sweeper.wake();
       return outcome;
     },
     readUsage: (bucket) => readUsage(database, bucket.id),
     readUsages: (accountId) => readUsages(database, accountId),
     requireBucket: async (accountId, name) => {
-      const remembered = known.get(accountId, name);
+      const remembered = known.get(nameOf({ accountId, name }));
       if (remembered !== undefined) return remembered;
       const bucket = await findBucket(database, accountId, name);
       if (bucket === null) throw new R2Error('noSuchBucket');
-      known.add(bucket);
+      known.add(nameOf(bucket), bucket);
       return bucket;
     },
     storeOf: () => store,
+    createKey: (bucket, key) => createKey(database, masterKey, bucket, key),
+    listKeys: (bucket) => listKeys(database, bucket),
+    deleteKey: async (bucket, id) => {
+      const isDeleted = await deleteKey(database, bucket, id);
+      knownKeys.forget(id);
+      return isDeleted;
+    },
+    findKey: async (id) => {
+      const remembered = knownKeys.get(id);
+      if (remembered !== undefined) return remembered;
+      const key = await openKey(database, masterKey, id);
+      if (key !== null) knownKeys.add(id, key);
+      return key;
+    },
     sweep: () => sweeper.sweep(),
     close: async () => {
       await sweeper.close();
@@ -88,20 +116,23 @@ export async function openObjectStorage(options: ObjectStorageOptions): Promise<
   };
 }
 
-class BucketMemory {
-  readonly #buckets = new Map<string, { readonly bucket: BucketRecord; readonly untilMs: number }>();
+const nameOf = ({ accountId, name }: Pick<BucketRecord, 'accountId' | 'name'>): string => `${accountId}/${name}`;
 
-  get(accountId: string, name: string): BucketRecord | undefined {
-    const entry = this.#buckets.get(`${accountId}/${name}`);
-    return entry === undefined || entry.untilMs < performance.now() ? undefined : entry.bucket;
+/** What was looked up a moment ago. */
+class Memory<T> {
+  readonly #entries = new Map<string, { readonly value: T; readonly untilMs: number }>();
+
+  get(name: string): T | undefined {
+    const entry = this.#entries.get(name);
+    return entry === undefined || entry.untilMs < performance.now() ? undefined : entry.value;
   }
 
-  add(bucket: BucketRecord): void {
-    if (this.#buckets.size >= REMEMBERED_BUCKETS) this.#buckets.clear();
-    this.#buckets.set(`${bucket.accountId}/${bucket.name}`, { bucket, untilMs: performance.now() + REMEMBER_MS });
+  add(name: string, value: T): void {
+    if (this.#entries.size >= REMEMBERED) this.#entries.clear();
+    this.#entries.set(name, { value, untilMs: performance.now() + REMEMBER_MS });
   }
 
-  forget({ accountId, name }: BucketRecord): void {
-    this.#buckets.delete(`${accountId}/${name}`);
+  forget(name: string): void {
+    this.#entries.delete(name);
   }
 }
