@@ -1,8 +1,12 @@
 /** `env.DB` from inside a worker: a real server, a real cell, a real PostgreSQL. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { before, test } from 'node:test';
 import type { Json } from '../support/api.ts';
+import { descendantsOf } from '../support/processes.ts';
 import { type Skep, startSkep } from '../support/server.ts';
+import { until } from '../support/until.ts';
 
 let skep: Skep;
 let databaseId: string;
@@ -143,6 +147,7 @@ const cases = {
       Object.assign(JSON, { parse, stringify });
     }
   },
+  async one({ DB }) { return (await DB.query('SELECT 1 AS one'))[0].one; },
   async large({ DB }) {
     const text = 'x'.repeat(3_000_000);
     const [row] = await DB.query('SELECT $1::text AS text, length($1) AS n', [text]);
@@ -305,4 +310,40 @@ test('a worker that has patched the built-ins still has its database', async () 
 
 test('values of megabytes go in and out', async () => {
   assert.deepEqual((await ask('large')).value, [3_000_000, true]);
+});
+
+/** The processes of the embedded PostgreSQL. */
+const postgresPids = (): number[] =>
+  descendantsOf(skep.pid)
+    .filter(({ command }) => /postgres/.test(command))
+    .map(({ pid }) => pid);
+
+test('a database that hangs is an error within seconds, and is as before when it goes on', async () => {
+  assert.equal((await ask('one')).value, 1);
+  const pids = postgresPids();
+  assert.ok(pids.length > 1);
+  for (const pid of pids) process.kill(pid, 'SIGSTOP');
+  try {
+    const started = performance.now();
+    const { error } = await ask('one');
+    assert.deepEqual([error?.code, error?.retryable], ['08006', true], error?.message);
+    // 2 s, and what a busy machine adds.
+    assert.ok(performance.now() - started < 5_000);
+  } finally {
+    for (const pid of pids) process.kill(pid, 'SIGCONT');
+  }
+  await until(async () => (await ask('one')).value === 1, 'the database answers again');
+});
+
+test('a database that is killed is an error at once, and recovers by itself', async () => {
+  const [postmaster] = readFileSync(join(skep.dataDir, 'postgres/data/postmaster.pid'), 'utf8').split('\n');
+  process.kill(Number(postmaster), 'SIGKILL');
+  await until(async () => {
+    const { error } = await ask('one');
+    return (
+      error?.code === '08006' &&
+      /^The (?:database cannot be reached|connection to the database was lost)/.test(error.message)
+    );
+  }, 'the worker hears that its database is gone');
+  await until(async () => (await ask('one')).value === 1, 'the database answers again', 20_000);
 });
