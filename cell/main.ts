@@ -20,6 +20,7 @@ import * as context from './context.ts';
 import * as consoleModule from './console.ts';
 import * as dispatch from './dispatch.ts';
 import * as service from './service.ts';
+import * as thrown from './thrown.ts';
 import * as timers from './timers.ts';
 import * as tunnel from './tunnel.ts';
 import * as webidl from './webidl.ts';
@@ -109,6 +110,7 @@ const OFFERED_TO_EXTRAS = {
   'cell/jsg': jsg,
   'cell/rpc-classes': rpcClasses,
   'cell/sessions': sessions,
+  'cell/thrown': thrown,
   'cell/timers': timers,
   'cell/value-primordials': valuePrimordials,
   'cell/worker': worker,
