@@ -155,6 +155,11 @@ const ENDED: readonly (readonly [path: string, what: string])[] = [
   ['/call-after-end', 'sends body bytes after the end'],
   ['/call-window-frame', 'sends a window frame of a wrong length'],
   ['/call-response', 'sends a frame that only the supervisor sends'],
+  ['/service-short', 'calls a service in a frame too short'],
+  ['/service-name', 'calls a service by a name longer than its frame'],
+  ['/service-lines', 'calls a service with lines missing'],
+  ['/service-denied-body', 'sends a service a body that it said was none'],
+  ['/service-answer-short', 'answers as a service in a frame too short'],
   ['/exit', 'exits in the middle of a request'],
   ['/close-channel', 'closes its channel in the middle of a request'],
 ];
@@ -182,6 +187,9 @@ const REFUSED: readonly string[] = [
   '/header-odd',
   '/header-number',
   '/header-object',
+  '/service-answer-split',
+  '/service-answer-odd',
+  '/service-answer-101',
 ];
 
 for (const path of REFUSED) {
@@ -190,6 +198,23 @@ for (const path of REFUSED) {
     assert.deepEqual([status, raw, failure?.kind], [0, [], 'exception']);
   });
 }
+
+test('a call of a service with a URL or header that is none reaches nobody, and is the only one to fail', async () => {
+  for (const path of ['/service-header', '/service-url']) {
+    brokerCalls.length = 0;
+    assert.equal((await attack(path, { method: 'POST' })).body, 'ok');
+    assert.equal(brokerCalls.length, 0, path);
+  }
+});
+
+test('a call of a service cannot set framing, host or headers of ours', async () => {
+  brokerCalls.length = 0;
+  assert.equal((await attack('/service-unclean', { method: 'POST' })).body, 'ok');
+  const [call] = brokerCalls;
+  assert.deepEqual([call?.binding, call?.relay, call?.headers], ['NEXT', undefined, ['kept', 'yes']]);
+  const answer = await attack('/service-answer-framing', { method: 'POST' });
+  assert.deepEqual([answer.status, answer.body, answer.raw], [200, 'body', ['kept', 'yes']]);
+});
 
 test('an answer cannot set its framing or the harness’s headers', async () => {
   const framing = await attack('/framing');
