@@ -43,12 +43,28 @@ export class Tunnels {
     if (fromClient.length > 0) upstream.write(fromClient);
     if (fromUpstream.length > 0) client.write(fromUpstream);
     client.pipe(upstream);
+    writeTogether(upstream, client);
     upstream.pipe(client);
   }
 
   has(client: Socket): boolean {
     return this.#open.has(client);
   }
+}
+
+/** What a worker sends in one go arrives as many small chunks: they leave in one system call, not one each. Call it before `pipe`. */
+function writeTogether(from: Duplex, to: Socket): void {
+  let isCorked = false;
+  const uncork = (): void => {
+    isCorked = false;
+    to.uncork();
+  };
+  from.on('data', () => {
+    if (isCorked) return;
+    isCorked = true;
+    to.cork();
+    process.nextTick(uncork);
+  });
 }
 
 /** `pipe` passes on an orderly end, but neither an error nor a connection cut in the middle. */
