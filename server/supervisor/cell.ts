@@ -9,26 +9,17 @@
  * one finishes what it has. `dead` is final, and a dead cell's directory is gone. Calls that do not fit the state throw, naming it.
  */
 import { mkdirSync, rmSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { encodeFrame, readU32, sessionFrameCost, splitFull } from '../../shared/frames.ts';
+import { encodeFrame } from '../../shared/frames.ts';
 import { CELL_LIMITS, CHANNEL_LIMITS } from '../../shared/limits.ts';
 import {
+  ANSWER_BROKE,
   ANSWER,
   ANSWER_WAITS,
   BROKER_SOCKET,
-  CALL,
-  CALL_FULL,
-  type CallHead,
   CANCEL,
   COLLECT_MARK,
-  DATA,
   DISCONNECT,
-  END,
-  ANSWER_BROKE,
   EXCEPTION,
-  type ExceptionMessage,
-  FAIL,
-  type Failure,
   GO_AWAY,
   HELLO,
   type HelloMessage,
@@ -48,54 +39,35 @@ import {
   type LoadedMessage,
   type LoadMessage,
   LOG,
-  type LogMessage,
   PING,
   PONG,
   PROTOCOL_VERSION,
   REQUEST_AHEAD,
   type RequestAheadMessage,
   SERVICE_ANSWER,
-  SERVICE_CALL,
   SESSION_ACCEPT,
-  SESSION_CLOCK_BYTES,
-  SESSION_DATA,
-  SESSION_OPEN,
   type SessionAcceptHead,
-  START_TLS,
-  TURN_REPORT_ENTRY_BYTES,
-  TURN_REPORT_HEAD_BYTES,
-  UPGRADE,
-  type UpgradeHead,
-  WINDOW,
 } from '../../shared/protocol.ts';
 import { serviceInvokeBytes, writeServiceInvoke } from '../../shared/service-frames.ts';
 import { isSourceMap, type ModuleContent, type WorkerVersion } from '../../shared/worker.ts';
 import { readThrownFailure } from './thrown.ts';
 import type { Logger } from '../log/types.ts';
-import { CellCall, parseCallHead } from './cell-call.ts';
-import { CellDuplex, type CallWire, type CellStream, failFrame } from './cell-duplex.ts';
 import type { CellGroups } from './cgroup.ts';
 import { CellHttp, type Exchange, type RequestHead } from './cell-http.ts';
 import { type AnswerHandler, ChannelExchange, invokeFrame } from './channel-exchange.ts';
+import { isMemoryDeath, killQuietly, readPrivateBytes, verifySandbox } from './cell-facts.ts';
+import { CellLog } from './cell-log.ts';
+import { checkedMessage, readFailure, readObject, readReport } from './cell-messages.ts';
 import { CellMisbehaved } from './misbehaved.ts';
 import { Channel } from './channel.ts';
 import { createPipeline, type Invocation } from './invocation.ts';
-import { HeldBytes } from './held-bytes.ts';
+import { CellStreams } from './cell-streams.ts';
 import { envEntries } from './load-message.ts';
-import { encodedTarget, ServiceCallIn } from './service-call.ts';
-import { acceptFrame, parseSessionHead, Session, type SessionWire, UntakenBytes } from './session.ts';
+import { encodedTarget } from './service-call.ts';
+import { acceptFrame, type Session, UntakenBytes } from './session.ts';
 import { type CellProcess, type CellProgram, spawnCell } from './spawn.ts';
 import type { Timings } from './timings.ts';
-import type {
-  Broker,
-  CallParent,
-  Caller,
-  CellEndReason,
-  CellEvent,
-  Outcome,
-  RelayedRequest,
-  WorkerEvent,
-} from './types.ts';
+import type { Broker, CallParent, CellEndReason, CellEvent, Outcome, RelayedRequest, WorkerEvent } from './types.ts';
 import { KILLED_BACKGROUND, KILLED_CPU, KILLED_HANG, KILLED_MEMORY, KILLED_TURN } from './watchdog-layout.ts';
 import type { WatchedCell, Watchdog } from './watchdog.ts';
 
@@ -129,7 +101,6 @@ export class LoadError extends Error {
 /** So many more large answers than small ones, and requests go over HTTP. */
 const LARGE_ANSWERS_TO_SWITCH = 4;
 const LOAD_CHUNK_BYTES = 1024 * 1024;
-const MAX_TEXT_BYTES = 64 * 1024;
 /** V8's own overhead and garbage not yet collected, on top of what a worker may use. */
 const MEMORY_SLACK_MIB = 32;
 /** The kernel's ceiling lies above the watchdog's limit: whoever gets there was faster than the watchdog looks. Half of it is for what the kernel counts beside the process's own pages. */
@@ -141,8 +112,6 @@ const RENEW_INTERVAL_MS = 1_000;
 const RENEW_PER_BUDGET = 10;
 /** How often what lasts starts a new CPU budget of so many milliseconds. */
 export const renewalMs = (budgetMs: number): number => Math.max(RENEW_INTERVAL_MS, budgetMs * RENEW_PER_BUDGET);
-/** Logs travel beside the response and may come after it: that many invocations are remembered for them. */
-const REMEMBERED_INVOCATIONS = 256;
 /** A busy cell is pinged when it has used this much CPU since the last time … */
 const PING_AFTER_CPU_MS = 5;
 /** … and in any case so often: an event loop that is blocked without using CPU must be found, too. */
@@ -170,15 +139,11 @@ export class Cell {
   readonly #context: CellContext;
   readonly #process: CellProcess;
   readonly #invocations = new Map<number, Invocation>();
-  /** Open streams: calls of the worker, and connections it answered with. */
-  readonly #streams = new Map<number, { readonly stream: CellStream; readonly invocationId: number }>();
-  readonly #held = new HeldBytes();
+  readonly #streams: CellStreams;
   readonly #exchanges = new Map<number, ChannelExchange>();
-  /** RPC: sessions this cell has opened, by their streams, and those opened with it, by the invocation. */
-  readonly #sessions = new Map<number, Session>();
+  /** RPC sessions opened with this cell, by the invocation. */
   readonly #inbound = new Map<number, Session>();
-  /** The latest that ended, at their id modulo the size. */
-  readonly #ended: (Invocation | undefined)[] = Array.from({ length: REMEMBERED_INVOCATIONS }, () => undefined);
+  readonly #log: CellLog;
   #channel: Channel | undefined;
   #watched: WatchedCell | undefined;
   #state: CellState = 'starting';
@@ -191,8 +156,6 @@ export class Cell {
   #diedOfMemory = false;
   /** Settles when its process is in its control group. */
   #gathered: Promise<void> = Promise.resolve();
-  #straySecond = 0;
-  #strayBytes = 0;
   #awaiting: { resolve: (value: never) => void; reject: (error: Error) => void } | undefined;
   #exited: Promise<void>;
 
@@ -201,6 +164,21 @@ export class Cell {
     this.directory = directory;
     this.#context = context;
     this.#process = process;
+    this.#streams = new CellStreams({
+      cellId: id,
+      broker: context.broker,
+      invocations: this.#invocations,
+      exchanges: this.#exchanges,
+      untaken: this.untaken,
+      send: this.#sendFrame,
+      onTooMuchHeld: () => this.#leftTooMuch(),
+      onSessionEnd: (roundTrips) => context.onCellEvent({ type: 'session', roundTrips }),
+    });
+    this.#log = new CellLog({
+      version: () => this.version as WorkerVersion,
+      running: this.#invocations,
+      onEvent: context.onEvent,
+    });
     this.http = new CellHttp(`${directory}/${IN_SOCKET}`);
     this.lastUsedMs = performance.now();
     this.#exited = new Promise((resolve) => {
@@ -511,7 +489,7 @@ export class Cell {
     if (invocation.calls !== undefined) for (const call of invocation.calls) call.abort();
     invocation.calls = undefined;
     this.#inbound.get(invocation.id)?.lost();
-    this.#ended[invocation.id % REMEMBERED_INVOCATIONS] = invocation;
+    this.#log.remember(invocation);
     const now = performance.now();
     this.lastUsedMs = now;
     const { pipeline, caller } = invocation;
@@ -657,9 +635,9 @@ export class Cell {
         return;
       }
       case LOG:
-        return this.#receiveLog(payload);
+        return this.#log.receiveLog(payload);
       case EXCEPTION:
-        return this.#receiveException(payload);
+        return this.#log.receiveException(payload);
       case INVOCATION_END: {
         const invocation = this.#invocations.get(readObject<{ invocation: number }>(payload).invocation);
         if (invocation === undefined) return;
@@ -705,72 +683,6 @@ export class Cell {
     awaiting.resolve(checkedMessage(readObject(payload)) as never);
   }
 
-  /** An invocation that runs or ended a moment ago. */
-  #invocationOf(id: number): Invocation | undefined {
-    const running = this.#invocations.get(id);
-    if (running !== undefined) return running;
-    const ended = this.#ended[id % REMEMBERED_INVOCATIONS];
-    return ended?.id === id ? ended : undefined;
-  }
-
-  #receiveLog(payload: Uint8Array): void {
-    const { invocation: id, level, message } = readObject<LogMessage>(payload);
-    if (!Array.isArray(message) || typeof level !== 'string') throw new CellMisbehaved('Log of a wrong shape');
-    const invocation = this.#invocationOf(id);
-    if (!this.#mayLog(invocation, payload.length)) return;
-    this.#context.onEvent({
-      type: 'log',
-      version: this.version as WorkerVersion,
-      invocationId: id,
-      pipelineId: invocation?.pipeline.id ?? '',
-      level: level.slice(0, 16),
-      message: message.map((part) => String(part)),
-    });
-  }
-
-  /** Counts log bytes: per invocation, and per second for what belongs to none. Beyond the limit lines are dropped. */
-  #mayLog(invocation: Invocation | undefined, bytes: number): boolean {
-    if (invocation !== undefined) {
-      invocation.logBytes += bytes;
-      if (invocation.logBytes <= CELL_LIMITS.logBytesPerInvocation) return true;
-      if (!invocation.truncated) this.#truncateLog(invocation);
-      return false;
-    }
-    const second = Math.floor(performance.now() / 1000);
-    if (second !== this.#straySecond) {
-      this.#straySecond = second;
-      this.#strayBytes = 0;
-    }
-    this.#strayBytes += bytes;
-    return this.#strayBytes <= CHANNEL_LIMITS.strayLogBytesPerSecond;
-  }
-
-  /** Says once, in Cloudflare's words, that what the invocation logs from now on is not kept. */
-  #truncateLog(invocation: Invocation): void {
-    invocation.truncated = true;
-    this.#context.onEvent({
-      type: 'log',
-      version: invocation.version,
-      invocationId: invocation.id,
-      pipelineId: invocation.pipeline.id,
-      level: 'warn',
-      message: [LOG_LIMIT_EXCEEDED],
-    });
-  }
-
-  #receiveException(payload: Uint8Array): void {
-    const { invocation: id } = readObject<ExceptionMessage>(payload);
-    if (!this.#mayLog(this.#invocations.get(id), payload.length)) return;
-    const failure = readFailure(payload);
-    this.#context.onEvent({
-      type: 'exception',
-      version: this.version as WorkerVersion,
-      invocationId: id,
-      pipelineId: this.#invocationOf(id)?.pipeline.id ?? '',
-      ...failure,
-    });
-  }
-
   /** The first word counts, and is read only once. */
   #receiveAnswerError(invocation: Invocation | undefined, payload: Uint8Array): void {
     if (invocation === undefined || invocation.answerError !== undefined) return;
@@ -788,132 +700,16 @@ export class Cell {
       this.#exchanges.get(stream)?.receive(type, payload);
       return;
     }
-    if (type === CALL || type === CALL_FULL) {
-      this.#openCall(type, stream, payload);
-      return;
-    }
-    if (type === SERVICE_CALL) {
-      this.#openServiceCall(stream, payload);
-      return;
-    }
-    if (type === SESSION_OPEN) {
-      this.#openSession(stream, payload);
-      return;
-    }
     if (type >= INBOUND_DATA && type <= INBOUND_FAIL) {
       this.#receiveInbound(type, stream, payload);
       return;
     }
-    const session = this.#sessions.get(stream);
-    if (session !== undefined) {
-      if (type === SESSION_DATA) this.#held.received(stream, sessionFrameCost(payload.length - SESSION_CLOCK_BYTES));
-      this.#judgeHeld();
-      receiveSession(session, type, payload);
-      return;
-    }
-    if (type === UPGRADE) {
-      this.#openConnection(stream, payload);
-      return;
-    }
-    const call = this.#streams.get(stream)?.stream;
-    // Frames that crossed with our own END or FAIL.
-    if (call === undefined) return;
-    if (type === DATA) {
-      this.#held.received(stream, payload.length);
-      this.#judgeHeld();
-      call.receiveData(payload);
-    } else if (type === END) call.receiveEnd();
-    else if (type === WINDOW) call.receiveWindow(payload);
-    else if (type === FAIL) call.abort();
-    else if (type === START_TLS && call instanceof CellCall) call.receiveStartTls(payload);
-    else if (type !== SESSION_DATA) throw new CellMisbehaved(`Unknown stream frame ${type}`);
-  }
-
-  #openCall(type: number, stream: number, payload: Uint8Array): void {
-    if (!this.#admitStream(stream)) return;
-    const { head: headBytes, body } = type === CALL_FULL ? splitFull(payload) : { head: payload, body: null };
-    this.#startCall(stream, parseCallHead(headBytes), body, payload.length);
-  }
-
-  #openServiceCall(stream: number, payload: Uint8Array): void {
-    if (!this.#admitStream(stream)) return;
-    const read = new ServiceCallIn(payload);
-    const invocation = this.#invocations.get(read.invocation);
-    if (invocation === undefined) this.#wire.send(failFrame(stream, INVOCATION_IS_OVER));
-    else if (read.problem !== undefined) {
-      this.#wire.send(failFrame(stream, { name: 'TypeError', message: `${read.problem}.` }));
-    } else {
-      const caller = this.#beginCall(invocation, read.clockMs);
-      if (!read.isPassable) read.keep();
-      const call = read.isPassable
-        ? new CellCall(this.#wire, stream, caller, read, NO_BYTES, read)
-        : new CellCall(this.#wire, stream, caller, read, read.body);
-      this.#keepStream(stream, call, invocation, payload.length);
-      this.#context.broker.call(call);
-    }
-  }
-
-  #startCall(stream: number, head: CallHead, body: Uint8Array | null, openingBytes: number): void {
-    const invocation = this.#invocations.get(head.invocation);
-    const wire = this.#wire;
-    if (invocation === undefined) {
-      wire.send(failFrame(stream, INVOCATION_IS_OVER));
-      return;
-    }
-    const call = CellCall.open(wire, stream, this.#beginCall(invocation, head.clockMs), head, body);
-    if (call === undefined) return;
-    this.#keepStream(stream, call, invocation, openingBytes);
-    this.#context.broker.call(call);
-  }
-
-  /** The worker answers a request with a WebSocket: its bytes travel on a stream of their own. */
-  #openConnection(stream: number, payload: Uint8Array): void {
-    if (!this.#admitStream(stream)) return;
-    const { invocation: id, headers } = readObject<UpgradeHead>(payload);
-    const invocation = this.#invocations.get(id);
-    const exchange = this.#exchanges.get(id);
-    const wire = this.#wire;
-    if (invocation === undefined || exchange === undefined) {
-      // Given up meanwhile.
-      wire.send(failFrame(stream, { name: 'Error', message: 'Network connection lost.' }));
-      return;
-    }
-    const duplex = new CellDuplex(wire, stream);
-    this.#keepStream(stream, duplex, invocation, payload.length);
-    if (!exchange.upgrade(headers, duplex)) duplex.destroy();
-  }
-
-  #openSession(stream: number, payload: Uint8Array): void {
-    if (!this.#admitStream(stream)) return;
-    const { head: headBytes, body } = splitFull(payload);
-    const head = parseSessionHead(headBytes);
-    const invocation = this.#invocations.get(head.invocation);
-    const wire = this.#sessionWire;
-    if (invocation === undefined) {
-      wire.send(failFrame(stream, INVOCATION_IS_OVER));
-      return;
-    }
-    const session = new Session(wire, stream, this.#beginCall(invocation, head.clockMs), head, body);
-    this.#sessions.set(stream, session);
-    this.#held.opened(stream, payload.length);
-    this.#judgeHeld();
-    (invocation.calls ??= new Set()).add(session);
-    this.#context.broker.openSession(session);
-  }
-
-  /** False: it has been told that it has too many. */
-  #admitStream(stream: number): boolean {
-    if (this.#streams.has(stream) || this.#sessions.has(stream)) throw new CellMisbehaved('A stream opened twice');
-    if (!this.#held.hasRoom) {
-      this.#sendFrame(failFrame(stream, TOO_MANY_CALLS));
-      return false;
-    }
-    return true;
+    this.#streams.receive(type, stream, payload);
   }
 
   /** What the server keeps for the cell counts as the cell's own memory would. */
-  #judgeHeld(): void {
-    if (!this.#held.isTooMuch || this.#state === 'dead') return;
+  #leftTooMuch(): void {
+    if (this.#state === 'dead') return;
     this.#diedOfMemory = true;
     this.kill(`it left more than ${CHANNEL_LIMITS.maxHeldBytes / MiB} MiB of calls with the server`);
   }
@@ -922,15 +718,6 @@ export class Cell {
     this.#sentEvents++;
     this.#channel?.send(frame);
   };
-
-  /** Who calls, and how late it is there: the caller's clock may have moved on with its timers; it never runs ahead of the real one. */
-  #beginCall(invocation: Invocation, clockMs: number): Caller {
-    invocation.hasCalled = true;
-    const { pipeline } = invocation;
-    if (clockMs > pipeline.clockMs) pipeline.clockMs = Math.min(clockMs, Date.now());
-    const { id, version, depth } = invocation;
-    return (invocation.asCaller ??= { version, cellId: this.id, invocationId: id, pipeline, depth });
-  }
 
   /** Frames about a session that another cell has opened with this one. */
   #receiveInbound(type: number, stream: number, payload: Uint8Array): void {
@@ -941,44 +728,6 @@ export class Cell {
     else if (type === INBOUND_WINDOW) session.receiveInboundWindow(payload);
     else if (type === INBOUND_END) session.receiveInboundEnd(payload[0] === 1);
     else session.receiveInboundFail(readFailure(payload));
-  }
-
-  readonly #wire: CallWire = {
-    send: (frame) => this.#sendFrame(frame),
-    taken: (id, bytes) => this.#held.taken(id, bytes),
-    closed: (id) => this.#closeStream(id),
-  };
-
-  readonly #sessionWire: SessionWire = {
-    send: (frame) => this.#sendFrame(frame),
-    taken: (id, bytes) => this.#held.taken(id, bytes),
-    untaken: this.untaken,
-    closed: (id, roundTrips) => this.#closeSession(id, roundTrips),
-  };
-
-  #keepStream(id: number, stream: CellStream, invocation: Invocation, openingBytes: number): void {
-    this.#held.opened(id, openingBytes);
-    this.#judgeHeld();
-    this.#streams.set(id, { stream, invocationId: invocation.id });
-    invocation.calls ??= new Set();
-    invocation.calls.add(stream);
-  }
-
-  #closeStream(id: number): void {
-    this.#held.closed(id);
-    const open = this.#streams.get(id);
-    if (open === undefined) return;
-    this.#streams.delete(id);
-    this.#invocations.get(open.invocationId)?.calls?.delete(open.stream);
-  }
-
-  #closeSession(id: number, roundTrips: number): void {
-    this.#held.closed(id);
-    const session = this.#sessions.get(id);
-    if (session === undefined) return;
-    this.#context.onCellEvent({ type: 'session', roundTrips });
-    this.#sessions.delete(id);
-    this.#invocations.get(session.caller.invocationId)?.calls?.delete(session);
   }
 
   #send(type: number, message: unknown): void {
@@ -1042,8 +791,7 @@ export class Cell {
     this.#channel?.close();
     const outcome = this.deathOutcome;
     this.#awaiting?.reject(new Error(this.#deathReason));
-    for (const { stream } of [...this.#streams.values()]) stream.abort();
-    for (const session of [...this.#sessions.values()]) session.abort();
+    this.#streams.abortAll();
     for (const exchange of [...this.#exchanges.values()]) exchange.lost();
     for (const session of [...this.#inbound.values()]) session.lost();
     for (const invocation of [...this.#invocations.values()]) {
@@ -1071,26 +819,6 @@ const callerOf = ({ version, invocationId }: CallParent) => ({
   invocationId,
 });
 
-const LOG_LIMIT_EXCEEDED = `Log size limit exceeded: More than ${CELL_LIMITS.logBytesPerInvocation / 1024}KB (across console.log statements, exception, request metadata and headers) was logged during a single request. Subsequent data for this request will not be recorded in logs, appear when tailing this Worker's logs, or within a Tail Worker.`;
-
-const TOO_MANY_CALLS = {
-  name: 'Error',
-  message: `Too many open calls: the requests that this Worker serves here have ${CHANNEL_LIMITS.maxOpenCalls} together. Wait for some of them.`,
-};
-
-const INVOCATION_IS_OVER = {
-  name: 'Error',
-  message: 'The invocation is over: its response was sent and its waitUntil work has ended.',
-};
-
-function receiveSession(session: Session, type: number, payload: Uint8Array): void {
-  if (type === SESSION_DATA) session.receiveData(payload);
-  else if (type === WINDOW) session.receiveWindow(payload);
-  else if (type === END) session.receiveEnd();
-  else if (type === FAIL) session.abort();
-  else throw new CellMisbehaved(`Unknown session frame ${type}`);
-}
-
 /** Asks for the answer that waits in the cell. */
 const collectRequest = (invocation: number): RequestHead => ({
   method: 'GET',
@@ -1100,88 +828,5 @@ const collectRequest = (invocation: number): RequestHead => ({
   bodyBytes: null,
 });
 
-const NO_BYTES = new Uint8Array(0);
-
 const PING_FRAME = encodeFrame(PING, 0, new Uint8Array(0));
 const GO_AWAY_FRAME = encodeFrame(GO_AWAY, 0, new Uint8Array(0));
-
-function killQuietly(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // Gone.
-  }
-}
-
-function readObject<T>(payload: Uint8Array): T {
-  const value: unknown = JSON.parse(
-    Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString('utf8'),
-  );
-  if (typeof value !== 'object' || value === null) throw new CellMisbehaved('Message of a wrong shape');
-  return value as T;
-}
-
-/** hello and loaded: lists of short names, or the cell is lying. */
-function checkedMessage(message: object): object {
-  for (const value of Object.values(message)) {
-    if (
-      Array.isArray(value) &&
-      (value.length > 1000 || value.some((item) => typeof item !== 'string' || item.length > 1000))
-    ) {
-      throw new CellMisbehaved('Message with lists of a wrong shape');
-    }
-  }
-  return message;
-}
-
-interface TurnReport {
-  readonly isSplit: boolean;
-  readonly total: number;
-  readonly byInvocation: ReadonlyMap<number, number>;
-}
-
-function readReport(payload: Uint8Array): TurnReport {
-  const entries = payload.length - TURN_REPORT_HEAD_BYTES;
-  if (entries < 0 || entries % TURN_REPORT_ENTRY_BYTES !== 0) throw new CellMisbehaved('PONG of a wrong length');
-  const byInvocation = new Map<number, number>();
-  let left = readU32(payload, 1);
-  const report = { isSplit: payload[0] === 1, total: left, byInvocation };
-  for (let at = TURN_REPORT_HEAD_BYTES; at < payload.length; at += TURN_REPORT_ENTRY_BYTES) {
-    const part = readU32(payload, at + 4);
-    byInvocation.set(readU32(payload, at), part);
-    left -= part;
-  }
-  if (left < 0) throw new CellMisbehaved('PONG with parts larger than the whole');
-  return report;
-}
-
-function readFailure(payload: Uint8Array): Failure {
-  const { name, message, stack } = readObject<Record<string, unknown>>(payload);
-  const failure = { name: shortText(name), message: shortText(message) };
-  return stack === undefined ? failure : { ...failure, stack: shortText(stack) };
-}
-
-const shortText = (value: unknown): string => String(value).slice(0, MAX_TEXT_BYTES);
-
-/** V8 and the allocator end the process themselves when they run out: SIGTRAP, SIGABRT, also as bubblewrap's exit codes. */
-const isMemoryDeath = (reason: string): boolean =>
-  /SIGTRAP|SIGABRT|exit code 13[34]|out of memory|memory allocation of/.test(reason);
-
-/** What the harness says of its sandbox is checked against what the kernel says. */
-async function verifySandbox(pid: number, uid: number): Promise<void> {
-  const status = await readFile(`/proc/${pid}/status`, 'latin1');
-  const field = (name: string) => new RegExp(`^${name}:\\s*(.*)$`, 'm').exec(status)?.[1] ?? '';
-  if (field('Seccomp') !== '2') throw new Error('its system-call filter is not on');
-  if (field('NoNewPrivs') !== '1') throw new Error('it could gain privileges');
-  if (Number.parseInt(field('CapEff'), 16) !== 0) throw new Error('it kept capabilities');
-  if (uid !== 0 && !field('Uid').startsWith(`${uid}\t`)) throw new Error('it did not take its own user id');
-}
-
-async function readPrivateBytes(pid: number): Promise<number> {
-  const [, resident, shared] = (await readFile(`/proc/${pid}/statm`, 'latin1')).split(' ').map(Number) as [
-    number,
-    number,
-    number,
-  ];
-  return (resident - shared) * 4096;
-}

@@ -1,0 +1,35 @@
+/** What the kernel says of a cell's process, and how its death is understood. */
+import { readFile } from 'node:fs/promises';
+
+/** V8 and the allocator end the process themselves when they run out: SIGTRAP, SIGABRT, also as bubblewrap's exit codes. */
+export const isMemoryDeath = (reason: string): boolean =>
+  /SIGTRAP|SIGABRT|exit code 13[34]|out of memory|memory allocation of/.test(reason);
+
+/** What the harness says of its sandbox is checked against what the kernel says. */
+export async function verifySandbox(pid: number, uid: number): Promise<void> {
+  const status = await readFile(`/proc/${pid}/status`, 'latin1');
+  const field = (name: string) => new RegExp(`^${name}:\\s*(.*)$`, 'm').exec(status)?.[1] ?? '';
+  if (field('Seccomp') !== '2') throw new Error('its system-call filter is not on');
+  if (field('NoNewPrivs') !== '1') throw new Error('it could gain privileges');
+  if (Number.parseInt(field('CapEff'), 16) !== 0) throw new Error('it kept capabilities');
+  if (uid !== 0 && !field('Uid').startsWith(`${uid}\t`)) throw new Error('it did not take its own user id');
+}
+
+/** Resident pages that no file backs. */
+export async function readPrivateBytes(pid: number): Promise<number> {
+  const [, resident, shared] = (await readFile(`/proc/${pid}/statm`, 'latin1')).split(' ').map(Number) as [
+    number,
+    number,
+    number,
+  ];
+  return (resident - shared) * 4096;
+}
+
+/** Idempotent. */
+export function killQuietly(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // Gone.
+  }
+}
