@@ -31,6 +31,8 @@ export interface KvStoreOptions {
 /** For everything but single reads and writes: lists, pieces of large values, the sweeper. */
 const POOL_SIZE = 5;
 const READ_LANES = 2;
+/** As many reads wait for one batch rather than begin another beside it. */
+const WORTH_WAITING_FOR = 32;
 /** Entries of one namespace have one lane: their writes happen in order. */
 const WRITE_LANES = 2;
 const MAX_BATCH = 256;
@@ -64,7 +66,6 @@ class PostgresKvStore implements KvStore {
   readonly #ownBatches = new Set<string>();
   readonly #node = randomBytes(6).toString('base64url');
   #batches = 0;
-  #nextReader = 0;
 
   constructor({ database, masterKey, log, sweepMs }: KvStoreOptions) {
     this.#db = database.withOwnPool(POOL_SIZE);
@@ -138,8 +139,15 @@ class PostgresKvStore implements KvStore {
 
   read(namespace: number, keys: readonly string[]): Promise<(KvEntry | null)[]> {
     // All on one lane: they then travel together.
-    const lane = this.#readers[this.#nextReader++ % READ_LANES] as Lane<KvRead, KvEntry | null>;
+    const lane = this.#leastBusyReader();
     return Promise.all(keys.map((key) => lane.submit({ namespace, key: Buffer.from(key, 'utf8') })));
+  }
+
+  /** The first one that is not full up: reads that travel together are cheaper than reads that travel side by side. */
+  #leastBusyReader(): Lane<KvRead, KvEntry | null> {
+    const [first, ...others] = this.#readers as [Lane<KvRead, KvEntry | null>, ...Lane<KvRead, KvEntry | null>[]];
+    if (first.waiting < WORTH_WAITING_FOR) return first;
+    return others.reduce((least, lane) => (lane.waiting < least.waiting ? lane : least), first);
   }
 
   readLarge(entry: KvEntry): AsyncIterable<Buffer> {

@@ -42,6 +42,11 @@ export class Lane<Operation, Answer> {
     this.#options = options;
   }
 
+  /** Operations that wait for the next batches. */
+  get waiting(): number {
+    return this.#waiting;
+  }
+
   /** @throws {KvRefused} when too many wait */
   submit(operation: Operation): Promise<Answer> {
     const bytes = this.#options.bytesOf(operation);
