@@ -21,12 +21,23 @@ import {
   READY,
   STARTUP,
 } from './messages.ts';
+import type { HyperdriveCaching } from '../../storage/hyperdrive/hyperdrive.ts';
+import type { AnswerCache } from './cache.ts';
+import { cacheableQuestion, endsCycle, type Message } from './cycle.ts';
 import { PreparedStatements } from './statements.ts';
+
+export interface EnteredPool {
+  readonly pool: BackendPool;
+  readonly leave: () => void;
+  /** How answers may be kept, and for whom; null: not at all. */
+  readonly caching: (HyperdriveCaching & { readonly scope: string }) | null;
+}
 
 export interface FrontendOptions {
   readonly socket: Duplex;
   /** The pool for the client's next transaction. Rejects with an error whose text the client is shown. */
-  readonly enter: () => Promise<{ readonly pool: BackendPool; readonly leave: () => void }>;
+  readonly enter: () => Promise<EnteredPool>;
+  readonly cache: AnswerCache;
   readonly statementMs: number;
   readonly transactionMs: number;
   /** A cycle of question and answer is over. */
@@ -39,7 +50,20 @@ export interface FrontendOptions {
 const TYPES: ReadonlySet<number> = new Set(Object.values(FRONTEND));
 /** What a client may say first has at most this many bytes, as in PostgreSQL. */
 const MAX_STARTUP_BYTES = 10_000;
+const PARAMETER_DESCRIPTION = 0x74; // t
 const NOT_SUPPORTED = Buffer.from('N');
+
+/** Types of which an answer that may be kept consists. */
+const KEPT: ReadonlySet<number> = new Set([
+  BACKEND.parseComplete,
+  BACKEND.bindComplete,
+  BACKEND.rowDescription,
+  BACKEND.noData,
+  BACKEND.dataRow,
+  BACKEND.commandComplete,
+  BACKEND.ready,
+  PARAMETER_DESCRIPTION,
+]);
 
 export class Frontend {
   readonly processId = randomInt(1, 2 ** 31);
@@ -53,7 +77,12 @@ export class Frontend {
   #leave: () => void = () => undefined;
   #isAttaching = false;
   /** Messages that wait for a connection. */
-  #waiting: { readonly type: number; readonly frame: Buffer }[] = [];
+  #waiting: Message[] = [];
+  /** The beginning of a question, while there is no connection. */
+  #held: Message[] = [];
+  /** The answer that is under way, to be kept. */
+  #recording: { readonly key: string; readonly frames: Buffer[]; bytes: number } | null = null;
+  #caching: EnteredPool['caching'] = null;
   #waitingBytes = 0;
   #answers: Buffer[] = [];
   #askedMs: number | null = null;
@@ -124,7 +153,8 @@ export class Frontend {
   async #greet(): Promise<void> {
     this.#isAttaching = true;
     try {
-      const { pool, leave } = await this.#options.enter();
+      const { pool, leave, caching } = await this.#options.enter();
+      this.#caching = caching;
       const parameters = await pool.serverParameters().finally(leave);
       if (this.#isOver) return;
       this.#stopWatching();
@@ -156,7 +186,38 @@ export class Frontend {
     }
     if (type === FRONTEND.close) this.#statements.remove(namedStatement(type, frame) ?? '');
     if (this.#attachment !== null) this.#pass(this.#attachment, type, frame);
-    else this.#keep(type, Buffer.from(frame));
+    else if (this.#isAttaching || this.#caching === null) this.#keep(type, Buffer.from(frame));
+    else this.#hold(type, Buffer.from(frame));
+  }
+
+  /** Waits for the whole question; then it is answered from memory or asked. */
+  #hold(type: number, frame: Buffer): void {
+    this.#held.push({ type, frame });
+    this.#waitingBytes += frame.length;
+    const isLarge = this.#waitingBytes > DATABASE_LIMITS.maxWaitingBytes;
+    if (!isLarge && !endsCycle(type)) return;
+    const messages = this.#held;
+    this.#held = [];
+    this.#waitingBytes = 0;
+    const question = isLarge ? undefined : cacheableQuestion(messages, this.#statements);
+    if (question !== undefined && this.#answerFromMemory(question)) return;
+    for (const message of messages) this.#keep(message.type, message.frame);
+  }
+
+  #answerFromMemory(question: readonly Buffer[]): boolean {
+    const { cache, socket } = this.#options;
+    if (this.#caching === null) return false;
+    const key = cache.keyOf(this.#caching.scope, question);
+    const answer = cache.get(key, this.#caching);
+    if (answer === undefined) {
+      this.#recording = { key, frames: [], bytes: 0 };
+      return false;
+    }
+    if (!socket.write(answer)) {
+      socket.pause();
+      socket.once('drain', () => socket.resume());
+    }
+    return true;
   }
 
   #keep(type: number, frame: Buffer): void {
@@ -217,9 +278,24 @@ export class Frontend {
 
   #onAnswer(type: number, frame: Buffer): void {
     if (type === BACKEND.error) this.#hasFailed = true;
+    this.#record(type, frame);
     this.#answers.push(Buffer.from(frame));
     // What came in one piece leaves as one: rows are small, and many.
     if (this.#answers.length === 1) queueMicrotask(() => this.#flush());
+  }
+
+  /** Answers of one question and nothing else are kept: whatever tells of the session, or of errors, is not. */
+  #record(type: number, frame: Buffer): void {
+    const recording = this.#recording;
+    if (recording === null) return;
+    recording.bytes += frame.length;
+    const isForeign = !KEPT.has(type) || recording.bytes > DATABASE_LIMITS.maxCachedAnswerBytes;
+    if (isForeign) this.#recording = null;
+    else recording.frames.push(Buffer.from(frame));
+    if (isForeign || type !== BACKEND.ready) return;
+    this.#recording = null;
+    if (this.#attachment?.backend.status === 'idle')
+      this.#options.cache.put(recording.key, Buffer.concat(recording.frames));
   }
 
   #flush(): void {

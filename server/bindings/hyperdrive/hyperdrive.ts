@@ -6,9 +6,9 @@ import type { HyperdriveBinding } from '../../../shared/worker.ts';
 import type { Logger } from '../../log/types.ts';
 import type { WorkerDatabases } from '../../storage/databases/databases.ts';
 import type { Hyperdrive } from '../../storage/hyperdrive/hyperdrive.ts';
-import type { BackendPool } from '../../storage/wire/pool.ts';
 import type { BindingCall, WorkerEvent } from '../../supervisor/types.ts';
-import { Frontend } from './frontend.ts';
+import { AnswerCache } from './cache.ts';
+import { type EnteredPool, Frontend } from './frontend.ts';
 
 export interface HyperdriveBindingOptions {
   readonly hyperdrive: Pick<Hyperdrive, 'enter'>;
@@ -22,6 +22,7 @@ export function createHyperdriveBinding(
   options: HyperdriveBindingOptions,
 ): (call: BindingCall, binding: HyperdriveBinding) => void {
   /** By cell: a client may cancel only what its own cell has asked. */
+  const cache = new AnswerCache();
   const frontends = new Map<string, Set<Frontend>>();
   return (call, binding) => {
     if (call.upgrade !== 'socket') {
@@ -37,6 +38,7 @@ export function createHyperdriveBinding(
     const { statementMs, transactionMs } = options.databases.times;
     const frontend: Frontend = new Frontend({
       socket,
+      cache,
       statementMs,
       transactionMs,
       enter: () => enter(options, call.caller.version.accountId, binding, (reason) => frontend.end('53100', reason)),
@@ -61,14 +63,18 @@ async function enter(
   accountId: string,
   { id }: HyperdriveBinding,
   onExceeded: (reason: string) => void,
-): Promise<{ readonly pool: BackendPool; readonly leave: () => void }> {
+): Promise<EnteredPool> {
   try {
     const origin = await hyperdrive.enter(accountId, id);
-    if (origin !== null) return { pool: origin.pool, leave: () => undefined };
+    if (origin !== null) {
+      const { pool, key, config } = origin;
+      const caching = config.caching.disabled ? null : { ...config.caching, scope: key };
+      return { pool, caching, leave: () => undefined };
+    }
     const database = await databases.enter(accountId, id);
     if (database === null) throw new Error(`There is no Hyperdrive configuration or database ${id} any longer`);
     if (database.isOverSize) throw new Error(OVER_SIZE);
-    return { pool: database.pool, leave: database.use(() => onExceeded(OVER_SIZE)) };
+    return { pool: database.pool, caching: null, leave: database.use(() => onExceeded(OVER_SIZE)) };
   } catch (error) {
     if ((error as Error).name !== 'StoreUnavailable') throw error;
     log.warn('A Hyperdrive configuration could not be read', { error });
