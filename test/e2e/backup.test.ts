@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { after, before, test } from 'node:test';
+import { gunzipSync } from 'node:zlib';
 import { type CrashStore, type DataStore, deploys, deployWriter, kv, r2, sql } from '../support/crash-stores.ts';
 import { tablesAsText } from '../support/embedded-sql.ts';
 import { type Skep, spawnSkep, startSkep, temporaryDirectory } from '../support/server.ts';
@@ -91,6 +92,7 @@ test('a backup of a Skep that runs, restored into a fresh directory, is the same
   const file = join(folder, 'whole.tgz');
   assert.match(await succeeds('backup', file, '--with-key', ...dataDirOf(original)), /The master key is in it/);
   assert.equal(statSync(file).mode & 0o777, 0o600);
+  assert.ok(!gunzipSync(readFileSync(file)).includes(SECRET), 'secrets are sealed in it');
 
   const target = fresh('whole');
   assert.match(await succeeds('restore', file, ...dataDirOf(target)), /: 2 workers, [1-9]\d* files of objects/);
@@ -107,6 +109,12 @@ test('a backup of a Skep that runs, restored into a fresh directory, is the same
   const again = join(folder, 'stopped.tgz');
   assert.match(await succeeds('backup', again, ...dataDirOf(target)), /The master key is NOT in it: keep a copy of/);
   assert.ok(!existsSync(join(target.dataDir, 'lock')), 'the directory is free again');
+  const key = readFileSync(join(target.dataDir, 'master.key'), 'utf8').trim();
+  assert.deepEqual(
+    [file, again].map((archive) => gunzipSync(readFileSync(archive)).includes(key)),
+    [true, false],
+    'the key is where it was asked for only',
+  );
   await refused(/is not empty \(cache, modules, objects …/, ['restore', again, ...dataDirOf(target)]);
 });
 
