@@ -60,7 +60,7 @@ export function headEndOf(payload: Uint8Array, at: number): number {
 export interface ServiceCallHead {
   readonly method: string;
   readonly url: string;
-  /** Flat `[name, value …]`, names in lower case; without framing and `host`. */
+  /** Flat `[name, value …]`, names in lower case; without framing. */
   readonly headers: string[];
   /** False: no body at all, which is not the same as an empty one. */
   readonly hasBody: boolean;

@@ -50,7 +50,7 @@ test('a call is read as it was written, and may be passed on as it is', () => {
 });
 
 test('framing, names of ours and names in upper case are not passed on as they are', () => {
-  for (const name of ['connection', 'host', 'content-length', 'transfer-encoding', 'te', 'x-skep-outcome', 'X-Upper']) {
+  for (const name of ['connection', 'content-length', 'transfer-encoding', 'te', 'x-skep-outcome', 'X-Upper']) {
     const read = call({ headers: ['a', '1', name, 'v'] });
     assert.deepEqual([read.isPassable, read.problem], [false, undefined], name);
   }
@@ -59,7 +59,7 @@ test('framing, names of ours and names in upper case are not passed on as they a
     assert.deepEqual([read.isPassable, read.isMalformed], [false, false], name);
   }
   assert.equal(answer(['content-length', '1', 'host', 'h']).isPassable, true);
-  assert.equal(call({ headers: ['hosts', '1', 'x-skeptic', '2', 'tea', '3'] }).isPassable, true);
+  assert.equal(call({ headers: ['host', 'h', 'hosts', '1', 'x-skeptic', '2', 'tea', '3'] }).isPassable, true);
 });
 
 test('what HTTP does not allow is no request, whatever the cell made of its lines', () => {
