@@ -108,6 +108,8 @@ export interface Exporter {
   exportTarget(target: object): number;
   /** A stub is passed on: calls on it go through here. Undefined: not a stub. */
   exportStub(value: object): number | undefined;
+  /** A binding: calls on it go through here. */
+  exportService(value: object): number;
   exportReadable(stream: ReadableStream): number;
   exportWritable(stream: WritableStream): number;
   /** The class of a promise or property of RPC, which cannot be sent. */
@@ -379,7 +381,7 @@ export class Encoder {
   }
 
   #service(value: object): void {
-    const id = this.#requireExporter(value).exportTarget(value);
+    const id = this.#requireExporter(value).exportService(value);
     this.writer.byte(tag.SERVICE);
     this.writer.uint(id);
   }

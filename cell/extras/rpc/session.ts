@@ -19,6 +19,7 @@ import {
   disposeAll,
   type Disposable,
   dupForSending,
+  dupServiceForSending,
   givesArgumentsAway,
   unsendableName,
   withDisposer,
@@ -88,6 +89,11 @@ export class Answer {
     return this.#promise;
   }
 
+  /** Once it is settled. */
+  get value(): unknown {
+    return this.#outcome;
+  }
+
   resolve(value: unknown): void {
     this.#end('value', value);
   }
@@ -127,6 +133,8 @@ export class RpcSession {
   readonly #calls = new Table<OpenCall>();
   /** Answers given, and kept while the other side may call on them. */
   readonly #answers = new Table<Promise<unknown>>();
+  /** What goes with an answer: calls on it, made before it has arrived, still need what it holds. */
+  readonly #heldByAnswers = new Table<readonly Disposable[]>();
   #usedPipes: Pipes | undefined;
   #exportCount = 0;
   #importCount = 0;
@@ -290,10 +298,11 @@ export class RpcSession {
     writer.byte(isKept ? 1 : 0);
     this.#ends.send(writer.finish());
     this.#running--;
-    if (!isKept) this.#forgetAnswer(id);
     // What was returned is the caller's now; what came as an argument was lent for the call.
-    disposeAll(owned);
-    disposeAll(params);
+    for (let index = 0; index < params.length; index++) owned[owned.length] = params[index] as Disposable;
+    if (owned.length > 0 && isKept) this.#heldByAnswers.set(id, owned);
+    else disposeAll(owned);
+    if (!isKept) this.#forgetAnswer(id);
     this.checkIdle();
   }
 
@@ -371,9 +380,15 @@ export class RpcSession {
   }
 
   #forgetAnswer(id: number): void {
-    if (this.#answers.get(id) === undefined) return;
+    const answer = this.#answers.get(id);
+    if (answer === undefined) return;
     this.#answers.delete(id);
     this.#answerCount--;
+    const held = this.#heldByAnswers.get(id);
+    if (held === undefined) return;
+    this.#heldByAnswers.delete(id);
+    // Behind the calls that have come for it.
+    void promiseThen(answer, () => disposeAll(held));
   }
 
   // --- values ---
@@ -389,6 +404,8 @@ export class RpcSession {
           const stub = dupForSending(candidate, owned);
           return stub === undefined ? undefined : this.#export(given, stub);
         },
+        exportService: (candidate) =>
+          this.#export(given, dupServiceForSending(candidate, owned) ?? localTarget(candidate)),
         exportReadable: (stream) => this.#pipes.exportReadable(stream, pipes),
         exportWritable: (stream) => this.#pipes.exportWritable(stream, pipes),
         unsendableName,
@@ -522,6 +539,7 @@ export class RpcSession {
       else answer.reject(reason());
     });
     this.#usedPipes?.close(reason());
+    this.#heldByAnswers.forEach(disposeAll);
     this.#exports.forEach((entry) => {
       if (this.#root === undefined || entry.target.isForwarder === true) this.#dispose(entry);
     });

@@ -9,6 +9,7 @@ import { Request, type Response } from '../../http/index.ts';
 import { wrongParameter } from '../../jsg.ts';
 import { illegalInvocation } from '../../webidl.ts';
 import {
+  apply,
   defineProperty,
   deleteProperty,
   NativeError,
@@ -145,7 +146,7 @@ export const isCallable = (value: unknown): boolean => stateOf(value) !== undefi
 export function unsendableName(value: object): string | undefined {
   const state = stateOf(value);
   if (state === undefined || state.kind === 'stub') return undefined;
-  return state.kind === 'promise' ? 'JsRpcPromise' : 'JsRpcProperty';
+  return state.kind === 'promise' ? RpcPromise.name : RpcProperty.name;
 }
 
 // --- objects ---
@@ -267,20 +268,27 @@ function disposePromise(state: State & { kind: 'promise' }): void {
   if (state.disposed) return;
   state.disposed = true;
   const { answer } = state;
-  void promiseThen(answer.promise, disposeValue, () => undefined);
+  if (answer.settled === 'value') disposeValue(answer.value);
+  else void promiseThen(answer.promise, disposeValue, () => undefined);
+}
+
+export function callDisposer(value: unknown): void {
+  if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return;
+  const dispose: unknown = (value as { [Symbol.dispose]?: unknown })[Symbol.dispose];
+  if (typeof dispose === 'function') apply(dispose as (...args: never[]) => unknown, value, []);
 }
 
 /** What a call gave that nobody will take. */
 function disposeValue(value: unknown): void {
   const state = stateOf(value);
   if (state?.kind === 'stub') state.hold.dispose();
+  else callDisposer(value);
 }
 
 function promiseOf(object: unknown): Promise<unknown> {
   const state = stateOf(object);
   if (state === undefined || state.kind === 'stub') throw illegalInvocation();
   if (state.kind === 'property') return attempt(() => invoke(state, [], null).promise);
-  if (state.disposed) throw new NativeError('RPC promise used after being disposed.');
   return state.answer.promise;
 }
 
@@ -311,10 +319,19 @@ function requireFunction(promise: unknown, how: Reaction, index: number, given: 
  */
 export function dupForSending(value: object, owned: Disposable[] | undefined): CallTarget | undefined {
   const state = stateOf(value);
-  if (state?.kind !== 'stub') return undefined;
-  if (owned !== undefined) owned[owned.length] = state.hold;
-  if (state.hold.isDisposed) return { invoke: () => state.hold.require(), dispose: () => undefined };
-  const hold = state.hold.dup();
+  return state?.kind === 'stub' ? dupHold(state.hold, owned) : undefined;
+}
+
+/** As `dupForSending`, of a binding that another worker has passed on. */
+export function dupServiceForSending(value: object, owned: Disposable[] | undefined): CallTarget | undefined {
+  const hold = importedHold(destinationOf(value) as Destination);
+  return hold === undefined ? undefined : dupHold(hold, owned);
+}
+
+function dupHold(given: Hold, owned: Disposable[] | undefined): CallTarget {
+  if (owned !== undefined) owned[owned.length] = given;
+  if (given.isDisposed) return { invoke: () => given.require(), dispose: () => undefined };
+  const hold = given.dup();
   const own: State = { kind: 'stub', hold };
   return {
     invoke: (path, args) => invoke(own, path, args).promise,

@@ -16,7 +16,7 @@ import {
 import { isProxy } from '../../value-primordials.ts';
 import { isObject } from '../../webidl.ts';
 import { type Entrypoint, instantiate } from '../../worker.ts';
-import { forwardTo, isCallable, type Path } from './stubs.ts';
+import { callDisposer, forwardTo, isCallable, type Path } from './stubs.ts';
 
 type AnyFunction = (...args: never[]) => unknown;
 
@@ -55,12 +55,6 @@ export const localTarget = (value: unknown): CallTarget => ({
   invoke: (path, args) => invokeOn(value, path, args, undefined),
   dispose: () => callDisposer(value),
 });
-
-function callDisposer(value: unknown): void {
-  if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return;
-  const dispose: unknown = (value as { [Symbol.dispose]?: unknown })[Symbol.dispose];
-  if (typeof dispose === 'function') apply(dispose as AnyFunction, value, []);
-}
 
 /** How the function at the end of a path is called when it is not simply a method. */
 type CallWith = (owner: unknown, method: AnyFunction, args: readonly unknown[], depth: number) => unknown;

@@ -1,4 +1,4 @@
-const probe = async (f) => { try { const value = await Promise.race([f(), scheduler.wait(9000).then(() => "hangs")]); return value === undefined ? "undefined" : value; } catch (e) { return ["throws", e?.name ?? typeof e, e?.message ?? String(e)]; } };
+const probe = async (f) => { try { const value = await Promise.race([f(), scheduler.wait(15000).then(() => "hangs")]); return value === undefined ? "undefined" : value; } catch (e) { return ["throws", e?.name ?? typeof e, e?.message ?? String(e)]; } };
 let rejections = [];
 addEventListener("unhandledrejection", (e) => { rejections.push(String(e.reason)); });
 const seen = async () => {

@@ -1,6 +1,6 @@
 const probe = async (f) => {
   try {
-    const value = await Promise.race([f(), scheduler.wait(1500).then(() => "hangs")]);
+    const value = await Promise.race([f(), scheduler.wait(15000).then(() => "hangs")]);
     return value === undefined ? "undefined" : value;
   } catch (e) {
     return ["throws", e?.name ?? typeof e, e?.message ?? String(e)];

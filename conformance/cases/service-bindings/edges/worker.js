@@ -1,4 +1,4 @@
-const probe = async (f) => { try { const value = await Promise.race([f(), scheduler.wait(4000).then(() => "hangs")]); return value === undefined ? "undefined" : value; } catch (e) { return ["throws", e?.name ?? typeof e, e?.message ?? String(e)]; } };
+const probe = async (f) => { try { const value = await Promise.race([f(), scheduler.wait(15000).then(() => "hangs")]); return value === undefined ? "undefined" : value; } catch (e) { return ["throws", e?.name ?? typeof e, e?.message ?? String(e)]; } };
 const enc = new TextEncoder();
 const chunks = (list, end = (c) => c.close()) => new ReadableStream({ async pull(c) { await scheduler.wait(1); if (list.length) c.enqueue(enc.encode(list.shift())); else end(c); } });
 const lengths = (r) => [r.status, r.headers.get("content-length"), r.headers.get("transfer-encoding"), r.headers.get("content-type"), r.body === null];
