@@ -66,6 +66,8 @@ class PostgresKvStore implements KvStore {
   readonly #ownBatches = new Set<string>();
   readonly #node = randomBytes(6).toString('base64url');
   #batches = 0;
+  /** How often what was known of namespaces was thrown away. */
+  #forgotten = 0;
 
   constructor({ database, masterKey, log, sweepMs }: KvStoreOptions) {
     this.#db = database.withOwnPool(POOL_SIZE);
@@ -108,8 +110,11 @@ class PostgresKvStore implements KvStore {
   }
 
   async #lookUp(accountId: string, id: string): Promise<KvNamespace | null> {
+    const before = this.#forgotten;
     const found = await this.#liveness.watch(findNamespace(this.#db, accountId, id));
     if (found === null) return null;
+    // It may have been deleted between the look-up and now.
+    if (before !== this.#forgotten) return found;
     if (this.#namespaces.size >= MAX_CACHED_NAMESPACES) this.#namespaces.clear();
     this.#namespaces.set(id, found);
     return found;
@@ -225,6 +230,7 @@ class PostgresKvStore implements KvStore {
   }
 
   #forgetAll(): void {
+    this.#forgotten++;
     this.#namespaces.clear();
     this.#tell({ kind: 'everything' });
   }
