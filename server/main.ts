@@ -35,6 +35,7 @@ import { createLinks, type Links } from './metrics/links.ts';
 import { createMetrics, type Metrics, type MetricsSources } from './metrics/metrics.ts';
 import { workerHost } from './routing/host.ts';
 import { createWorkerDatabases, type WorkerDatabases } from './storage/databases/databases.ts';
+import { createS3Backend } from './s3/backend.ts';
 import { createS3, listenS3, looksSigned } from './s3/s3.ts';
 import { openDataDir } from './storage/data-dir.ts';
 import type { DatabaseConnection } from './storage/database.ts';
@@ -44,6 +45,7 @@ import type { KvStore } from './storage/kv/types.ts';
 import { KV_CHANNEL } from './storage/kv/writing.ts';
 import { createHyperdrive, type Hyperdrive } from './storage/hyperdrive/hyperdrive.ts';
 import { loadMasterKey } from './storage/master-key.ts';
+import { parseBackendUrl } from './storage/objects/backends.ts';
 import { openObjectStorage, type ObjectStorage } from './storage/objects/open.ts';
 import { type OpenedStore, openStore } from './storage/open-store.ts';
 import type { Account, Store } from './storage/store.ts';
@@ -199,6 +201,8 @@ async function openObjects(
     masterKey,
     dataDir: config.dataDir,
     defaultQuotaBytes: config.limitBucketGiB === 0 ? Number.POSITIVE_INFINITY : config.limitBucketGiB * 1024 ** 3,
+    platformBackend: config.s3Backend === null ? null : parseBackendUrl(config.s3Backend),
+    createBackend: createS3Backend,
     log: log.child({ component: 'objects' }),
   });
   resources.use('the object storage', objects, (open) => open.close());

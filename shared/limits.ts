@@ -401,6 +401,12 @@ export const R2_LIMITS = {
   maxOpenUploads: 10_000,
   /** XML that S3 clients send: 10,000 parts or 1,000 long keys fit. Read whole. */
   maxXmlBytes: 8 * MiB,
+  /** Connections of this node to the object store behind one bucket, or behind the platform. */
+  backendConnections: 64,
+  /** An object store that cannot be connected to within this time is unreachable; the worker is to hear it within 2 s. */
+  backendConnectMs: 1_500,
+  /** One that sends no byte, and takes none, for this long is given up. Ends calls that would hang. */
+  backendIdleMs: 15_000,
   /** Keys of S3 clients of one bucket. */
   maxKeys: 100,
   /** Of an account. Stops floods of rows; Cloudflare has a million. */

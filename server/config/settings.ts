@@ -25,6 +25,7 @@ import {
   optionalNumber,
   path,
   postgresUrl,
+  s3Url,
   token,
   truth,
   wholeNumber,
@@ -268,6 +269,14 @@ export const SETTINGS = {
     type: wholeNumber(1, 100_000),
     default: CACHE_LIMITS.objectMiB,
     doc: 'The largest response that workers may put into the cache, in MiB.',
+  }),
+  s3Backend: setting({
+    name: 's3-backend',
+    type: s3Url,
+    default: null,
+    defaultText: 'embedded store',
+    secret: true,
+    doc: 'An S3-compatible store for the objects of all R2 buckets, in place of the disk of this node. Needed when several nodes serve one platform.',
   }),
   limitBucketGiB: setting({
     name: 'limit-bucket-gib',

@@ -99,6 +99,14 @@ export const accountId: ValueType<string | null> = {
   allowed: '32 hexadecimal digits',
 };
 
+/** Where an S3-compatible object store is, and with which key. */
+export const s3Url: ValueType<string | null> = {
+  kind: 'text',
+  schema: z.string().refine(isS3Url),
+  allowed:
+    'a URL of the form https://<access key id>:<secret>@<host>/<bucket>?region=<region>; special characters percent-encoded',
+};
+
 /** A connection URL of PostgreSQL. */
 export const postgresUrl: ValueType<string | null> = {
   kind: 'text',
@@ -160,4 +168,10 @@ function decodeKey(value: string): Uint8Array | null {
   if (!/^[A-Za-z0-9+/_-]{43}=?$/.test(value)) return null;
   const bytes = Buffer.from(value, 'base64');
   return bytes.length === 32 ? bytes : null;
+}
+
+function isS3Url(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, username, password, pathname } = new URL(text);
+  return /^https?:$/.test(protocol) && username !== '' && password !== '' && /^\/[^/]/.test(pathname);
 }

@@ -69,6 +69,7 @@ describe('defaults', () => {
       cacheMiB: 1024,
       kvCacheMiB: 64,
       limitCacheObjectMiB: 64,
+      s3Backend: null,
       limitBucketGiB: 100,
       prestartedCells: 2,
       idleCellSeconds: 300,

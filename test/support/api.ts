@@ -11,6 +11,7 @@ import { createApi, type Api } from '../../server/api/api.ts';
 import { createHyperdrive } from '../../server/storage/hyperdrive/hyperdrive.ts';
 import { createWorkerDatabases } from '../../server/storage/databases/databases.ts';
 import { createKvStore } from '../../server/storage/kv/kv-store.ts';
+import { createS3Backend } from '../../server/s3/backend.ts';
 import { openObjectStorage } from '../../server/storage/objects/open.ts';
 import type { Account, Store } from '../../server/storage/store.ts';
 import type { StartupChecker, StartupResult, VersionHealthSource } from '../../server/supervisor/types.ts';
@@ -78,6 +79,8 @@ export async function createTestApi(options: TestApiOptions = {}): Promise<TestA
   const objects = await openObjectStorage({
     database: database.database,
     masterKey: database.masterKey,
+    platformBackend: null,
+    createBackend: createS3Backend,
     dataDir,
     defaultQuotaBytes: Number.POSITIVE_INFINITY,
     log: options.log ?? testLog,

@@ -3,6 +3,8 @@ import { createHash } from 'node:crypto';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createS3Backend } from '../../server/s3/backend.ts';
+import type { S3BackendSettings } from '../../server/storage/objects/backends.ts';
 import { openObjectStorage, type ObjectStorage } from '../../server/storage/objects/open.ts';
 import type {
   BucketRecord,
@@ -29,12 +31,17 @@ export interface TestObjects {
   close(): Promise<void>;
 }
 
-export async function createTestObjects(defaultQuotaBytes = Number.POSITIVE_INFINITY): Promise<TestObjects> {
+export async function createTestObjects(
+  defaultQuotaBytes = Number.POSITIVE_INFINITY,
+  platformBackend: S3BackendSettings | null = null,
+): Promise<TestObjects> {
   const database = await createTestDatabase();
   const { account } = await database.store.bootstrap({ accountId: null, subdomain: 'dev', tokenHash: null });
   const dataDir = mkdtempSync(join(tmpdir(), 'skep-objects-'));
   const open = () =>
     openObjectStorage({
+      platformBackend,
+      createBackend: createS3Backend,
       database: database.database,
       masterKey: database.masterKey,
       dataDir,

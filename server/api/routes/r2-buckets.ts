@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { STORAGE_CLASSES } from '../../../shared/r2.ts';
 import type { BucketRecord, BucketUsage } from '../../storage/objects/types.ts';
+import type { S3BackendSettings } from '../../storage/objects/backends.ts';
 import { fail } from '../errors.ts';
 import { type AccountRequest, accountBodyRoute, accountRoute, type ApiResult, type Route } from '../router.ts';
 
@@ -21,6 +22,15 @@ const bucketChange = z.object({
   /** Null: the platform's default. */
   quota_bytes: z.int().min(0).nullable().optional(),
   storage_class: storageClass.optional(),
+});
+
+const newBackend = z.object({
+  endpoint: z.url({ protocol: /^https?$/ }),
+  region: z.string().min(1).max(64).default('auto'),
+  bucket: z.string().min(1).max(255),
+  prefix: z.string().max(255).default(''),
+  access_key_id: z.string().min(1).max(255),
+  secret_access_key: z.string().min(1).max(1024),
 });
 
 export const r2BucketRoutes: readonly Route[] = [
@@ -80,7 +90,40 @@ export const r2BucketRoutes: readonly Route[] = [
       return { result: { ...presentBucket(bucket), quota_bytes: bucket.quotaBytes } };
     },
   }),
+  accountBodyRoute('PUT', '/skep/r2/buckets/:bucket/backend', {
+    summary: 'Keep the objects of an empty bucket with an S3-compatible store; for the administrator of the platform',
+    body: newBackend,
+    handle: (request) => {
+      const {
+        endpoint,
+        region,
+        bucket,
+        prefix,
+        access_key_id: accessKeyId,
+        secret_access_key: secretAccessKey,
+      } = request.body;
+      return setBackend(request, { endpoint, region, bucket, prefix, accessKeyId, secretAccessKey });
+    },
+  }),
+  accountRoute('DELETE', '/skep/r2/buckets/:bucket/backend', {
+    summary: "Keep the objects of an empty bucket with the platform's store again",
+    handle: (request) => setBackend(request, null),
+  }),
 ];
+
+/** An endpoint may be any machine that this server reaches: only who runs the platform may name one. */
+function requireOperator({ identity, account }: AccountRequest<unknown>): void {
+  if (identity.accountId !== null) throw fail('forbidden', { account: account.id });
+}
+
+async function setBackend(request: AccountRequest<unknown>, settings: S3BackendSettings | null): Promise<ApiResult> {
+  requireOperator(request);
+  const bucket = await requireBucket(request);
+  if ((await request.options.objects.setBackend(bucket, settings)) === 'not empty') {
+    throw fail('r2BucketNotEmpty', { name: bucket.name });
+  }
+  return { result: {} };
+}
 
 async function createBucket(request: AccountRequest<z.infer<typeof newBucket>>): Promise<ApiResult> {
   const { name, locationHint, storageClass: wanted } = request.body;
@@ -119,7 +162,10 @@ export async function requireBucket(request: AccountRequest<unknown>): Promise<B
   return bucket;
 }
 
-const presentBucket = ({ name, createdAt, location, storageClass: shownClass }: BucketRecord) => ({
+const presentBucket = ({ name, createdAt, location, storageClass: shownClass, backend }: BucketRecord) => ({
+  ...(backend === null
+    ? {}
+    : { backend: { endpoint: backend.endpoint, bucket: backend.bucket, prefix: backend.prefix } }),
   name,
   creation_date: createdAt.toISOString(),
   location,

@@ -3,6 +3,7 @@ import type { StorageClass } from '../../../shared/r2.ts';
 import { R2_LIMITS } from '../../../shared/limits.ts';
 import type { Database, Queryable } from '../database.ts';
 import { codeOf } from '../errors.ts';
+import type { SealedBackend } from './backends.ts';
 import type { BucketRecord, BucketUsage } from './types.ts';
 
 /** Rows over which a bucket's use is spread; see the migration. */
@@ -16,9 +17,11 @@ interface BucketRow {
   readonly location: string;
   readonly storage_class: StorageClass;
   readonly quota_bytes: string | null;
+  readonly backend: Omit<SealedBackend, 'secret'> | null;
+  readonly backend_secret: Buffer | null;
 }
 
-const COLUMNS = 'id, account_id, name, created_at, location, storage_class, quota_bytes';
+const COLUMNS = 'id, account_id, name, created_at, location, storage_class, quota_bytes, backend, backend_secret';
 
 const toBucket = (row: BucketRow): BucketRecord => ({
   id: row.id,
@@ -28,6 +31,7 @@ const toBucket = (row: BucketRow): BucketRecord => ({
   location: row.location,
   storageClass: row.storage_class,
   quotaBytes: row.quota_bytes === null ? null : Number(row.quota_bytes),
+  backend: row.backend === null || row.backend_secret === null ? null : { ...row.backend, secret: row.backend_secret },
 });
 
 /** By name. */
@@ -86,6 +90,16 @@ export async function updateBucket(
     [bucketId, change.storageClass ?? null, change.quotaBytes !== undefined, change.quotaBytes ?? null],
   );
   return rows[0] === undefined ? null : toBucket(rows[0]);
+}
+
+/** Where the objects of a bucket lie from now on; null: in the platform's store. Its objects do not move. */
+export async function setBackend(db: Queryable, bucketId: string, backend: SealedBackend | null): Promise<void> {
+  const { secret = null, ...rest } = backend ?? {};
+  await db.query('UPDATE skep.r2_buckets SET backend = $2, backend_secret = $3 WHERE id = $1', [
+    bucketId,
+    backend === null ? null : JSON.stringify(rest),
+    secret,
+  ]);
 }
 
 /** Only an empty bucket can be deleted; what is left of its unfinished uploads goes with it. */

@@ -3,7 +3,17 @@ import { join } from 'node:path';
 import type { StorageClass } from '../../../shared/r2.ts';
 import type { Logger } from '../../log/types.ts';
 import type { Database } from '../database.ts';
-import { createBucket, deleteBucket, findBucket, listBuckets, readUsage, readUsages, updateBucket } from './buckets.ts';
+import {
+  createBucket,
+  deleteBucket,
+  findBucket,
+  listBuckets,
+  readUsage,
+  readUsages,
+  updateBucket,
+  setBackend,
+} from './buckets.ts';
+import { openBackend, type S3BackendSettings, sealBackend } from './backends.ts';
 import { EmbeddedStore } from './embedded.ts';
 import { ObjectFiles } from './files.ts';
 import { createKey, deleteKey, type KeyRecord, listKeys, type OpenedKey, openKey } from './keys.ts';
@@ -23,8 +33,13 @@ export interface ObjectStorageOptions {
   readonly dataDir: string;
   /** Of a bucket that has no quota of its own; infinite: no limit. */
   readonly defaultQuotaBytes: number;
+  /** Where the objects of all buckets lie that have no backend of their own; null: in the embedded store. */
+  readonly platformBackend: S3BackendSettings | null;
+  readonly createBackend: (settings: S3BackendSettings) => ClosableStore;
   readonly log: Logger;
 }
+
+type ClosableStore = ObjectStore & { close(): void };
 
 /** Buckets by their names, and the stores of their objects. */
 export interface ObjectStorage {
@@ -54,6 +69,8 @@ export interface ObjectStorage {
   deleteKey(bucket: BucketRecord, id: string): Promise<boolean>;
   /** Out of memory for a second. */
   findKey(id: string): Promise<OpenedKey | null>;
+  /** Only while the bucket is empty: objects do not move. Null: the platform's store. */
+  setBackend(bucket: BucketRecord, settings: S3BackendSettings | null): Promise<'set' | 'not empty'>;
   /** Removes now what nothing refers to; resolves with the number of files. */
   sweep(): Promise<number>;
   close(): Promise<void>;
@@ -66,6 +83,8 @@ export async function openObjectStorage(options: ObjectStorageOptions): Promise<
   const store = new EmbeddedStore({ database, files, defaultQuotaBytes, onRelease: () => sweeper.wake() });
   const sweeper: Sweeper = new Sweeper({ database, files, store, log });
   sweeper.start();
+  const backends = new Backends(options);
+  const storeOf = (bucket: BucketRecord): ObjectStore => backends.of(bucket) ?? store;
   const known = new Memory<BucketRecord>();
   const knownKeys = new Memory<OpenedKey>();
   return {
@@ -78,6 +97,7 @@ export async function openObjectStorage(options: ObjectStorageOptions): Promise<
       return updated;
     },
     deleteBucket: async (bucket) => {
+      if (storeOf(bucket) !== store && !(await isEmpty(storeOf(bucket), bucket))) return 'not empty';
       const outcome = await deleteBucket(database, bucket.id);
       known.forget(nameOf(bucket));
       sweeper.wake();
@@ -93,7 +113,13 @@ export async function openObjectStorage(options: ObjectStorageOptions): Promise<
       known.add(nameOf(bucket), bucket);
       return bucket;
     },
-    storeOf: () => store,
+    storeOf,
+    setBackend: async (bucket, settings) => {
+      if (!(await isEmpty(storeOf(bucket), bucket))) return 'not empty';
+      await setBackend(database, bucket.id, settings === null ? null : sealBackend(masterKey, bucket.id, settings));
+      known.forget(nameOf(bucket));
+      return 'set';
+    },
     createKey: (bucket, key) => createKey(database, masterKey, bucket, key),
     listKeys: (bucket) => listKeys(database, bucket),
     deleteKey: async (bucket, id) => {
@@ -111,9 +137,49 @@ export async function openObjectStorage(options: ObjectStorageOptions): Promise<
     sweep: () => sweeper.sweep(),
     close: async () => {
       await sweeper.close();
+      backends.close();
       await files.close();
     },
   };
+}
+
+/** The stores of buckets whose objects are not here. */
+class Backends {
+  readonly #options: ObjectStorageOptions;
+  /** By bucket and sealed secret, which is another one for each setting. */
+  readonly #stores = new Map<string, ClosableStore>();
+
+  constructor(options: ObjectStorageOptions) {
+    this.#options = options;
+  }
+
+  of({ id, backend }: BucketRecord): ObjectStore | undefined {
+    const { platformBackend, masterKey, createBackend } = this.#options;
+    if (backend === null && platformBackend === null) return undefined;
+    const name = backend === null ? id : `${id}/${Buffer.from(backend.secret).toString('base64')}`;
+    let found = this.#stores.get(name);
+    if (found === undefined) {
+      if (this.#stores.size >= REMEMBERED) this.close();
+      // In the platform's bucket each of ours has a folder, by an id that no later one has again.
+      const shared = platformBackend as S3BackendSettings;
+      const settings =
+        backend === null ? { ...shared, prefix: `${shared.prefix}${id}/` } : openBackend(masterKey, id, backend);
+      found = createBackend(settings);
+      this.#stores.set(name, found);
+    }
+    return found;
+  }
+
+  close(): void {
+    for (const store of this.#stores.values()) store.close();
+    this.#stores.clear();
+  }
+}
+
+async function isEmpty(store: ObjectStore, bucket: BucketRecord): Promise<boolean> {
+  const include = { httpMetadata: false, customMetadata: false };
+  const first = { limit: 1, prefix: '', delimiter: '', startAfter: undefined, cursor: undefined, include };
+  return (await store.list(bucket, first)).objects.length === 0;
 }
 
 const nameOf = ({ accountId, name }: Pick<BucketRecord, 'accountId' | 'name'>): string => `${accountId}/${name}`;

@@ -3,6 +3,7 @@
  * PostgreSQL) or somebody else's S3.
  */
 import type { Readable } from 'node:stream';
+import type { SealedBackend } from './backends.ts';
 import {
   type ByteRange,
   type Checksums,
@@ -25,6 +26,8 @@ export interface BucketRecord {
   readonly storageClass: StorageClass;
   /** Null: the platform's default. */
   readonly quotaBytes: number | null;
+  /** Null: the platform's store. */
+  readonly backend: SealedBackend | null;
 }
 
 export interface BucketUsage {
