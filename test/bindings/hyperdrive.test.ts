@@ -8,7 +8,7 @@ import type { Json } from '../support/api.ts';
 import { withEmbedded } from '../support/embedded-sql.ts';
 import { ESM, MULTIPART_TYPE, multipartBody } from '../support/multipart.ts';
 import { type Skep, startSkep } from '../support/server.ts';
-import { type TcpPostgres, tcpPostgres } from '../support/tcp-postgres.ts';
+import { type TcpPostgres, tcpPostgres, tlsPostgres } from '../support/tcp-postgres.ts';
 import { until } from '../support/until.ts';
 
 const PASSWORD = `origin-${randomBytes(8).toString('hex')}`;
@@ -327,6 +327,28 @@ test('wrong passwords, unknown hosts, private addresses and sockets are refused 
   }
   const moved = await skep.api('PATCH', `/hyperdrive/configs/${configId}`, { origin: { host: 'example.com' } });
   assert.match(moved.text, /Another host or port needs the password again/);
+});
+
+test('TLS to the origin is as sslmode says', async (t) => {
+  const secure = await tlsPostgres(join(skep.dataDir, 'postgres/socket/.s.PGSQL.5432'));
+  t.after(() => secure.close());
+  const outcomes: Json = {};
+  for (const sslmode of ['disable', 'prefer', 'require', 'verify-ca', 'verify-full']) {
+    const tried = [origin.port, secure.port].map(async (port) => {
+      const made = await createConfig(`${sslmode}-${port}`, { origin: originOf({ port }), mtls: { sslmode } });
+      return made.status === 200 ? 'connected' : made.json().errors[0].message.replace(/^.*database: /, '');
+    });
+    outcomes[sslmode] = await Promise.all(tried);
+  }
+  const noTls = 'The server does not support SSL connections.';
+  assert.deepEqual(outcomes, {
+    disable: ['connected', 'Connection terminated unexpectedly.'],
+    prefer: ['connected', 'connected'],
+    require: [noTls, 'connected'],
+    'verify-ca': [noTls, 'self-signed certificate.'],
+    'verify-full': [noTls, 'self-signed certificate.'],
+  });
+  assert.equal(secure.secured, 2);
 });
 
 test('a changed configuration is used by what comes next', async () => {
