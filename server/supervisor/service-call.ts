@@ -122,7 +122,12 @@ export class ServiceCallIn implements CallFacts, RelayedRequest {
   constructor(payload: Uint8Array) {
     const contentAt = callNameEnd(payload);
     const headEnd = headEndOf(payload, contentAt);
-    if (headEnd > CHANNEL_LIMITS.maxHeadBytes) throw new CellMisbehaved(`Service call with a head of ${headEnd} bytes`);
+    const headBytes = readU32(payload, contentAt);
+    if (headBytes > CHANNEL_LIMITS.maxHeadBytes)
+      throw new CellMisbehaved(`Service call with a head of ${headBytes} bytes`);
+    // The cell looks at the head alone; an entrypoint's target before it may be as long again.
+    if (contentAt > CHANNEL_LIMITS.maxHeadBytes)
+      throw new CellMisbehaved(`Service call with a name of ${contentAt} bytes`);
     const name = textOf(payload, CALL_NAME_AT, contentAt);
     const isLoopback = payload[CALL_LOOPBACK_AT] === 1;
     this.clockMs = readClock(payload, 0);
