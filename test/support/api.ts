@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import type { Logger } from '../../server/log/types.ts';
 import { createApi, type Api } from '../../server/api/api.ts';
 import { createHyperdrive } from '../../server/storage/hyperdrive/hyperdrive.ts';
-import { createWorkerDatabases } from '../../server/storage/databases/databases.ts';
+import { createWorkerDatabases, type WorkerDatabases } from '../../server/storage/databases/databases.ts';
 import { createKvStore } from '../../server/storage/kv/kv-store.ts';
 import { createS3Backend } from '../../server/s3/backend.ts';
 import { openObjectStorage } from '../../server/storage/objects/open.ts';
@@ -49,6 +49,7 @@ export interface TestApi {
   readonly api: Api;
   readonly account: Account;
   readonly database: TestDatabase;
+  readonly databases: WorkerDatabases;
   /** Sequence numbers that the API waited for. */
   readonly waitedFor: bigint[];
   /** What the next start-up runs answer; the version and modules they were asked about. */
@@ -141,6 +142,7 @@ export async function createTestApi(options: TestApiOptions = {}): Promise<TestA
     api,
     account,
     database,
+    databases,
     waitedFor,
     started,
     startup: STARTED,
