@@ -4,7 +4,7 @@ class T extends RpcTarget {
     return "pong";
   }
   async slow() {
-    await scheduler.wait(5);
+    await scheduler.wait(150);
     return "slow";
   }
 }
