@@ -90,11 +90,11 @@ async function staysWithin<T>(work: () => Promise<T>): Promise<T> {
   return result;
 }
 
-test('of 100,000 timers a request gets 10,000, which fit into the limit and end with it', async () => {
+test('of the timers that a request asks for without end it gets 10,000, which fit into the limit and end with it', async () => {
   deploy(
     'timers',
-    `let set = 0; const errors = new Set();
-    for (let n = 0; n < 100_000; n++) try { setTimeout(() => undefined, 1e8); set++; } catch (error) { errors.add(error.name); }
+    `let set = 0; let refused = 0; const errors = new Set();
+    for (let n = 0; n < 100_000 && refused < 500; n++) try { setTimeout(() => undefined, 1e8); set++; } catch (error) { refused++; errors.add(error.name); }
     return new Response(set + ' ' + [...errors]);`,
   );
   for (let round = 0; round < 3; round++) {
