@@ -5,9 +5,8 @@ import type { Database, Queryable } from './database.ts';
 import { DatabaseError, codeOf } from './errors.ts';
 import { StoreConflict } from './store.ts';
 import type { Account, Store, TokenIdentity } from './store.ts';
+import { BOOTSTRAP_LOCK } from './locks.ts';
 
-/** Any number, the same in every version of Skep for ever. */
-const BOOTSTRAP_LOCK = 5_360_175_003;
 const FIRST_ACCOUNT_NAME = 'default';
 const ADMIN_TOKEN_NAME = 'admin';
 const UNIQUE_VIOLATION = '23505';

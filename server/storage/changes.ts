@@ -1,11 +1,9 @@
 /** The log of changes: what every node's catalog follows. */
 import type { Database, Queryable } from './database.ts';
+import { CHANGES_LOCK } from './locks.ts';
 
 /** The channel on which new sequence numbers are announced. */
 export const CHANGES_CHANNEL = 'skep_changes';
-
-/** Any number, the same in every version of Skep for ever. */
-const CHANGES_LOCK = 5_360_175_002;
 
 export interface Change {
   readonly seq: bigint;

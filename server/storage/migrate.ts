@@ -7,9 +7,8 @@ import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type pg from 'pg';
 import { DatabaseError } from './errors.ts';
+import { MIGRATION_LOCK } from './locks.ts';
 
-/** Any number, the same in every version of Skep for ever. */
-const MIGRATION_LOCK = 5_360_175_001;
 /** How long a node waits for another one that is migrating. */
 const LOCK_TIMEOUT_MS = 120_000;
 

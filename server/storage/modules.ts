@@ -1,13 +1,7 @@
 /** Bytes of modules, stored once per content. */
 import type { ModuleContent, ModuleType } from '../../shared/worker.ts';
 import type { Queryable } from './database.ts';
-
-/**
- * Who stores modules holds it shared, who deletes unused ones holds it alone, both to the end of their transaction. So bytes
- * cannot go away between the moment an upload finds them and the moment its version refers to them.
- * Any number, the same in every version of Skep for ever.
- */
-const MODULES_LOCK = 5_360_175_004;
+import { MODULES_LOCK } from './locks.ts';
 
 /**
  * Makes sure that the bytes are there when the transaction commits. Only bytes that are new are sent to the database, which

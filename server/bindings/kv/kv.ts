@@ -8,6 +8,7 @@ import type { BindingCall, WorkerEvent } from '../../supervisor/types.ts';
 import { createDataBinding, type Operation, OperationError } from '../data-binding.ts';
 import { readBulkGet, readGet, readKey, readList, readPut, refuse, refuseWith } from './arguments.ts';
 import type { KvReader } from './reader.ts';
+import { codeOf } from '../../storage/errors.ts';
 
 export interface KvBindingOptions {
   readonly store: KvStore;
@@ -40,10 +41,17 @@ export function createKvBinding(options: KvBindingOptions): ReturnType<typeof cr
     ),
     onEvent: options.onEvent,
     log: options.log,
-    unavailable: (_error, operation) =>
-      kvFailure(LABELS[operation] ?? 'GET', 503, 'Service Unavailable: the database of this platform does not answer.'),
+    unavailable: (error, operation) =>
+      kvFailure(
+        LABELS[operation] ?? 'GET',
+        503,
+        `Service Unavailable: the database of this platform ${stateOf(error)}.`,
+      ),
   });
 }
+
+/** SQLSTATE class 53: it answers, and has no disk, memory or connections left. */
+const stateOf = ({ cause }: Error): string => (codeOf(cause).startsWith('53') ? 'is full' : 'does not answer');
 
 /** What storage refuses, in the words of the runtime. */
 function withWords(name: string, operation: Operation<KvNamespaceBinding>): Operation<KvNamespaceBinding> {

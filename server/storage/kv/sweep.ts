@@ -6,9 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { KV_LIMITS } from '../../../shared/limits.ts';
 import type { Logger } from '../../log/types.ts';
 import type { Database, Queryable } from '../database.ts';
+import { KV_SWEEP_LOCK } from '../locks.ts';
 
-/** Any number, the same in every version of Skep for ever. */
-const SWEEP_LOCK = 5_360_175_010;
 const BATCH_ROWS = 1_000;
 /** Between two batches: others get the database for at least as long as a batch takes. */
 const PAUSE_MS = 20;
@@ -84,7 +83,7 @@ export async function sweepOnce(db: Database, signal?: AbortSignal): Promise<voi
     for (;;) {
       const rows = await db.transaction(async (tx) => {
         const { rows: locks } = await tx.query<{ mine: boolean }>('SELECT pg_try_advisory_xact_lock($1) AS mine', [
-          SWEEP_LOCK,
+          KV_SWEEP_LOCK,
         ]);
         return locks[0]?.mine === true ? await sweep(tx) : null;
       });

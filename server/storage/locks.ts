@@ -1,0 +1,19 @@
+/**
+ * The advisory locks of Skep's database, in one list so that no two parts take the same one: any numbers, the same in every version for ever.
+ * Backups have a pair of numbers (`backup/lock.ts`), which no single one collides with; objects have one for each key besides
+ * (`objects/rows.ts`), by a hash of 64 bits.
+ */
+
+/** Migrations run one node at a time. */
+export const MIGRATION_LOCK = 5_360_175_001;
+/** The order of changes that nodes follow is the order of commits. */
+export const CHANGES_LOCK = 5_360_175_002;
+/** The first account is made once. */
+export const BOOTSTRAP_LOCK = 5_360_175_003;
+/**
+ * Who stores modules holds it shared, who deletes unused ones holds it alone, both to the end of their transaction. So bytes cannot go
+ * away between the moment an upload finds them and the moment its version refers to them.
+ */
+export const MODULES_LOCK = 5_360_175_004;
+/** One node at a time removes expired KV entries. */
+export const KV_SWEEP_LOCK = 5_360_175_010;
