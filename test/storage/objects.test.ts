@@ -1,5 +1,6 @@
 /** The embedded object store: real PostgreSQL, real files. What workers see of it is in `conformance/cases/r2-*`. */
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -265,4 +266,29 @@ test('while a backup is made nothing is swept; afterwards it is', async () => {
     await backup.end();
   }
   await until(async () => (await objects.storage.sweep(), !isThere()), 'swept after the backup');
+});
+
+test('on a full disk a put fails with a clear error and leaves nothing, and the next small one goes through', async (context) => {
+  const own = await createTestObjects();
+  const folder = join(own.dataDir, 'objects');
+  if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', folder]).status !== 0) {
+    await own.close();
+    context.skip('no file system can be mounted here');
+    return;
+  }
+  try {
+    await own.reopen();
+    const { bucket, store } = await own.bucket('full');
+    const large = randomBytes(4_000_000);
+    const pieces = Readable.from([large.subarray(0, 1_000_000), large.subarray(1_000_000)]);
+    await assert.rejects(store.put(bucket, 'k', pieces, putOptions(large)), /The disk of the object store is full/);
+    assert.equal(await store.head(bucket, 'k'), null);
+    assert.deepEqual(own.files(), []);
+    await store.put(bucket, 'k', Buffer.from('small'), putOptions('small'));
+    assert.equal((await contentOf(await store.get(bucket, 'k', {}))).toString(), 'small');
+  } finally {
+    await own.storage.close();
+    spawnSync('umount', [folder]);
+    await own.close();
+  }
 });
