@@ -47,7 +47,17 @@ test('wrangler makes a bucket, puts, gets and deletes an object, and a Worker th
   assert.match((await wrangler('r2', 'bucket', 'list')).stdout, /my-images/);
   const content = randomBytes(300_000);
   writeFileSync(join(project.dir, 'in.bin'), content);
-  const put = await wrangler('r2', 'object', 'put', 'my-images/dir/a b.bin', '--file', 'in.bin', '--content-type', 'image/x', '--remote');
+  const put = await wrangler(
+    'r2',
+    'object',
+    'put',
+    'my-images/dir/a b.bin',
+    '--file',
+    'in.bin',
+    '--content-type',
+    'image/x',
+    '--remote',
+  );
   assert.equal(put.code, 0, put.stderr);
   const get = await wrangler('r2', 'object', 'get', 'my-images/dir/a b.bin', '--file', 'out.bin', '--remote');
   assert.equal(get.code, 0, get.stderr);
@@ -55,7 +65,10 @@ test('wrangler makes a bucket, puts, gets and deletes an object, and a Worker th
   const deployed = await wrangler('deploy');
   assert.equal(deployed.code, 0, deployed.stderr);
   const response = await skep.request('images', '/dir/a%20b.bin');
-  assert.deepEqual([response.status, response.headers.etag], [200, `"${createHash('md5').update(content).digest('hex')}"`]);
+  assert.deepEqual(
+    [response.status, response.headers.etag],
+    [200, `"${createHash('md5').update(content).digest('hex')}"`],
+  );
   const full = await wrangler('r2', 'bucket', 'delete', 'my-images');
   assert.match(full.stderr + full.stdout, /not empty|10008/);
   assert.equal((await wrangler('r2', 'object', 'delete', 'my-images/dir/a b.bin', '--remote')).code, 0);
@@ -86,7 +99,10 @@ test('a server that is killed in the middle of a put shows the old object, and t
   skep = await startSkep({ dataDir });
   assert.deepEqual(filesOf('incoming'), []);
   const whole = createHash('sha256').update('the old one').digest('hex');
-  await until(() => filesOf('content').every((path) => path.endsWith(whole)), 'nothing on the disk but the old content');
+  await until(
+    () => filesOf('content').every((path) => path.endsWith(whole)),
+    'nothing on the disk but the old content',
+  );
   assert.equal((await skep.request('images', '/big')).text, 'the old one');
   const again = await skep.request('images', '/big', { method: 'PUT', body: 'the new one' });
   assert.equal(again.json().etag, createHash('md5').update('the new one').digest('hex'));
