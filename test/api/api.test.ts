@@ -225,6 +225,16 @@ describe('the control API', () => {
     );
   });
 
+  test('Tail Workers are refused when settings name them, and nothing is changed', async () => {
+    const name = fresh();
+    await deploy(name);
+    const path = `/workers/scripts/${name}/script-settings`;
+    const named = await t.call('PATCH', path, { logpush: true, tail_consumers: [{ service: 'listener' }] });
+    refused(named, 404, 7003, /Tail Workers \(`tail_consumers`\)/);
+    assert.equal(done(await t.call('GET', path)).logpush, false);
+    assert.equal(done(await t.call('PATCH', path, { logpush: true, tail_consumers: [] })).logpush, true);
+  });
+
   test('a version of a Worker that does not exist is 10007', async () => {
     refused(
       await t.upload('POST', `/workers/scripts/${fresh()}/versions`, simpleUpload()),

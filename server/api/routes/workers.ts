@@ -5,7 +5,7 @@ import { fail } from '../errors.ts';
 import { paginate } from '../pages.ts';
 import { presentHealth, presentScript, presentService, presentSettings, presentWorker } from '../present.ts';
 import { accountBodyRoute, accountRoute, type AccountRequest, type ApiResult, type Route } from '../router.ts';
-import { pickSettings } from '../upload/metadata.ts';
+import { namesTailWorkers, pickSettings, TAIL_WORKERS } from '../upload/metadata.ts';
 import { latestVersion, requireWorker, waitUntilServed } from '../workers.ts';
 
 const workerSettings = z.looseObject({
@@ -87,6 +87,7 @@ export const workerRoutes: readonly Route[] = [
     body: workerSettings,
     handle: async (request) => {
       const { name } = await requireWorker(request);
+      if (namesTailWorkers(request.body)) throw fail('unsupportedFeature', { feature: TAIL_WORKERS });
       const settings = pickSettings(request.body);
       const { worker, changeSeq } = await request.options.store.updateWorker(request.account.id, name, { settings });
       await waitUntilServed(request, changeSeq);

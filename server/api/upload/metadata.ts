@@ -152,9 +152,15 @@ function readEntry(raw: RawMetadata, problems: CloudflareProblem[]): UploadMetad
   return undefined;
 }
 
-/** Parts of an upload that Skep does not have yet and whose silent absence would change what the Worker does. */
-const isFilled = (list: readonly unknown[] | null | undefined): boolean => (list?.length ?? 0) > 0;
+/** Workers that are to be told of this one's events: Skep does not do that yet, and nobody may believe that it does. */
+export const namesTailWorkers = (raw: {
+  readonly tail_consumers?: readonly unknown[] | null | undefined;
+  readonly streaming_tail_consumers?: readonly unknown[] | null | undefined;
+}): boolean => (raw.tail_consumers?.length ?? 0) > 0 || (raw.streaming_tail_consumers?.length ?? 0) > 0;
 
+export const TAIL_WORKERS = 'Tail Workers (`tail_consumers`)';
+
+/** Parts of an upload that Skep does not have yet and whose silent absence would change what the Worker does. */
 function refusedFeatures(raw: RawMetadata): CloudflareProblem[] {
   const refused: string[] = [];
   if (raw.migrations !== undefined && raw.migrations !== null) refused.push('Durable Objects (`migrations`)');
@@ -162,8 +168,7 @@ function refusedFeatures(raw: RawMetadata): CloudflareProblem[] {
   if (raw.keep_assets === true) refused.push('Static assets (`keep_assets`)');
   if (raw.containers !== undefined && raw.containers !== null && raw.containers.length > 0)
     refused.push('Containers (`containers`)');
-  if (isFilled(raw.tail_consumers) || isFilled(raw.streaming_tail_consumers))
-    refused.push('Tail Workers (`tail_consumers`)');
+  if (namesTailWorkers(raw)) refused.push(TAIL_WORKERS);
   for (const [name, value] of Object.entries(raw.exports ?? {})) {
     const type = typeof value === 'object' && value !== null ? (value as { type?: unknown }).type : undefined;
     refused.push(`Export '${name}' of type '${String(type).slice(0, 50)}' (\`exports\`)`);
