@@ -77,11 +77,20 @@ export const { Module: WasmModule, Instance: WasmInstance } = WebAssembly;
 export const NativeProxy = Proxy;
 export const nativeSetTimeout = setTimeout;
 export const nativeClearTimeout = clearTimeout;
-/** Sooner than `setTimeout(f, 0)`, which Node takes for 1 ms. */
-export const { setImmediate: nativeSetImmediate, clearImmediate: nativeClearImmediate } = globalThis as unknown as {
-  setImmediate(callback: () => void): object;
+const { setImmediate: startImmediate, clearImmediate } = globalThis as unknown as {
+  setImmediate(callback: () => void): { _argv: unknown };
   clearImmediate(immediate: object): void;
 };
+/**
+ * Sooner than `setTimeout(f, 0)`, which Node takes for 1 ms. Deno (2.9.6) spreads the arguments when it calls back, with the iterator of arrays
+ * that user code may have replaced: there are none, so it is given nothing to spread.
+ */
+export function nativeSetImmediate(callback: () => void): object {
+  const immediate = startImmediate(callback);
+  immediate._argv = undefined;
+  return immediate;
+}
+export const nativeClearImmediate = clearImmediate;
 export const nativeSetInterval = setInterval;
 export const nativeClearInterval = clearInterval;
 

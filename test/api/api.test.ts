@@ -123,7 +123,7 @@ describe('the control API', () => {
       7003,
       /^Queues: this version of Skep does not support it yet/,
     );
-    refused(await t.call('GET', '/r2/buckets/b'), 404, 7003, /^R2:/);
+    refused(await t.call('GET', '/r2/buckets/b'), 404, 10006, /^The specified bucket does not exist: 'b'/);
     refused(await t.call('GET', '/d1/database/x?fields=uuid,name'), 404, 7404, /^The database 'x' could not be found/);
     refused(await t.call('POST', '/workers/scripts/w/tails', { filters: [] }), 404, 7003, /^Live logs/);
     refused(

@@ -494,3 +494,24 @@ test('a status text and a date of the worker’s own leave with large answers as
   }
   assert.deepEqual(valuesOf((await cells.fetch('undated')).raw, 'date'), []);
 });
+
+test('a worker that has replaced the iterator of arrays gets its events all the same, from timers and in turns of their own', async () => {
+  cells.deploy({
+    name: 'no-iterator',
+    limits: { cpuMs: 5_000 },
+    modules: {
+      'index.js': `Array.prototype[Symbol.iterator] = () => { throw new Error('patched'); };
+      export default { async fetch() {
+        await new Promise((resolve) => setTimeout(resolve, 0));
+        let sum = 0;
+        for (let n = 0; n < 3e7; n++) sum += n % 7;
+        await new Promise((resolve) => setTimeout(resolve, 0));
+        return new Response('ok');
+      } };`,
+    },
+  });
+  for (let round = 0; round < 3; round++) {
+    const answers = await Promise.all(Array.from({ length: 4 }, () => cells.fetch('no-iterator')));
+    assert.deepEqual(new Set(answers.map(({ body }) => body)), new Set(['ok']));
+  }
+});

@@ -60,9 +60,9 @@ export interface TestSupervisorOptions
   readonly egressAllow?: readonly string[];
   /** Calls to the internet per pipeline. */
   readonly externalSubrequests?: number;
-  /** Stands where the broker stands: for tests of the wire itself. */
   /** Other than the defaults. */
   readonly cacheOptions?: Partial<CacheStoreOptions>;
+  /** Stands where the broker stands: for tests of the wire itself. */
   readonly broker?: Broker;
 }
 
