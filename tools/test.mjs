@@ -35,7 +35,11 @@ const RUN_TIMEOUT_MS = 14 * 60_000;
 const SETTLE_MS = 3_000;
 
 /** These run one file after the other: they measure, or they take the whole machine. */
-const ALONE = /^test\/(conformance|e2e|hostile|limits)\//;
+const ALONE = /^test\/(hostile|limits)\//;
+/** These start whole servers and wait for wrangler: two at a time keep a machine of two cores busy. */
+const PAIRS = /^test\/(conformance|e2e)\//;
+/** How many of the slowest files are named at the end. */
+const SLOWEST = 12;
 
 function parseCommandLine() {
   const { values, positionals } = parseArgs({
@@ -158,6 +162,15 @@ function addUp(results) {
   return total;
 }
 
+/** Where the time goes: sums of the tests of a file, without what it starts and stops around them. */
+function reportSlowest(results) {
+  const files = results.flatMap(({ fileMs }) => Object.entries(fileMs ?? {})).toSorted((a, b) => b[1] - a[1]);
+  if (files.length <= 1) return;
+  console.log('\nSlowest files:');
+  for (const [file, ms] of files.slice(0, SLOWEST))
+    console.log(`  ${(ms / 1000).toFixed(1).padStart(6)} s  ${relative(ROOT, file)}`);
+}
+
 function report(results, leaks, startedMs) {
   const total = addUp(results);
   const failures = results.flatMap((result) => result.failures);
@@ -165,6 +178,7 @@ function report(results, leaks, startedMs) {
   for (const { name, file } of failures) console.log(`  ${name}${file === null ? '' : ` (${relative(ROOT, file)})`}`);
   if (leaks.length > 0) console.log('\nLeft behind by the tests (each counts as a failure):');
   for (const leak of leaks) console.log(`  ${leak}`);
+  reportSlowest(results);
   console.log('');
   for (const [name, count] of Object.entries(total)) console.log(`# ${name} ${count}`);
   console.log(`# duration_ms ${Math.round(performance.now() - startedMs)}`);
@@ -184,7 +198,8 @@ async function runAll(files, options, temporary) {
   const environment = cleanEnvironment(temporary.folder);
   const totalsFile = join(temporary.folder, 'totals.json');
   const groups = [
-    { files: files.filter((file) => !ALONE.test(file)), concurrency: options.concurrency },
+    { files: files.filter((file) => !ALONE.test(file) && !PAIRS.test(file)), concurrency: options.concurrency },
+    { files: files.filter((file) => PAIRS.test(file)), concurrency: String(Math.min(2, Number(options.concurrency))) },
     { files: files.filter((file) => ALONE.test(file)), concurrency: '1' },
   ];
   const results = [];
