@@ -34,10 +34,8 @@ const RUN_TIMEOUT_MS = 14 * 60_000;
 /** Time for the run's last processes to go by themselves before they count as left behind. */
 const SETTLE_MS = 3_000;
 
-/** These run one file after the other: they measure, or they take the whole machine. */
-const ALONE = /^test\/(hostile|limits)\//;
-/** These start whole servers and wait for wrangler: two at a time keep a machine of two cores busy. */
-const PAIRS = /^test\/(conformance|e2e)\//;
+/** These start whole servers, drive wrangler, or burn processors on purpose: two at a time keep a machine of two cores busy. */
+const PAIRS = /^test\/(conformance|e2e|hostile|limits)\//;
 /** How many of the slowest files are named at the end. */
 const SLOWEST = 12;
 
@@ -50,7 +48,8 @@ function parseCommandLine() {
       keep: { type: 'boolean', default: false },
       dir: { type: 'string', default: 'test' },
       timeout: { type: 'string', default: String(TEST_TIMEOUT_SECONDS) },
-      concurrency: { type: 'string', default: String(Math.max(1, Math.min(4, availableParallelism()))) },
+      // Most of these tests wait more than they compute.
+      concurrency: { type: 'string', default: String(Math.min(4, 2 * availableParallelism())) },
     },
   });
   return { ...values, filters: positionals };
@@ -198,9 +197,8 @@ async function runAll(files, options, temporary) {
   const environment = cleanEnvironment(temporary.folder);
   const totalsFile = join(temporary.folder, 'totals.json');
   const groups = [
-    { files: files.filter((file) => !ALONE.test(file) && !PAIRS.test(file)), concurrency: options.concurrency },
+    { files: files.filter((file) => !PAIRS.test(file)), concurrency: options.concurrency },
     { files: files.filter((file) => PAIRS.test(file)), concurrency: String(Math.min(2, Number(options.concurrency))) },
-    { files: files.filter((file) => ALONE.test(file)), concurrency: '1' },
   ];
   const results = [];
   for (const group of groups) {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { ESM, MULTIPART_TYPE, multipartBody, type TestPart } from '../../support/multipart.ts';
+import { namesBelow } from '../../support/names-below.ts';
 import type { Arena, ClientAttacks } from '../arena.ts';
 
 const CODE = `export default { fetch: () => new Response('fine') };`;
@@ -26,7 +27,7 @@ function assertNothingMade(arena: Arena): void {
   const { dataDir, folder } = arena.aim;
   for (const root of [`${dataDir}/..`, folder, '/tmp', '/']) {
     const isDeep = root.startsWith(dataDir);
-    const names = readdirSync(root, { recursive: isDeep }).map(String);
+    const names = isDeep ? namesBelow(root) : readdirSync(root);
     assert.deepEqual(
       names.filter((name) => name.includes(MARK) && !name.includes('postgres/')),
       [],
