@@ -49,7 +49,7 @@ function parseCommandLine() {
       dir: { type: 'string', default: 'test' },
       timeout: { type: 'string', default: String(TEST_TIMEOUT_SECONDS) },
       // Most of these tests wait more than they compute.
-      concurrency: { type: 'string', default: String(Math.min(4, 2 * availableParallelism())) },
+      concurrency: { type: 'string', default: String(Math.min(4, 1 + availableParallelism())) },
     },
   });
   return { ...values, filters: positionals };

@@ -44,7 +44,10 @@ describe('the start-up check of an upload', () => {
   });
 
   test('a top level that burns CPU is refused as such', async () => {
-    await refused(simpleUpload({}, 'for (;;);'), 10021, /^Script startup exceeded CPU time limit\.$/);
+    // On a full machine, where what computes gives way to the others, ten seconds may be over first.
+    const reason =
+      /^Script startup (exceeded CPU time limit\.|timed out: Script startup did not finish within 10 s\.)$/;
+    await refused(simpleUpload({}, 'for (;;);'), 10021, reason);
   });
 
   test('a script without handlers is refused', async () => {

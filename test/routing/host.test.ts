@@ -92,12 +92,13 @@ test('whatever host passes keeps its place in a URL: nothing of it becomes a pat
       (text) => {
         const host = parseHostHeader(text);
         if (host === null) return;
-        // A name ending in digits is an IPv4 address to URL, and may be an invalid one: then the worker never sees it.
+        // A name ending in a number (`8`, `0x`) is an IPv4 address to URL, and may be an invalid one: then the worker never sees it.
         if (!URL.canParse(`http://${urlAuthority(host, 'http')}/path`)) return;
         const url = new URL(`http://${urlAuthority(host, 'http')}/path`);
         assert.equal(url.pathname, '/path');
         assert.equal(url.username, '');
-        if (/[a-z]$/.test(host.name)) assert.equal(url.hostname, host.name);
+        const endsInNumber = /(^|\.)(\d+|0x[0-9a-f]*)$/.test(host.name);
+        if (/[a-z]$/.test(host.name) && !endsInNumber) assert.equal(url.hostname, host.name);
       },
     ),
     { numRuns: 2_000 },
