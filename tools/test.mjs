@@ -36,6 +36,8 @@ const SETTLE_MS = 3_000;
 
 /** These start whole servers, drive wrangler, or burn processors on purpose: two at a time keep a machine of two cores busy. */
 const PAIRS = /^test\/(conformance|e2e|hostile|limits)\//;
+/** These measure close to a limit. */
+const ALONE = /^test\/(hostile\/sessions|limits\/memory)/;
 /** How many of the slowest files are named at the end. */
 const SLOWEST = 12;
 
@@ -198,7 +200,11 @@ async function runAll(files, options, temporary) {
   const totalsFile = join(temporary.folder, 'totals.json');
   const groups = [
     { files: files.filter((file) => !PAIRS.test(file)), concurrency: options.concurrency },
-    { files: files.filter((file) => PAIRS.test(file)), concurrency: String(Math.min(2, Number(options.concurrency))) },
+    {
+      files: files.filter((file) => PAIRS.test(file) && !ALONE.test(file)),
+      concurrency: String(Math.min(2, Number(options.concurrency))),
+    },
+    { files: files.filter((file) => ALONE.test(file)), concurrency: '1' },
   ];
   const results = [];
   for (const group of groups) {

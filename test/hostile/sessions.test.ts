@@ -87,7 +87,7 @@ before(async () => {
     cpuMs: 5_000,
     broker,
     onCellEvent: (event) => {
-      if (event.type === 'ended') honestDeaths.push(event.reason);
+      if (event.type === 'ended' && event.reason !== 'stopped') honestDeaths.push(event.reason);
     },
   });
   hostile = await createTestSupervisor({
@@ -97,12 +97,7 @@ before(async () => {
     timings: { waitUntilMs: 300 },
     broker,
   });
-  honest.deploy({
-    name: 'honest',
-    modules: { 'index.js': HONEST },
-    bindings: [serviceBinding('LIAR', 'liar')],
-    compatibilityDate: '2026-01-01',
-  });
+  deployHonest();
   deploy();
 });
 after(async () => {
@@ -110,6 +105,15 @@ after(async () => {
   await honest.close();
   programs.remove();
 });
+
+/** A cell of its own for what follows: without the garbage of the attacks before. */
+const deployHonest = () =>
+  honest.deploy({
+    name: 'honest',
+    modules: { 'index.js': HONEST },
+    bindings: [serviceBinding('LIAR', 'liar')],
+    compatibilityDate: '2026-01-01',
+  });
 
 /** A version that dies often is paused: each attack has its own. */
 const deploy = () =>
@@ -152,7 +156,7 @@ async function unharmed<T>(attack: () => Promise<T>): Promise<T> {
   const result = await attack();
   const { body, failure } = await honest.fetch('honest', '/');
   assert.deepEqual([body, failure?.reason], ['well', undefined]);
-  assert.deepEqual(honestDeaths, [], 'cells of the honest worker that ended');
+  assert.deepEqual(honestDeaths.splice(0), [], 'cells of the honest worker that ended');
   await until(() => honest.supervisor.counts().inFlight === 0, 'nothing is in flight in the honest cells', 10_000);
   return result;
 }
@@ -264,6 +268,7 @@ test('floods of empty and of tiny frames end at the window, or are taken as fast
 });
 
 test('five hundred sessions that fill their windows while the called worker computes do not end its cell', async () => {
+  deployHonest();
   // A message that does not end: nobody takes more than a window of it.
   const zeros = { bytes: base64(new Uint8Array(1_000)), times: 60 };
   const told: Told[] = [];
