@@ -346,6 +346,11 @@ export const DATABASE_LIMITS = {
   abandonedMs: 500,
   /** An idle connection is closed after this. */
   idleConnectionMs: 30_000,
+  /**
+   * What one session of the embedded PostgreSQL may allocate. SQL can raise work_mem and build values of a gigabyte; the kernel ends that with
+   * "out of memory" (53200) in the one session instead of on the machine.
+   */
+  sessionMemoryBytes: 512 * MiB,
   /** SQL text of one statement, in bytes. */
   maxSqlBytes: 1 * MiB,
   /** All statements and parameters of one operation, in bytes. Read whole, so it bounds memory. */

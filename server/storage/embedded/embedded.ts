@@ -188,6 +188,7 @@ class EmbeddedServer {
     return startProgram(binaries.postgres, ['-D', join(clusterDir(dataDir), 'data'), '-k', socketDir, ...args], {
       ...this.#options,
       deathSignal: 'INT',
+      maxDataBytes: DATABASE_LIMITS.sessionMemoryBytes,
     });
   }
 

@@ -24,11 +24,16 @@ function hasParentDeathSignal(): boolean {
   return setprivWorks;
 }
 
+/** Before everything else in the chain: what comes after it inherits the limit, and the pid stays the same. */
+const LIMITED = ['/bin/sh', '-c', 'ulimit -d "$1" && shift && exec "$@"', 'sh'];
+
 export interface StartOptions {
   readonly identity: Identity;
   readonly libraryPath: string;
   /** What the child gets when we die: INT is PostgreSQL's fast and clean shutdown. */
   readonly deathSignal: 'INT' | 'KILL';
+  /** What each process of it may allocate (RLIMIT_DATA), in bytes; shared memory is not counted. Default: no limit. */
+  readonly maxDataBytes?: number;
   /** For tests: as if setpriv were missing. */
   readonly useLifeline?: boolean;
 }
@@ -39,7 +44,9 @@ export function startProgram(program: string, args: readonly string[], options: 
   const lifeline = useSetpriv
     ? ['setpriv', '--pdeathsig', options.deathSignal, '--']
     : ['/bin/sh', '-c', LIFELINE_SCRIPT, 'sh', options.deathSignal];
-  const [command = '', ...rest] = [...options.identity.prefix, ...lifeline, program, ...args];
+  const { maxDataBytes } = options;
+  const limited = maxDataBytes === undefined ? [] : [...LIMITED, String(Math.floor(maxDataBytes / 1024))];
+  const [command = '', ...rest] = [...limited, ...options.identity.prefix, ...lifeline, program, ...args];
   const { uid, gid } = options.identity;
   return spawn(command, rest, {
     cwd: '/',
