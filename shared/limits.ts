@@ -110,6 +110,11 @@ export const UPLOAD_LIMITS = {
 export const CELL_LIMITS = {
   /** CPU time of one invocation, and of every second of what lasts (a stream, a connection, a session) → 1102, outcome `exceededCpu`. Stops endless loops. */
   cpuMs: 100,
+  /**
+   * CPU time that an invocation gets for each MiB that the server carries into or out of its cell: moving bytes costs the harness about 2 ms a MiB, and
+   * is no computing of the worker's. Without it a stream of 30 MiB would end its worker; on Cloudflare bodies that pass through cost nothing.
+   */
+  carryingCpuMsPerMiB: 3,
   /** What a worker may ask for in `limits.cpu_ms` at most, Cloudflare's default on its paid plan → the upload is refused. */
   maxCpuMs: 30_000,
   /** V8 heap and the buffers beside it, above what an idle cell holds → 1102, outcome `exceededMemory`. Stops hoarders of any kind of memory. */

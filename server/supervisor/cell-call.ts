@@ -421,6 +421,7 @@ export class CellCall implements BindingCall, CellStream {
       const chunk = this.#queue[0] as Uint8Array;
       const size = Math.min(chunk.length, this.#credit, DATA_CHUNK_BYTES);
       this.#wire.send(encodeFrame(DATA, this.#stream, chunk.subarray(0, size)));
+      this.#wire.carried(this.#stream, size);
       this.#credit -= size;
       this.movedAtMs = performance.now();
       if (size === chunk.length) this.#queue.shift();

@@ -15,6 +15,8 @@ export interface CallWire {
   send(frame: Uint8Array): void;
   /** Whoever reads the stream took so many bytes; the cell has been told. */
   taken(stream: number, bytes: number): void;
+  /** So many bytes of the stream went to the cell. */
+  carried(stream: number, bytes: number): void;
   /** The stream is over: forget it. */
   closed(stream: number): void;
 }

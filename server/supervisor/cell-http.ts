@@ -18,6 +18,8 @@ export interface ResponseHandler {
   onHead(status: number, statusText: string, headers: string[]): void;
   /** False asks for a pause until `resume()`. */
   onData(chunk: Buffer): boolean;
+  /** So many bytes of the request's body went to the cell. */
+  onBodySent(bytes: number): void;
   onEnd(): void;
   /** The connection broke or the bytes were no HTTP. */
   onFailure(error: Error): void;
@@ -157,6 +159,7 @@ class Connection implements Exchange {
     this.#bodySent = false;
     const onData = (chunk: Buffer) => {
       if (chunk.length === 0) return;
+      this.#handler?.onBodySent(chunk.length);
       let flowing: boolean;
       if (chunked) {
         this.#socket.cork();

@@ -59,6 +59,8 @@ export interface CellStreamsContext {
   readonly exchanges: ReadonlyMap<number, ChannelExchange>;
   readonly untaken: UntakenBytes;
   readonly send: (frame: Uint8Array) => void;
+  /** Bytes of a call's body or answer have passed. */
+  readonly onCarried: (invocation: Invocation, size: number) => void;
   /** The cell has left more with the server than it may. */
   readonly onTooMuchHeld: () => void;
   readonly onSessionEnd: (roundTrips: number) => void;
@@ -77,7 +79,8 @@ export class CellStreams {
     this.#context = context;
     const { send, untaken } = context;
     const taken = (id: number, bytes: number): void => this.#held.taken(id, bytes);
-    this.#wire = { send, taken, closed: (id) => this.#closeStream(id) };
+    const carried = (id: number, size: number): void => this.#carried(id, size);
+    this.#wire = { send, taken, carried, closed: (id) => this.#closeStream(id) };
     this.#sessionWire = { send, taken, untaken, closed: (id, roundTrips) => this.#closeSession(id, roundTrips) };
   }
 
@@ -112,12 +115,18 @@ export class CellStreams {
     if (type === DATA) {
       this.#held.received(stream, payload.length);
       this.#judgeHeld();
+      this.#carried(stream, payload.length);
       call.receiveData(payload);
     } else if (type === END) call.receiveEnd();
     else if (type === WINDOW) call.receiveWindow(payload);
     else if (type === FAIL) call.abort();
     else if (type === START_TLS && call instanceof CellCall) call.receiveStartTls(payload);
     else if (type !== SESSION_DATA) throw new CellMisbehaved(`Unknown stream frame ${type}`);
+  }
+
+  #carried(stream: number, size: number): void {
+    const invocation = this.#context.invocations.get(this.#streams.get(stream)?.invocationId ?? -1);
+    if (invocation !== undefined) this.#context.onCarried(invocation, size);
   }
 
   /** The cell is gone. */

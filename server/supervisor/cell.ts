@@ -106,6 +106,8 @@ const MEMORY_SLACK_MIB = 32;
 /** The kernel's ceiling lies above the watchdog's limit: whoever gets there was faster than the watchdog looks. Half of it is for what the kernel counts beside the process's own pages. */
 const CEILING_SLACK_MIB = 64;
 const MiB = 1024 * 1024;
+/** How many carried bytes are put to an invocation's account at a time. */
+const CARRIED_STEP_BYTES = 256 * 1024;
 /** What lasts starts a new CPU budget so often … */
 const RENEW_INTERVAL_MS = 1_000;
 /** … and not before so many times the budget have passed. */
@@ -171,6 +173,7 @@ export class Cell {
       exchanges: this.#exchanges,
       untaken: this.untaken,
       send: this.#sendFrame,
+      onCarried: (invocation, size) => this.carried(invocation, size),
       onTooMuchHeld: () => this.#leftTooMuch(),
       onSessionEnd: (roundTrips) => context.onCellEvent({ type: 'session', roundTrips }),
     });
@@ -384,6 +387,7 @@ export class Cell {
       caller: parent,
       startedAtMs: performance.now(),
       shareStartMs: watched.shareMs,
+      carriedBytes: 0,
       settledCpuMs: 0,
       asCaller: undefined,
       calls: undefined,
@@ -556,14 +560,30 @@ export class Cell {
   }
   #budgetMs = 0;
 
-  /** What it used so far is settled. */
+  /** Bytes of a body have passed between this cell and the server: see `CELL_LIMITS.carryingCpuMsPerMiB`. */
+  carried(invocation: Invocation, size: number): void {
+    invocation.carriedBytes += size;
+    if (invocation.carriedBytes < CARRIED_STEP_BYTES) return;
+    const earnedMs = (invocation.carriedBytes / MiB) * CELL_LIMITS.carryingCpuMsPerMiB;
+    const settledMs = this.#settle(invocation, earnedMs);
+    // What it has not used yet it may use later, up to one budget: no store of CPU time is laid in.
+    const leftMs = Math.min(earnedMs - settledMs, this.#budgetMs);
+    invocation.carriedBytes = (leftMs / CELL_LIMITS.carryingCpuMsPerMiB) * MiB;
+  }
+
   #renewBudget(invocation: Invocation): void {
-    if (!this.#invocations.has(invocation.id)) return;
-    const shareMs = this.#watched?.shareMs ?? 0;
-    invocation.settledCpuMs += Math.max(0, shareMs - invocation.shareStartMs);
-    invocation.shareStartMs = shareMs;
+    this.#settle(invocation, Number.POSITIVE_INFINITY);
+  }
+
+  /** Of what it has used, up to so much no longer counts against its budget. Returns how much. */
+  #settle(invocation: Invocation, mostMs: number): number {
+    if (!this.#invocations.has(invocation.id)) return 0;
+    const settledMs = Math.min(mostMs, Math.max(0, (this.#watched?.shareMs ?? 0) - invocation.shareStartMs));
+    invocation.settledCpuMs += settledMs;
+    invocation.shareStartMs += settledMs;
     this.#oldestStartMs = this.#findOldest();
     this.#publishLoad();
+    return settledMs;
   }
 
   #publishLoad(): void {

@@ -222,7 +222,17 @@ export class Dispatch implements FetchControl, AnswerHandler {
     this.#sink.head(status, text, headers);
   }
 
+  onBodySent(bytes: number): void {
+    this.#carried(bytes);
+  }
+
+  #carried(bytes: number): void {
+    const invocation = this.#invocation;
+    if (invocation !== undefined) this.#cell?.carried(invocation, bytes);
+  }
+
   onData(chunk: Buffer): boolean {
+    this.#carried(chunk.length);
     if (this.#failureBody === undefined) return this.#over || this.#sink.data(chunk);
     this.#failureBytes += chunk.length;
     if (this.#failureBytes <= MAX_FAILURE_BYTES) this.#failureBody.push(chunk);

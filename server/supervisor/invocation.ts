@@ -18,6 +18,8 @@ export interface Invocation {
   readonly startedAtMs: number;
   /** The watchdog's reading when it began: what has been charged since is this invocation's CPU. */
   shareStartMs: number;
+  /** Bytes carried for it that have not brought it CPU time yet. */
+  carriedBytes: number;
   /** CPU of budgets before the present one. */
   settledCpuMs: number;
   /** As its calls name it. Created with the first. */

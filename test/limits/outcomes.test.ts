@@ -120,6 +120,41 @@ test('an RPC session that lasts has the limit for every second anew, as the stre
   assert.ok(cpuMs > 60, `${cpuMs} ms together would have been too much for one budget`);
 });
 
+test('bytes that a worker only passes on bring the CPU time that carrying them takes', async () => {
+  const MiB = 1024 * 1024;
+  cells.deploy({
+    name: 'source',
+    limits: { cpuMs: 60 },
+    modules: {
+      'index.js': `export default { async fetch() {
+        let left = 96;
+        return new Response(new ReadableStream({ type: 'bytes', async pull(c) { c.enqueue(new Uint8Array(${MiB})); if (--left === 0) c.close(); } }));
+      } };`,
+    },
+  });
+  cells.deploy({
+    name: 'passes-on',
+    limits: { cpuMs: 60 },
+    bindings: [serviceBinding('SOURCE', 'source')],
+    modules: { 'index.js': `export default { fetch: (request, env) => env.SOURCE.fetch(request) };` },
+  });
+  const { bytes, failure } = await cells.fetch('passes-on');
+  assert.deepEqual([bytes.length, failure?.reason], [96 * MiB, undefined]);
+  await endsWith('passes-on', 'ok');
+  const { cpuMs = 0 } = cells.eventsOf('invocation').find(({ version }) => version.workerName === 'passes-on') ?? {};
+  assert.ok(cpuMs > 60, `${cpuMs} ms would have been too much for the limit`);
+});
+
+test('bytes that pass do not pay for a loop', async () => {
+  deploy(
+    'carries-and-loops',
+    `let left = 8;
+     return new Response(new ReadableStream({ async pull(c) { c.enqueue(new Uint8Array(65_536)); if (--left === 0) while (true); } }));`,
+  );
+  await cells.fetch('carries-and-loops');
+  await endsWith('carries-and-loops', 'exceededCpu');
+});
+
 test('a visitor who leaves before the answer makes it canceled', async () => {
   deploy('left', `console.log('began'); await sleep(60_000); return new Response('late');`);
   const call = cells.open('left');

@@ -11,6 +11,7 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from '../../log/types.ts';
+import { DATABASE_LIMITS } from '../../../shared/limits.ts';
 import type { DataDir } from '../data-dir.ts';
 import type { DatabaseConnection } from '../database.ts';
 import { findBinaries, linkLibraries } from './binaries.ts';
