@@ -190,7 +190,7 @@ interface Kv {
   readonly counts: NonNullable<MetricsSources['kv']>;
 }
 
-/** KV's storage, what this node has cached of it, and the messages that keep it fresh. */
+/** Buckets, and where their objects lie. */
 async function openObjects(
   { config, log, resources }: Running,
   { database }: OpenedStore,
@@ -209,6 +209,7 @@ async function openObjects(
   return objects;
 }
 
+/** KV's storage, what this node has cached of it, and the messages that keep it fresh. */
 function openKv({ config, log, resources }: Running, opened: OpenedStore, masterKey: Uint8Array): Kv {
   const { database } = opened;
   const store = createKvStore({ database, masterKey, log: log.child({ component: 'kv' }) });

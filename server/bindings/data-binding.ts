@@ -77,22 +77,32 @@ function observe(
 ): void {
   const startedAtMs = performance.now();
   const { observer } = call;
-  const { version, invocationId, pipeline } = call.caller;
   call.observer = {
     answered: (isConnection) => observer?.answered(isConnection),
     over(ending: CallEnding) {
       observer?.over(ending);
-      onEvent({
-        type: 'operation',
-        version,
-        invocationId,
-        pipelineId: pipeline.id,
-        binding: binding.name,
-        bindingType: binding.type,
-        operation,
-        ending,
-        ms: performance.now() - startedAtMs,
-      });
+      onEvent(operationEvent(call, binding, operation, ending, performance.now() - startedAtMs));
     },
+  };
+}
+
+/** The span of something that was asked of a data binding and is over. */
+export function operationEvent(
+  { caller }: BindingCall,
+  binding: Binding,
+  operation: string,
+  ending: CallEnding,
+  ms: number,
+): WorkerEvent {
+  return {
+    type: 'operation',
+    version: caller.version,
+    invocationId: caller.invocationId,
+    pipelineId: caller.pipeline.id,
+    binding: binding.name,
+    bindingType: binding.type,
+    operation,
+    ending,
+    ms,
   };
 }

@@ -3,10 +3,10 @@
  * content; whatever does not fit together fails before its end, so that nothing of it is ever visible.
  */
 import { createHash } from 'node:crypto';
-import type { Readable } from 'node:stream';
 import { type CrcName, startCrc } from '../../shared/crc.ts';
 import { R2_LIMITS } from '../../shared/limits.ts';
 import type { Checksums } from '../../shared/r2.ts';
+import { withIdleLimit } from '../storage/objects/idle-limit.ts';
 import { S3Error } from './errors.ts';
 import type { S3Request } from './request.ts';
 import { chunkSignature, noMatch, type Signed, trailerSignature } from './signature.ts';
@@ -37,7 +37,7 @@ export function readContent(request: S3Request, signed: Signed): S3Content {
     if (checksum !== undefined) wanted.set(checksum, request.header(name) ?? '');
   }
   const checked = new Map<string, string>();
-  const raw = withIdleLimit(request.body);
+  const raw = withIdleLimit(request.body, broughtNothing);
   const trailers = trailerNames(request);
   const plain =
     chunked === null
@@ -72,20 +72,8 @@ function md5Of(request: S3Request): Checksums {
   return { md5: bytes.toString('hex') };
 }
 
-/** One that stops coming is given up: what it wrote takes disk. */
-async function* withIdleLimit(body: Readable): AsyncGenerator<Uint8Array> {
-  const timer = setTimeout(() => {
-    body.destroy(new S3Error('IncompleteBody', `The body brought no byte for ${R2_LIMITS.bodyIdleMs / 1000} s.`));
-  }, R2_LIMITS.bodyIdleMs);
-  try {
-    for await (const chunk of body) {
-      timer.refresh();
-      yield chunk as Uint8Array;
-    }
-  } finally {
-    clearTimeout(timer);
-  }
-}
+const broughtNothing = (): S3Error =>
+  new S3Error('IncompleteBody', `The body brought no byte for ${R2_LIMITS.bodyIdleMs / 1000} s.`);
 
 interface Running {
   update(bytes: Uint8Array): unknown;

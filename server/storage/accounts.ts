@@ -2,15 +2,13 @@
 import { randomBytes } from 'node:crypto';
 import { recordChange } from './changes.ts';
 import type { Database, Queryable } from './database.ts';
-import { DatabaseError, codeOf } from './errors.ts';
+import { DatabaseError, isUniqueViolation } from './errors.ts';
 import { StoreConflict } from './store.ts';
 import type { Account, Store, TokenIdentity } from './store.ts';
 import { BOOTSTRAP_LOCK } from './locks.ts';
 
 const FIRST_ACCOUNT_NAME = 'default';
 const ADMIN_TOKEN_NAME = 'admin';
-const UNIQUE_VIOLATION = '23505';
-
 interface AccountRow {
   readonly id: string;
   readonly name: string;
@@ -90,7 +88,7 @@ export async function setSubdomain(db: Database, accountId: string, subdomain: s
       return { changeSeq: await recordChange(tx, accountId, null) };
     });
   } catch (error) {
-    if (codeOf(error) !== UNIQUE_VIOLATION) throw error;
+    if (!isUniqueViolation(error)) throw error;
     throw new StoreConflict(`The subdomain "${subdomain}" belongs to another account. Choose another one.`, {
       cause: error,
     });

@@ -36,6 +36,9 @@ export function codeOf(error: unknown): string {
   return typeof code === 'string' ? code : '';
 }
 
+/** True when a row with the same unique values is there already. */
+export const isUniqueViolation = (error: unknown): boolean => codeOf(error) === '23505';
+
 /** True when the same transaction may simply be tried again. */
 export function mayRetry(error: unknown): boolean {
   return RETRY_STATES.has(codeOf(error));

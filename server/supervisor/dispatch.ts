@@ -306,7 +306,9 @@ export class Dispatch implements FetchControl, AnswerHandler {
     }
     if (error instanceof ConnectionLost) void this.#afterDeath(cell, error);
     else this.#afterBreach(cell, error);
-  } /** An answer that streams, and a connection, may last. */
+  }
+
+  /** An answer that streams, and a connection, may last. */
   #keepRenewing(): void {
     this.#stopRenewing = (this.#cell as Cell).keepRenewing(this.#invocation as Invocation);
   }

@@ -15,6 +15,7 @@ import { serviceBinding, type TestAnswer } from '../support/cells.ts';
 import { createHostilePrograms, type HostilePrograms } from '../support/hostile.ts';
 import { createTestSupervisor, type TestSupervisor } from '../support/supervisor.ts';
 import { until } from '../support/until.ts';
+import type { Told } from '../fixtures/cells/hostile.ts';
 
 const RUNS = Number(process.env['FUZZ_RUNS'] ?? 30);
 
@@ -119,16 +120,6 @@ const deployHonest = () =>
 const deploy = () =>
   hostile.deploy({ name: 'liar', bindings: [serviceBinding('HONEST', 'honest')], modules: { 'index.js': '' } });
 
-interface Told {
-  readonly type: number;
-  readonly stream: number;
-  readonly bytes?: string;
-  readonly json?: object;
-  readonly head?: object;
-  readonly pad?: { readonly bytes: string; readonly times: number };
-  readonly times?: number;
-  readonly pauseMs?: number;
-}
 const scriptOf = (told: readonly Told[]): string => Buffer.from(JSON.stringify(told)).toString('base64');
 const base64 = (...parts: readonly Uint8Array[]): string => Buffer.concat(parts).toString('base64');
 const CLOCK = new Uint8Array(protocol.SESSION_CLOCK_BYTES);

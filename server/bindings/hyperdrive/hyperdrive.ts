@@ -7,6 +7,7 @@ import type { Logger } from '../../log/types.ts';
 import type { WorkerDatabases } from '../../storage/databases/databases.ts';
 import type { Hyperdrive } from '../../storage/hyperdrive/hyperdrive.ts';
 import type { BindingCall, WorkerEvent } from '../../supervisor/types.ts';
+import { operationEvent } from '../data-binding.ts';
 import { AnswerCache } from './cache.ts';
 import { type EnteredPool, Frontend } from './frontend.ts';
 
@@ -42,7 +43,7 @@ export function createHyperdriveBinding(
       statementMs,
       transactionMs,
       enter: () => enter(options, call.caller.version.accountId, binding, (reason) => frontend.end('53100', reason)),
-      onQuery: (ms, isOk) => options.onEvent(querySpan(call, binding, ms, isOk)),
+      onQuery: (ms, isOk) => options.onEvent(operationEvent(call, binding, 'query', isOk ? 'answered' : 'failed', ms)),
       onCancel: (processId, secret) => {
         for (const one of siblings) if (one.processId === processId && one.secret === secret) one.cancel();
       },
@@ -80,20 +81,4 @@ async function enter(
     log.warn('A Hyperdrive configuration could not be read', { error });
     throw new Error('The platform’s own database cannot be reached', { cause: error });
   }
-}
-
-/** One cycle of question and answer. */
-function querySpan(call: BindingCall, binding: HyperdriveBinding, ms: number, isOk: boolean): WorkerEvent {
-  const { version, invocationId, pipeline } = call.caller;
-  return {
-    type: 'operation',
-    version,
-    invocationId,
-    pipelineId: pipeline.id,
-    binding: binding.name,
-    bindingType: binding.type,
-    operation: 'query',
-    ending: isOk ? 'answered' : 'failed',
-    ms,
-  };
 }

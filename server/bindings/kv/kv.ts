@@ -3,12 +3,13 @@ import { KV_LIMITS } from '../../../shared/limits.ts';
 import { type KvOperationLabel, kvFailure, kvValueProblem } from '../../../shared/kv.ts';
 import type { KvNamespaceBinding } from '../../../shared/worker.ts';
 import type { Logger } from '../../log/types.ts';
+import { codeOf } from '../../storage/errors.ts';
 import { type KvEntry, type KvLargeValue, KvRefused, type KvStore } from '../../storage/kv/types.ts';
 import type { BindingCall, WorkerEvent } from '../../supervisor/types.ts';
 import { createDataBinding, type Operation, OperationError } from '../data-binding.ts';
+import { sendChunks } from '../send-chunks.ts';
 import { readBulkGet, readGet, readKey, readList, readPut, refuse, refuseWith } from './arguments.ts';
 import type { KvReader } from './reader.ts';
-import { codeOf } from '../../storage/errors.ts';
 
 export interface KvBindingOptions {
   readonly store: KvStore;
@@ -106,12 +107,8 @@ class KvOperations {
     const pieces = this.#store.readLarge(entry)[Symbol.asyncIterator]();
     const first = await pieces.next();
     call.respondWith({ metadata: entry.metadata });
-    const abort = new AbortController();
-    call.onAbort = () => abort.abort();
-    for (let piece = first; piece.done !== true && !abort.signal.aborted; piece = await pieces.next()) {
-      if (!call.write(piece.value)) await drained(call, abort.signal);
-    }
-    call.end();
+    const rest = { [Symbol.asyncIterator]: () => pieces };
+    await sendChunks(call, first.done === true ? rest : joined([first.value], rest));
   }
 
   readonly getMany: Operation<KvNamespaceBinding> = async (call, binding, args) => {
@@ -252,16 +249,4 @@ async function* chunksOf(call: BindingCall): AsyncGenerator<Uint8Array, void> {
 async function* joined(head: readonly Uint8Array[], rest: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   yield* head;
   yield* rest;
-}
-
-/** Resolves when the worker has taken what was written, or has gone. */
-function drained(call: BindingCall, aborted: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (aborted.aborted) {
-      resolve();
-      return;
-    }
-    call.onDrain = () => resolve();
-    aborted.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

@@ -7,10 +7,12 @@ import { R2_LIMITS } from '../../../shared/limits.ts';
 import type { ObjectHead } from '../../../shared/r2.ts';
 import type { Binding } from '../../../shared/worker.ts';
 import type { Logger } from '../../log/types.ts';
+import { withIdleLimit } from '../../storage/objects/idle-limit.ts';
 import type { ObjectStorage } from '../../storage/objects/open.ts';
 import { type BucketRecord, type Content, type ObjectStore, R2Error } from '../../storage/objects/types.ts';
 import type { BindingCall, WorkerEvent } from '../../supervisor/types.ts';
 import { createDataBinding, type Operation, OperationError } from '../data-binding.ts';
+import { sendChunks } from '../send-chunks.ts';
 import {
   attributes,
   count,
@@ -144,48 +146,17 @@ async function sendObject(call: BindingCall, object: ObjectHead, body: Uint8Arra
     call.end();
     return;
   }
-  let wake: (() => void) | undefined;
-  let isOver = false;
-  call.onDrain = () => wake?.();
-  call.onAbort = () => {
-    isOver = true;
-    body.destroy();
-    wake?.();
-  };
-  try {
-    for await (const chunk of body) {
-      if (isOver) return;
-      if (!call.write(chunk as Uint8Array)) {
-        await new Promise<void>((resolve) => {
-          wake = resolve;
-        });
-      }
-    }
-    call.end();
-  } catch (error) {
-    if (!isOver) throw error;
-  }
+  await sendChunks(call, body, () => body.destroy());
 }
 
-/** The body of a put. One that stops coming is given up: its file takes disk, and its invocation may wait for ever. */
+/** The body of a put. */
 function contentOf(call: BindingCall): Content {
   if (call.wholeBody !== null) return call.wholeBody;
-  return call.body === null ? new Uint8Array(0) : withIdleLimit(call.body);
+  return call.body === null ? new Uint8Array(0) : withIdleLimit(call.body, broughtNothing);
 }
 
-async function* withIdleLimit(body: Readable): AsyncGenerator<Uint8Array> {
-  const timer = setTimeout(() => {
-    body.destroy(new R2Error('internal', `The content brought no byte for ${R2_LIMITS.bodyIdleMs / 1000} s.`));
-  }, R2_LIMITS.bodyIdleMs);
-  try {
-    for await (const chunk of body) {
-      timer.refresh();
-      yield chunk as Uint8Array;
-    }
-  } finally {
-    clearTimeout(timer);
-  }
-}
+const broughtNothing = (): R2Error =>
+  new R2Error('internal', `The content brought no byte for ${R2_LIMITS.bodyIdleMs / 1000} s.`);
 
 /** A list that is too long for the call's head. */
 async function readJson(call: BindingCall): Promise<unknown> {

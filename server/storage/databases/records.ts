@@ -2,7 +2,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { Database } from '../database.ts';
 import { open, seal } from '../envelope.ts';
-import { codeOf } from '../errors.ts';
+import { isUniqueViolation } from '../errors.ts';
 import { StoreConflict } from '../store.ts';
 
 export interface DatabaseRecord {
@@ -30,7 +30,6 @@ interface Row {
 }
 
 const COLUMNS = 'id, account_id, name, created_at, internal_name, password';
-const UNIQUE_VIOLATION = '23505';
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 const placeOf = (accountId: string, id: string): string[] => [accountId, 'database', id];
@@ -54,7 +53,7 @@ export async function insertDatabase(
     );
     return { id, accountId, name, createdAt: rows[0]?.created_at as Date, internalName, password };
   } catch (error) {
-    if (codeOf(error) !== UNIQUE_VIOLATION) throw error;
+    if (!isUniqueViolation(error)) throw error;
     throw new StoreConflict(`The account has a database "${name}" already.`, { cause: error });
   }
 }

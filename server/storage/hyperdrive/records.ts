@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Database } from '../database.ts';
 import { open, seal } from '../envelope.ts';
-import { codeOf } from '../errors.ts';
+import { isUniqueViolation } from '../errors.ts';
 import { StoreConflict } from '../store.ts';
 
 /** As libpq means them. `verify-full` checks the certificate's name, too. */
@@ -60,7 +60,6 @@ interface Row {
 }
 
 const COLUMNS = 'id, account_id, name, origin, password, caching, connection_limit, created_at, modified_at';
-const UNIQUE_VIOLATION = '23505';
 const ID = /^[0-9a-f]{32}$/;
 
 const placeOf = (accountId: string, id: string): string[] => [accountId, 'hyperdrive', id];
@@ -107,7 +106,7 @@ async function named<T>(name: string, write: () => Promise<T>): Promise<T> {
   try {
     return await write();
   } catch (error) {
-    if (codeOf(error) !== UNIQUE_VIOLATION) throw error;
+    if (!isUniqueViolation(error)) throw error;
     throw new StoreConflict(`The account has a Hyperdrive configuration "${name}" already.`, { cause: error });
   }
 }

@@ -1,12 +1,10 @@
 /** Namespaces: few, and changed by the API only. */
 import { randomBytes } from 'node:crypto';
 import { type Database, type Queryable } from '../database.ts';
-import { codeOf } from '../errors.ts';
+import { isUniqueViolation } from '../errors.ts';
 import { StoreConflict } from '../store.ts';
 import type { KvNamespace, KvNamespaceUsage } from './types.ts';
 import { KV_CHANNEL } from './writing.ts';
-
-const UNIQUE_VIOLATION = '23505';
 
 interface NamespaceRow {
   readonly number: number;
@@ -86,7 +84,7 @@ async function unlessTaken<T>(title: string, query: () => Promise<T>): Promise<T
   try {
     return await query();
   } catch (error) {
-    if (codeOf(error) === UNIQUE_VIOLATION) throw new StoreConflict(`A namespace is called "${title}" already`);
+    if (isUniqueViolation(error)) throw new StoreConflict(`A namespace is called "${title}" already`);
     throw error;
   }
 }
