@@ -11,8 +11,14 @@ export interface DatabaseProxy {
   close(): Promise<void>;
 }
 
-/** @param url of a PostgreSQL on a socket or a port of this machine */
-export async function startDatabaseProxy(url: string): Promise<DatabaseProxy> {
+/** The number that begins a request to cancel what another connection does. */
+const CANCEL_REQUEST = 80_877_102;
+
+/**
+ * @param url of a PostgreSQL on a socket or a port of this machine
+ * @param cancelDelayMs how long requests to cancel something are under way
+ */
+export async function startDatabaseProxy(url: string, { cancelDelayMs = 0 } = {}): Promise<DatabaseProxy> {
   const [, credentials = '', host = '', database = ''] = /^postgres(?:ql)?:\/\/(.*)@([^/?]+)\/([^?]*)/.exec(url) ?? [];
   const address = decodeURIComponent(host);
   const upstream = (): Socket =>
@@ -31,13 +37,22 @@ export async function startDatabaseProxy(url: string): Promise<DatabaseProxy> {
       pairs.delete(pair);
     };
     for (const socket of pair) socket.on('error', end).on('close', end);
-    client.on('data', (data) => server.write(data));
+    let isCancel = false;
+    client.on('data', (data) => {
+      isCancel = data.length === 16 && data.readUInt32BE(4) === CANCEL_REQUEST;
+      if (isCancel) setTimeout(() => server.write(data), cancelDelayMs);
+      else server.write(data);
+    });
+    client.on('end', () => {
+      // Who cancels has said all it has to say, and waits for the server to hang up.
+      if (!isCancel) client.end();
+    });
     server.on('data', (data) => client.write(data));
     if (isStalled) for (const socket of pair) socket.pause();
   };
-  let listener = createServer(accept);
+  let listener = createServer({ allowHalfOpen: true }, accept);
   const listen = async (port: number): Promise<void> => {
-    listener = createServer(accept);
+    listener = createServer({ allowHalfOpen: true }, accept);
     listener.listen(port, '127.0.0.1');
     await once(listener, 'listening');
   };

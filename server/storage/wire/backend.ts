@@ -48,6 +48,8 @@ export class Backend {
   readonly #stream: Duplex;
   readonly #target: BackendTarget;
   readonly #secretKey: number;
+  #cancels = 0;
+  #afterCancels: (() => void)[] = [];
 
   private constructor(client: pg.Client, target: BackendTarget, parameters: ReadonlyMap<string, string>) {
     const { connection, processID, secretKey } = client as unknown as ClientInside;
@@ -150,12 +152,22 @@ export class Backend {
     this.#stream.destroy();
   }
 
-  /** Asks the server to stop what it does for this connection. It may be too late, and nobody says so. */
+  /**
+   * Asks the server to stop what it does for this connection, over a connection of its own, which it closes when that is done. It may be too
+   * late, and nobody says so: then whatever is asked next is stopped. Ask nothing before `whenCancelled`.
+   */
   cancel(): void {
     const { host, port, tls } = this.#target;
     const socket = connectTcp(host.startsWith('/') ? { path: `${host}/.s.PGSQL.${port}` } : { host, port });
-    socket.setTimeout(DATABASE_LIMITS.connectTimeoutMs, () => socket.destroy());
+    this.#cancels++;
+    socket.once('close', () => this.#onCancelled());
+    socket.setTimeout(DATABASE_LIMITS.connectTimeoutMs, () => {
+      socket.destroy();
+      // It may arrive at any time.
+      this.destroy();
+    });
     socket.on('error', () => socket.destroy());
+    socket.resume();
     const send = (connection: Duplex): void => {
       connection.on('error', () => socket.destroy());
       connection.end(serialize.cancel(this.processId, this.#secretKey));
@@ -164,6 +176,21 @@ export class Backend {
       if (tls === false) send(socket);
       else requestTls(socket, tls, send);
     });
+  }
+
+  get isCancelling(): boolean {
+    return this.#cancels > 0;
+  }
+
+  /** Calls it as soon as no request to cancel is under way; at once, when none is. */
+  whenCancelled(then: () => void): void {
+    if (this.isCancelling) this.#afterCancels.push(then);
+    else then();
+  }
+
+  #onCancelled(): void {
+    if (--this.#cancels > 0) return;
+    for (const then of this.#afterCancels.splice(0)) then();
   }
 }
 

@@ -123,6 +123,7 @@ export class BackendPool {
     if (backend.isGone || !this.#all.has(backend)) return;
     backend.onLost = () => undefined;
     if (isBusy) this.abandon(backend);
+    else if (backend.isCancelling) backend.whenCancelled(() => this.release(backend, { isBusy, cleaning }));
     else if (cleaning === 'done') {
       backend.onGone = () => this.#forget(backend);
       backend.onFrame = () => undefined;

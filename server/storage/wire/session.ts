@@ -117,11 +117,13 @@ export class Session {
       let failure: Error | undefined;
       const { backend } = this;
       const finish = (error: Error | undefined): void => {
-        this.#isBusy = false;
         backend.onFrame = (type) => this.#onCleaning(type);
         backend.onLost = () => undefined;
-        if (error === undefined) resolve();
-        else reject(error);
+        backend.whenCancelled(() => {
+          this.#isBusy = false;
+          if (error === undefined) resolve();
+          else reject(error);
+        });
       };
       backend.onFrame = (type, frame) => {
         if (type === BACKEND.error) failure ??= new ServerError(readServerMessage(frame));
