@@ -112,7 +112,8 @@ export const CELL_LIMITS = {
   cpuMs: 100,
   /**
    * CPU time that an invocation gets for each MiB that the server carries into or out of its cell: moving bytes costs the harness about 2 ms a MiB, and
-   * is no computing of the worker's. Without it a stream of 30 MiB would end its worker; on Cloudflare bodies that pass through cost nothing.
+   * is no computing of the worker's. Without it a stream of 30 MiB would end its worker; on Cloudflare bodies that pass through cost nothing. More than
+   * `cpuMs` and this together → 1102, outcome `exceededCpu`.
    */
   carryingCpuMsPerMiB: 3,
   /** What a worker may ask for in `limits.cpu_ms` at most, Cloudflare's default on its paid plan → the upload is refused. */

@@ -94,6 +94,7 @@ const KiB = 1024;
 /** A number as people say it, with the unit that its name ends with. */
 function shown(name: string, value: number): string {
   const count = value.toLocaleString('en-US');
+  if (name.endsWith('MsPerMiB')) return `${count} ms a MiB`;
   if (name.endsWith('Ms')) return value >= 1_000 ? `${value / 1_000} s` : `${value} ms`;
   if (name.endsWith('Seconds')) return `${count} s`;
   if (name.endsWith('MiB')) return `${count} MiB`;
