@@ -1,8 +1,8 @@
 /**
  * Handlers that can never answer. workerd cancels a request as soon as nothing is left that could settle what it waits for; here the same is
- * found by looking, a few times a second while something waits: no timer, no call, no body on its way in, and a processor that has nothing to do
- * (cryptography and compilation run on other threads, unseen by JavaScript, but not without time). It looks at the whole cell, not at one
- * request: a promise may be settled by another request, and to cancel what would have answered is the worse mistake.
+ * found by looking, a few times a second while something waits: no timer, no call, no body on its way in, no work on another thread, and a
+ * processor that has nothing to do. It looks at the whole cell, not at one request: a promise may be settled by another request, and to cancel
+ * what would have answered is the worse mistake.
  */
 import { openStreams } from './channel.ts';
 import { deno } from './deno.ts';
@@ -50,6 +50,7 @@ let lastLookMs = 0;
 let wasImporting = false;
 /** Request bodies that come from outside as the visitor sends them. */
 let incomingBodies = 0;
+let worksElsewhere = 0;
 
 const { cpuUsage } = deno;
 /** The real clock, as it is before the worker's takes its place. */
@@ -72,6 +73,27 @@ export function watch(entry: Waiting): void {
 export const unwatch = (entry: Waiting): void => {
   setDelete(waiting, entry);
 };
+
+/**
+ * Work begins on another thread (cryptography, compilation): it will settle what waits for it, however little of the processor a busy machine
+ * leaves it until then. Returns how to say that it is done.
+ */
+export function workElsewhere(): () => void {
+  worksElsewhere++;
+  let isDone = false;
+  return () => {
+    if (isDone) return;
+    isDone = true;
+    worksElsewhere--;
+  };
+}
+
+/** The promise, which another thread settles. */
+export function settledElsewhere<T>(promise: Promise<T>): Promise<T> {
+  const done = workElsewhere();
+  void promiseThen(promise, done, done);
+  return promise;
+}
 
 /** A body that the visitor is still sending: nobody can tell whether it will go on. Returns how to say that it is over. */
 export function bodyComesIn(): () => void {
@@ -101,7 +123,13 @@ function look(): void {
   const isOnTime = now - lastLookMs < LOOK_MS + LATE_LOOK_MS;
   lastLookMs = now;
   const isQuiet =
-    isIdle && isOnTime && !wasImporting && incomingBodies === 0 && openStreams() === 0 && !hasPendingEvents();
+    isIdle &&
+    isOnTime &&
+    !wasImporting &&
+    incomingBodies === 0 &&
+    worksElsewhere === 0 &&
+    openStreams() === 0 &&
+    !hasPendingEvents();
   wasImporting = false;
   quietLooks = isQuiet ? quietLooks + 1 : 0;
   setForEach(waiting, judge);

@@ -57,6 +57,7 @@ import * as valuePrimordials from './value-primordials.ts';
 import * as worker from './worker.ts';
 import { connectChannel, sendJson, startReading, stopProcess } from './channel.ts';
 import * as clock from './clock.ts';
+import * as hang from './hang.ts';
 import { installConsole, toFailure } from './console.ts';
 import * as cryptoModule from './crypto.ts';
 import { deno } from './deno.ts';
@@ -116,6 +117,7 @@ const OFFERED_TO_EXTRAS = {
   'cell/worker': worker,
   'cell/event-target': eventTarget,
   'cell/extras': extras,
+  'cell/hang': hang,
   'cell/modules': modules,
   'cell/node-timers': nodeTimers,
   'cell/nodejs': nodejs,

@@ -3,6 +3,7 @@
  * a module `new WebAssembly.Module(bytes)` is allowed. The harness keeps the engine's own constructor for modules that were uploaded.
  */
 import { currentInvocation } from './context.ts';
+import { settledElsewhere } from './hang.ts';
 import { apply, construct, defineProperty, deleteProperty, getOwnPropertyDescriptor, ownKeys } from './primordials.ts';
 
 export const NativeWasmModule = WebAssembly.Module;
@@ -31,11 +32,11 @@ export function installWebAssembly(): void {
   const methods = {
     async compile(bytes: BufferSource) {
       if (currentInvocation() !== undefined) throw refusal('compile');
-      return await compile(bytes);
+      return await settledElsewhere(compile(bytes));
     },
     async instantiate(source: WebAssembly.Module, imports?: WebAssembly.Imports) {
       if (currentInvocation() !== undefined && isBytes(source)) throw refusal('instantiate');
-      return await instantiate(source, imports);
+      return await settledElsewhere(instantiate(source, imports));
     },
   };
   for (const [name, value] of Object.entries(methods)) {

@@ -1,5 +1,8 @@
 /** Handlers that can never answer are found within a moment; those that only take their time are left alone. */
 import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { Readable } from 'node:stream';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -74,6 +77,44 @@ test('work of other threads is not a hang, however long it takes', async () => {
   assert.equal(failure?.reason, undefined);
   assert.equal(body, '1920');
 });
+
+test('work of other threads is not a hang on a machine that leaves them no time', async (t) => {
+  cells.deploy({
+    name: 'starved',
+    compatibilityFlags: ['nodejs_compat'],
+    limits: { cpuMs: 20_000 },
+    modules: {
+      'index.js': `
+        import { pbkdf2 } from 'node:crypto';
+        export default { async fetch(request) {
+          const iterations = request.url.endsWith('/warm') ? 1 : 1_500_000;
+          const key = await new Promise((resolve, reject) =>
+            pbkdf2('password', 'salt', iterations, 32, 'sha256', (error, key) => (error ? reject(error) : resolve(key))));
+          return new Response(String(key.length));
+        } };`,
+    },
+  });
+  const others = cells.cellPids();
+  assert.equal((await cells.fetch('starved', '/warm')).body, '32');
+  const burners = availableCpus().map(() => spawn(process.execPath, ['-e', 'for (;;);'], { stdio: 'ignore' }));
+  const stop = (): void => burners.forEach((burner) => burner.kill('SIGKILL'));
+  t.after(stop);
+  for (const pid of [...others, ...cells.cellPids()]) idleButForTheFirst(pid);
+  const answer = cells.fetch('starved', '/');
+  const first = await Promise.race([answer, sleep(1_000, 'it waits')]);
+  stop();
+  assert.equal(first, 'it waits');
+  assert.equal((await answer).body, '32');
+});
+
+const availableCpus = (): number[] => Array.from({ length: availableParallelism() }, (_none, at) => at);
+
+/** The threads of a process but its first get the processor only when nobody else wants it. */
+function idleButForTheFirst(pid: number): void {
+  for (const thread of readdirSync(`/proc/${pid}/task`)) {
+    if (Number(thread) !== pid) spawnSync('chrt', ['--idle', '--pid', '0', thread]);
+  }
+}
 
 test('a visitor who sends slowly is not a hang', async () => {
   cells.deploy({

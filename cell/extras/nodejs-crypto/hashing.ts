@@ -111,11 +111,14 @@ function pbkdf2(...args: unknown[]): void {
 const derivePbkdf2 = derivation('pbkdf2', PBKDF2);
 Object.defineProperty(pbkdf2, 'length', { value: 6, configurable: true });
 
+const scrypt = derivation('scrypt', SCRYPT);
+Object.defineProperty(scrypt, 'length', { value: 4, configurable: true });
+
 export const derivations = {
   pbkdf2,
   pbkdf2Sync: derivation('pbkdf2Sync', PBKDF2),
   hkdf: derivation('hkdf', HKDF),
   hkdfSync: derivation('hkdfSync', HKDF),
-  scrypt: derivation('scrypt', SCRYPT),
+  scrypt,
   scryptSync: derivation('scryptSync', SCRYPT),
 };

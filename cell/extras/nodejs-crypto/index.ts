@@ -12,9 +12,13 @@ import { createCipheriv, createDecipheriv, Cipheriv, Decipheriv } from './cipher
 import { createHash, createHmac, derivations, hash } from './hashing.ts';
 import { keyClasses, keyFunctions } from './key-objects.ts';
 import { getCipherInfo, getCiphers, getCurves, getHashes } from './lists.ts';
-import { notImplemented } from './native.ts';
+import { notImplemented, onOtherThreads } from './native.ts';
 import { randomFunctions } from './random.ts';
 import { signingFunctions } from './signing.ts';
+
+/** Others that may be given a callback; `generateKeyPair` is one already. */
+const WITH_CALLBACK =
+  'pbkdf2 hkdf scrypt generateKey generatePrime checkPrime randomBytes randomFill randomInt sign verify'.split(' ');
 
 export const createModule = (name: string): BuiltinNamespace => whileModulesStart(() => namedExports(name));
 
@@ -72,6 +76,7 @@ function namedExports(name: string): BuiltinNamespace {
   const source = { ...denoNode(name), ...overrides() };
   const exports: Exports = {};
   for (const key of exportedNames(name)) if (key in source) exports[key] = source[key as keyof typeof source];
+  for (const key of WITH_CALLBACK) exports[key] = onOtherThreads(exports[key] as (...args: unknown[]) => unknown);
   return { ...exports, default: { ...exports } };
 }
 

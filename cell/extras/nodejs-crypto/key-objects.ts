@@ -8,6 +8,7 @@ import {
   argumentValueError,
   native,
   nativeFunction,
+  onOtherThreads,
   rephrase,
   rephrased,
   type Rephrasing,
@@ -229,11 +230,24 @@ function knownOnly(name: 'createPrivateKey' | 'createPublicKey', what: string): 
   }[name] as AnyFunction;
 }
 
+const generateKeyPair = onOtherThreads(refuseForeignTypes(rephrase('generateKeyPair', GENERATE), 'generateKeyPair'));
+// Its callback gets two keys; `util.promisify` makes one object of them, as Node's.
+Object.defineProperty(generateKeyPair, Symbol.for('nodejs.util.promisify.custom'), {
+  value: (type: unknown, options: unknown) =>
+    new Promise((resolve, reject) => {
+      generateKeyPair(type, options, (error: unknown, publicKey: unknown, privateKey: unknown) => {
+        if (error) reject(error as Error);
+        else resolve({ publicKey, privateKey });
+      });
+    }),
+  configurable: true,
+});
+
 export const keyFunctions = {
   createPrivateKey: knownOnly('createPrivateKey', 'private'),
   createPublicKey: knownOnly('createPublicKey', 'public'),
   generateKeyPairSync: refuseForeignTypes(rephrase('generateKeyPairSync', GENERATE), 'generateKeyPairSync'),
-  generateKeyPair: refuseForeignTypes(rephrase('generateKeyPair', GENERATE), 'generateKeyPair'),
+  generateKeyPair,
   generateKey: rephrase('generateKey', CREATE_KEY),
   generateKeySync: rephrase('generateKeySync', CREATE_KEY),
 };

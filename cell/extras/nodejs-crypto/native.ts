@@ -1,5 +1,6 @@
 /** Deno's `node:crypto`, and what the overrides of it have in common. */
 import { NativeError, NativeRangeError, NativeTypeError } from './errors.ts';
+import { workElsewhere } from '../../hang.ts';
 import { denoNode } from '../nodejs/deno-node.ts';
 
 type AnyFunction = (...args: unknown[]) => unknown;
@@ -66,5 +67,29 @@ export function rephrase(name: string, rephrasing: Rephrasing): AnyFunction {
     name
   ] as AnyFunction;
   Object.defineProperty(wrapped, 'length', { value: original.length, configurable: true });
+  return wrapped;
+}
+
+/** The same function. When it is given a callback, other threads do its work: until the callback is called the request is not hung. */
+export function onOtherThreads(run: AnyFunction): AnyFunction {
+  const { name, length } = run;
+  const wrapped = {
+    [name]: (...args: unknown[]): unknown => {
+      const callback = args.at(-1);
+      if (typeof callback !== 'function') return run(...args);
+      const done = workElsewhere();
+      const called = (...results: unknown[]): unknown => {
+        done();
+        return (callback as AnyFunction)(...results);
+      };
+      try {
+        return run(...args.slice(0, -1), called);
+      } catch (error) {
+        done();
+        throw error;
+      }
+    },
+  }[name] as AnyFunction;
+  Object.defineProperty(wrapped, 'length', { value: length, configurable: true });
   return wrapped;
 }

@@ -10,6 +10,7 @@ import {
   verify as nodeVerify,
 } from 'node:crypto';
 import { compatFlag } from '../../compat.ts';
+import { settledElsewhere } from '../../hang.ts';
 import { apply, promiseThen } from '../../primordials.ts';
 import { nativeSubtle } from '../../random.ts';
 import { concatBytes, fromBase64Url, fromBigInt, toBase64Url, toBigInt } from './bytes.ts';
@@ -235,7 +236,9 @@ function runNative<T>(key: KeyState, hash: HashInfo, usage: 'sign' | 'verify', r
   const format = key.type === 'private' ? 'pkcs8' : 'spki';
   const bytes = keyObjectOf(key).export({ format: 'der', type: format });
   const imported = apply(nativeImportKey, subtle, [format, bytes, algorithm, false, [usage]]);
-  return promiseThen(imported as Promise<CryptoKey>, (native) => run(subtle, algorithm, native)) as Promise<T>;
+  return settledElsewhere(
+    promiseThen(imported as Promise<CryptoKey>, (native) => run(subtle, algorithm, native)) as Promise<T>,
+  );
 }
 
 function callHash({ hash }: SignAlgorithm): HashInfo {
