@@ -13,6 +13,7 @@ import * as eventTarget from './event-target.ts';
 import * as startup from './startup.ts';
 import * as streamFacts from './stream-facts.ts';
 import * as streams from './streams.ts';
+import * as callHead from './call-head.ts';
 import * as calls from './calls.ts';
 import * as channel from './channel.ts';
 import * as compat from './compat.ts';
@@ -57,6 +58,7 @@ import * as valuePrimordials from './value-primordials.ts';
 import * as worker from './worker.ts';
 import { connectChannel, sendJson, startReading, stopProcess } from './channel.ts';
 import * as clock from './clock.ts';
+import * as fetchModule from './fetch.ts';
 import * as hang from './hang.ts';
 import { installConsole, toFailure } from './console.ts';
 import * as cryptoModule from './crypto.ts';
@@ -101,6 +103,7 @@ const OFFERED_TO_EXTRAS = {
   'cell/compat': compat,
   'cell/crypto': cryptoModule,
   'cell/context': context,
+  'cell/call-head': callHead,
   'cell/calls': calls,
   'cell/console': consoleModule,
   'cell/service': service,
@@ -116,6 +119,7 @@ const OFFERED_TO_EXTRAS = {
   'cell/value-primordials': valuePrimordials,
   'cell/worker': worker,
   'cell/event-target': eventTarget,
+  'cell/fetch': fetchModule,
   'cell/extras': extras,
   'cell/hang': hang,
   'cell/modules': modules,

@@ -1,5 +1,5 @@
 /** `navigator`, as much of it as a worker has. */
-import { fetchThrough } from './calls.ts';
+import { fetchThrough } from './fetch.ts';
 import { compatFlag } from './compat.ts';
 import { currentInvocation } from './context.ts';
 import { waitUntil } from './invocation.ts';

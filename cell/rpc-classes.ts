@@ -2,7 +2,7 @@
  * `RpcStub`, `RpcPromise` and `RpcProperty` as classes that can be named. What their objects do is in `cell/extras/rpc`, which is loaded
  * when the first of them is made.
  */
-import type { Destination } from './calls.ts';
+import type { Destination } from './call-head.ts';
 import { loadExtra } from './extras.ts';
 import type { Response } from './http/index.ts';
 import { dressClass, needsNew } from './jsg.ts';

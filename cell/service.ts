@@ -7,7 +7,8 @@
  * an object, is found first, and `fetch` pays nothing for the rest.
  */
 import type { InvocationTarget } from '../shared/protocol.ts';
-import { type Destination, fetchThrough } from './calls.ts';
+import type { Destination } from './call-head.ts';
+import { fetchThrough } from './fetch.ts';
 import { compatFlag } from './compat.ts';
 import { loadExtra } from './extras.ts';
 import { bodyArrayBuffer, bodyJson, bodyText, type Response, setFetcherCheck, streamBehind } from './http/index.ts';

@@ -1,6 +1,6 @@
 /** `cloudflare:sockets`, and `connect()` of bindings: the implementation is loaded with the first use. */
 import { registerBuiltin } from './builtins.ts';
-import type { Destination } from './calls.ts';
+import type { Destination } from './call-head.ts';
 import { loadExtra } from './extras.ts';
 import { MapConstructor, mapGet, mapSet, stringLastIndexOf, stringSlice } from './primordials.ts';
 

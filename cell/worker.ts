@@ -1,6 +1,6 @@
 /** Loading a version: its modules, its `env`, and the handlers it offers. */
 import type { EnvEntry, InvocationTarget, LoadedMessage, LoadMessage } from '../shared/protocol.ts';
-import { fetchThrough } from './calls.ts';
+import { fetchThrough } from './fetch.ts';
 import { setCompatibility } from './compat.ts';
 import type { Invocation } from './context.ts';
 import { isEntrypointClass } from './entrypoints.ts';

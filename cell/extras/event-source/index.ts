@@ -1,5 +1,6 @@
 /** `EventSource` as workerd has it: over `fetch()`, over a binding's, or over any stream of bytes (`EventSource.from`). */
-import { type Destination, fetchThrough } from '../../calls.ts';
+import type { Destination } from '../../call-head.ts';
+import { fetchThrough } from '../../fetch.ts';
 import { reportException } from '../../console.ts';
 import { currentInvocation, type Invocation, runInvocation } from '../../context.ts';
 import { dispatchCatching } from '../../dispatch.ts';

@@ -12,7 +12,7 @@ import {
   type SessionOpenHead,
 } from '../../../shared/protocol.ts';
 import { writeU32 } from '../../../shared/frames.ts';
-import { type Destination, toWire } from '../../calls.ts';
+import { type Destination, toWire } from '../../call-head.ts';
 import {
   closeStream,
   openStream,

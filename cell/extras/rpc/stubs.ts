@@ -2,7 +2,8 @@
  * The objects of RPC that user code holds: stubs, promises of calls, and properties of both. All are functions, because every one of them
  * can be called; what their classes do not have leads to the other side, through a proxy at the end of the prototype chain.
  */
-import { type Destination, fetchThrough } from '../../calls.ts';
+import type { Destination } from '../../call-head.ts';
+import { fetchThrough } from '../../fetch.ts';
 import { compatFlag } from '../../compat.ts';
 import { currentInvocation } from '../../context.ts';
 import { Request, type Response } from '../../http/index.ts';

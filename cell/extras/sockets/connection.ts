@@ -1,6 +1,6 @@
 /** The stream of bytes behind a socket, with whoever it belongs to at the moment: `startTls()` hands it to another socket. */
 import { type CallHead, CALL_FULL, type Failure, type ResponseHead, START_TLS } from '../../../shared/protocol.ts';
-import { type Destination, toWire } from '../../calls.ts';
+import { type Destination, toWire } from '../../call-head.ts';
 import { openStream, sendFrame, sendFull, type StreamListener } from '../../channel.ts';
 import { advanceClock, type Invocation } from '../../context.ts';
 import { jsonParse, jsonStringify, NativeUint8Array, utf8Decode, utf8Encode } from '../../primordials.ts';

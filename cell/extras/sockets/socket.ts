@@ -1,6 +1,6 @@
 /** `Socket` of `cloudflare:sockets`. */
 import type { Failure } from '../../../shared/protocol.ts';
-import type { Destination } from '../../calls.ts';
+import type { Destination } from '../../call-head.ts';
 import {
   byteEnqueue,
   copyBytes,

@@ -1,0 +1,118 @@
+/** What goes in front of a call: where it goes, its URL, headers and `cf`, as the server may see them. */
+import { HOP_BY_HOP } from '../shared/http.ts';
+import { CHANNEL_LIMITS } from '../shared/limits.ts';
+import type { InvocationTarget } from '../shared/protocol.ts';
+import {
+  listGet,
+  listHas,
+  listToWire,
+  type Request,
+  requestCache,
+  requestCf,
+  requestList,
+  requestMethod,
+} from './http/index.ts';
+import {
+  jsonStringify,
+  MapConstructor,
+  mapGet,
+  mapSet,
+  NativeTypeError,
+  stringIndexOf,
+  stringSlice,
+  stringToLowerCase,
+  utf8Encode,
+} from './primordials.ts';
+
+/** Where a call goes: a binding by its name, an entrypoint of the worker itself, or (null) the internet. */
+export type Destination = string | InvocationTarget | null;
+
+/** As the head of a call or session names it. */
+export const toWire = (destination: Destination): { binding: string | null; loopback?: InvocationTarget } =>
+  typeof destination === 'object' && destination !== null
+    ? { binding: null, loopback: destination }
+    : { binding: destination };
+
+/** The URL as it goes out: a fragment stays with the caller, and so do user name and password. */
+export function sentUrl(url: string): string {
+  if (stringIndexOf(url, '#') < 0 && stringIndexOf(url, '@') < 0) return url;
+  const fragment = stringIndexOf(url, '#');
+  const whole = fragment < 0 ? url : stringSlice(url, 0, fragment);
+  const start = stringIndexOf(whole, '://') + 3;
+  const path = stringIndexOf(stringSlice(whole, start), '/');
+  const authority = path < 0 ? whole.length : start + path;
+  const at = stringIndexOf(stringSlice(whole, start, authority), '@');
+  return at < 0 ? whole : stringSlice(whole, 0, start) + stringSlice(whole, start + at + 1);
+}
+
+/**
+ * Another worker sees the `cf` that its caller gave or was given; the internet has no use for it. Without one a request that names a host
+ * would pass for a visitor's, so it says that there is none.
+ */
+export function callCf(request: Request, destination: Destination): { cf?: string } {
+  if (destination === null) return {};
+  const cf = requestCf(request);
+  if (cf !== undefined) return { cf: jsonStringify(cf) };
+  return listHas(requestList(request), 'host') ? { cf: 'null' } : {};
+}
+
+/** A request that wants nothing out of a cache says so to those on the way. */
+export function callHeaders(request: Request): string[] {
+  const flat = listToWire(requestList(request));
+  if (requestCache(request) === undefined) return flat;
+  if (!listHas(flat, 'cache-control')) appendHeader(flat, 'cache-control', 'no-cache');
+  if (!listHas(flat, 'pragma')) appendHeader(flat, 'pragma', 'no-cache');
+  return flat;
+}
+
+function appendHeader(flat: string[], name: string, value: string): void {
+  flat[flat.length] = name;
+  flat[flat.length] = value;
+}
+
+export function asksForWebSocket(request: Request, isOutside: boolean): boolean {
+  const upgrade = listGet(requestList(request), 'upgrade');
+  if (upgrade === null || stringToLowerCase(upgrade) !== 'websocket') return false;
+  if (requestMethod(request) !== 'GET' && isOutside) {
+    throw new NativeTypeError('WebSocket must be initiated with a GET request.');
+  }
+  return true;
+}
+
+const names = new MapConstructor<string, Uint8Array>();
+
+/** A destination as a frame names it. */
+export function nameOf(destination: Exclude<Destination, null>): Uint8Array {
+  if (typeof destination !== 'string') return utf8Encode(jsonStringify(destination));
+  const known = mapGet(names, destination);
+  if (known !== undefined) return known;
+  const name = utf8Encode(destination);
+  // As many as the worker has bindings.
+  mapSet(names, destination, name);
+  return name;
+}
+
+/** What belongs to whoever sends a body. The server lets none of it pass. */
+const FRAMING = { __proto__: null, 'content-length': true } as unknown as Record<string, boolean>;
+for (const name of HOP_BY_HOP) FRAMING[name] = true;
+
+/** Takes them out of the list itself. */
+export function withoutFraming(flat: string[]): string[] {
+  let kept = 0;
+  for (let index = 0; index < flat.length; index += 2) {
+    if (FRAMING[flat[index] as string]) continue;
+    flat[kept++] = flat[index] as string;
+    flat[kept++] = flat[index + 1] as string;
+  }
+  flat.length = kept;
+  return flat;
+}
+
+/** @throws {TypeError} when it is too long */
+export function encodeHead(head: string): Uint8Array {
+  const encoded = utf8Encode(head);
+  if (encoded.length > CHANNEL_LIMITS.maxHeadBytes) {
+    throw new NativeTypeError(`URL and headers of a request may have ${CHANNEL_LIMITS.maxHeadBytes} bytes together.`);
+  }
+  return encoded;
+}
