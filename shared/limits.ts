@@ -412,6 +412,8 @@ export const R2_LIMITS = {
   maxOpenUploads: 10_000,
   /** XML that S3 clients send: 10,000 parts or 1,000 long keys fit. Read whole. */
   maxXmlBytes: 8 * MiB,
+  /** Elements of such a document: 10,000 parts with all their checksums fit; each takes some 150 bytes of memory, of four in the document → MalformedXML. */
+  maxXmlElements: 100_000,
   /** Connections of this node to the object store behind one bucket, or behind the platform. */
   backendConnections: 64,
   /** An object store that cannot be connected to within this time is unreachable; the worker is to hear it within 2 s. */

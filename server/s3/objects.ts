@@ -37,7 +37,7 @@ export const getObject: Operation = async ({ request, response, bucket, store })
 /** 'never': it is a range, but not of this object. */
 function isSatisfied(header: string, size: number): boolean | 'never' {
   if (headerRange(header, size) !== undefined) return true;
-  return /^\s*bytes\s*=\s*(?:\d+\s*-\s*\d*|-\s*\d+)\s*$/i.test(header) ? 'never' : false;
+  return /^\s*bytes\s*=\s*(?:\d+\s*-(?:\s*\d+)?|-\s*\d+)\s*$/i.test(header) ? 'never' : false;
 }
 
 const conditionFailed = (isNotModified: boolean): S3Error =>

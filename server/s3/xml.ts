@@ -2,6 +2,7 @@
  * The little XML that S3 speaks. Written by functions; read by a scanner that knows elements and text and nothing else: no entities of a
  * document's own, no attributes that matter, a bounded depth.
  */
+import { R2_LIMITS } from '../../shared/limits.ts';
 import { S3Error } from './errors.ts';
 
 const MAX_DEPTH = 8;
@@ -35,12 +36,14 @@ export interface XmlElement {
   text: string;
 }
 
-const TOKEN = /<\?[^>]*\?>|<!--[^]*?-->|<(\/?)([A-Za-z_][\w.:-]*)([^<>]*?)(\/?)>|([^<]+)/gy;
+/** A name ends where no more of a name follows: without that look ahead a name without end would be divided in every way, in quadratic time. */
+const TOKEN = /<\?[^>]*\?>|<!--[^]*?-->|<(\/?)([A-Za-z_][\w.:-]*)(?![\w.:-])([^<>]*?)(\/?)>|([^<]+)/gy;
 
 /** The outermost element of a document. @throws S3Error MalformedXML */
 export function parseXml(document: string): XmlElement {
   const top: XmlElement = { name: '', children: [], text: '' };
   const open: XmlElement[] = [top];
+  let elements = 0;
   TOKEN.lastIndex = 0;
   while (TOKEN.lastIndex < document.length) {
     const match = TOKEN.exec(document);
@@ -52,6 +55,7 @@ export function parseXml(document: string): XmlElement {
       if (open.length === 1 || current.name !== localName(name)) throw malformed();
       open.pop();
     } else if (name !== undefined) {
+      if (++elements > R2_LIMITS.maxXmlElements) throw malformed();
       const child = { name: localName(name), children: [], text: '' };
       current.children.push(child);
       if (isEmpty !== '/') open.push(child);

@@ -11,7 +11,8 @@ const MAX_SECONDS = 366 * 24 * 3600;
 const REFUSED = /\b(?:no-store|no-cache|private(?!\s*=))/i;
 const SHARED_AGE = /\bs-maxage\s*=\s*"?(\d+)/i;
 const AGE = /\bmax-age\s*=\s*"?(\d+)/i;
-const WITHOUT_COOKIES = /\bprivate\s*=\s*["']?[^"']*\bset-cookie\b/i;
+/** Each takes what it has looked at: a pattern that tries again behind every `private=` takes quadratic time. */
+const PRIVATE_FIELDS = /\bprivate\s*=\s*["']?([^"']*)/gi;
 
 /** The first header of that name. `headers` is flat, names in lower case. */
 export function headerOf(headers: readonly string[], name: string): string | undefined {
@@ -38,11 +39,15 @@ export interface Storable {
 export function storable(headers: readonly string[], nowMs: number): Storable | undefined {
   const control = joined(headers, 'cache-control');
   const cookies = headerOf(headers, 'set-cookie') !== undefined;
-  if (cookies && !WITHOUT_COOKIES.test(control)) return undefined;
+  if (cookies && !isWithoutCookies(control)) return undefined;
   const seconds = Math.min(lifetime(headers, control, nowMs), MAX_SECONDS);
   if (!(seconds > 0)) return undefined;
   return { seconds, headers: cookies ? without(headers, 'set-cookie') : headers };
 }
+
+/** Whether it may be kept when its cookies are left out. */
+const isWithoutCookies = (control: string): boolean =>
+  [...control.matchAll(PRIVATE_FIELDS)].some(([, fields = '']) => /\bset-cookie\b/i.test(fields));
 
 function lifetime(headers: readonly string[], control: string, nowMs: number): number {
   if (REFUSED.test(control)) return 0;

@@ -62,9 +62,10 @@ export function resolveRange({ range, rangeHeader }: GetOptions, size: number): 
 
 /** One satisfiable range of bytes, else undefined: the header is then as if it were not there. */
 export function headerRange(header: string, size: number): ByteRange | undefined {
-  const match = /^\s*bytes\s*=\s*(\d{0,15})\s*-\s*(\d{0,15})\s*$/i.exec(header);
+  // White space only beside what has to be there: two runs of it next to one another would be tried in every division, in quadratic time.
+  const match = /^\s*bytes\s*=\s*(?:(\d{1,15})\s*)?-\s*(?:(\d{1,15})\s*)?$/i.exec(header);
   if (match === null) return undefined;
-  const [, first, last] = match as unknown as [string, string, string];
+  const [, first = '', last = ''] = match as unknown as [string, string?, string?];
   if (first === '') {
     const length = Math.min(Number(last), size);
     return last === '' || length === 0 ? undefined : { offset: size - length, length };
