@@ -135,6 +135,8 @@ export class Cell {
   inFlightAtDeath = 0;
   /** Called whenever an invocation has ended. */
   onInvocationEnd: (() => void) | undefined;
+  /** Called when the process is gone. Who no longer waits for that takes itself out: a cell may outlive a million requests. */
+  readonly exitListeners = new Set<() => void>();
   /** Called once, when the process is gone. */
   onDead: (() => void) | undefined;
 
@@ -185,14 +187,13 @@ export class Cell {
     this.http = new CellHttp(`${directory}/${IN_SOCKET}`);
     this.lastUsedMs = performance.now();
     this.#exited = new Promise((resolve) => {
-      process.child.once('close', (code, signal) => {
-        this.#died(`exit code ${code}, signal ${signal}`);
+      const gone = (how: string): void => {
+        this.#died(how);
         resolve();
-      });
-      process.child.once('error', (error) => {
-        this.#died(error.message);
-        resolve();
-      });
+        for (const listener of this.exitListeners) listener();
+      };
+      process.child.once('close', (code, signal) => gone(`exit code ${code}, signal ${signal}`));
+      process.child.once('error', (error) => gone(error.message));
     });
   }
 
@@ -396,6 +397,7 @@ export class Cell {
       truncated: false,
       outcome: 'ok',
       answerError: undefined,
+      onAnswerError: undefined,
       answered: false,
       answeredAtMs: undefined,
       waitsSettled: false,
@@ -535,8 +537,11 @@ export class Cell {
     invocation.waitTimer.unref();
   }
 
-  /** The visitor is gone: only `waitUntil` work may go on, and the cell says when it has ended. */
-  disconnect(invocation: Invocation, outcome: 'ok' | 'canceled' | 'responseStreamDisconnected' = 'canceled'): void {
+  /** Nobody waits for the answer any longer: only `waitUntil` work may go on, and the cell says when it has ended. */
+  disconnect(
+    invocation: Invocation,
+    outcome: 'ok' | 'canceled' | 'exception' | 'responseStreamDisconnected' = 'canceled',
+  ): void {
     if (!this.#invocations.has(invocation.id)) return;
     invocation.outcome = outcome;
     this.keepForWaitUntil(invocation);
@@ -707,6 +712,7 @@ export class Cell {
   #receiveAnswerError(invocation: Invocation | undefined, payload: Uint8Array): void {
     if (invocation === undefined || invocation.answerError !== undefined) return;
     invocation.answerError = readThrownFailure(readObject(payload));
+    invocation.onAnswerError?.();
   }
 
   #receiveStream(type: number, stream: number, payload: Uint8Array): void {

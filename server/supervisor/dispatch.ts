@@ -57,10 +57,8 @@ const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
 const MAX_CRASHES = 3;
 /** As often as the most suspects one cell can have are halved until one is left, and some more for suspects that come to be mixed. */
 const MAX_SUSPICIONS = Math.ceil(Math.log2(CELL_LIMITS.concurrency)) + 4;
-/** The process's exit is seen a moment after its sockets break. */
+/** The process's exit, and a living cell's word on what broke its answer, come a moment after the connection breaks. */
 const EXIT_WAIT_MS = 2_000;
-/** How long after a broken answer the cell's word on it may come. */
-const ANSWER_ERROR_WAIT_MS = 10;
 const MAX_FAILURE_BYTES = 64 * 1024;
 
 export class Dispatch implements FetchControl, AnswerHandler {
@@ -301,7 +299,7 @@ export class Dispatch implements FetchControl, AnswerHandler {
     if (this.#over) return;
     const cell = this.#cell as Cell;
     if (this.#headSent) {
-      this.#breakOff(cell, error);
+      void this.#breakOff(cell, error);
       return;
     }
     if (error instanceof ConnectionLost) void this.#afterDeath(cell, error);
@@ -313,22 +311,20 @@ export class Dispatch implements FetchControl, AnswerHandler {
     this.#stopRenewing = (this.#cell as Cell).keepRenewing(this.#invocation as Invocation);
   }
 
-  /** The answer broke off in the middle. Whether that was the worker's stream or the end of its cell shows a moment later. */
-  #breakOff(cell: Cell, error: Error): void {
+  /** The answer broke off in the middle: by the worker's stream, or by the end of its cell. Whoever waits is to know why. */
+  async #breakOff(cell: Cell, error: Error): Promise<void> {
     const invocation = this.#invocation as Invocation;
-    if (this.#call.parent === undefined) this.#failBroken(error);
-    // A worker that waits is to know why; that comes on the other socket.
-    else setTimeout(() => this.#failBroken(error, invocation.answerError), ANSWER_ERROR_WAIT_MS);
-    void exitedWithin(cell, EXIT_WAIT_MS).then((died) => {
-      // With the process all its invocations have ended, with what ended it.
-      if (died) return;
-      invocation.outcome = 'exception';
-      cell.end(invocation);
-    });
-  }
-
-  #failBroken(error: Error, thrown?: Failure): void {
-    this.#fail({ kind: 'exception', outcome: 'exception', reason: error.message, ...(thrown && { error: thrown }) });
+    // The watchdog knows of its kills before the process is gone.
+    const died = cell.deathOutcome !== 'unknown' || (await exitedWithin(cell, EXIT_WAIT_MS, invocation));
+    if (this.#over) return;
+    // With the process all its invocations end, with what ended it.
+    if (died) this.#fail(deathFailure(cell.deathOutcome, cell.deathReason ?? error.message));
+    else {
+      cell.disconnect(invocation, 'exception');
+      const { answerError: thrown } = invocation;
+      const reason = thrown === undefined ? error.message : `${thrown.name}: ${thrown.message}`;
+      this.#fail({ kind: 'exception', outcome: 'exception', reason, ...(thrown && { error: thrown }) });
+    }
   }
 
   /** What came was no HTTP, or the client broke off its body: nobody waits any longer, and the cell hears of it. */
@@ -486,14 +482,20 @@ function hostOf(headers: readonly string[]): string[] {
 const withHost = (headers: readonly string[]): readonly string[] =>
   hostOf(headers)[1] === NO_HOST ? ['host', NO_HOST, ...headers] : headers;
 
-function exitedWithin(cell: Cell, timeoutMs: number): Promise<boolean> {
+/** Waits for the end of the cell, or until it has said what broke the answer of the invocation. */
+function exitedWithin(cell: Cell, timeoutMs: number, invocation?: Invocation): Promise<boolean> {
   if (cell.state === 'dead') return Promise.resolve(true);
+  if (invocation?.answerError !== undefined) return Promise.resolve(false);
   return new Promise((resolve) => {
-    const timer = setTimeout(() => resolve(false), timeoutMs);
-    void cell.exited.then(() => {
+    const settle = (exited: boolean): void => {
       clearTimeout(timer);
-      resolve(true);
-    });
+      cell.exitListeners.delete(onExit);
+      resolve(exited);
+    };
+    const onExit = (): void => settle(true);
+    const timer = setTimeout(settle, timeoutMs, false);
+    cell.exitListeners.add(onExit);
+    if (invocation !== undefined) invocation.onAnswerError = () => settle(false);
   });
 }
 

@@ -35,6 +35,8 @@ export interface Invocation {
   outcome: Outcome;
   /** What the cell says broke the stream of its answer. */
   answerError: Failure | undefined;
+  /** Called when the cell has said it. */
+  onAnswerError: (() => void) | undefined;
   /** The response is out; only `waitUntil` work is left. */
   answered: boolean;
   answeredAtMs: number | undefined;

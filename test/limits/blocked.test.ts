@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { serviceBinding } from '../support/cells.ts';
 import { createTestSupervisor, type TestSupervisor } from '../support/supervisor.ts';
 import { until } from '../support/until.ts';
+import { WAIT_MODULE } from '../support/wait-module.ts';
 
 const HANG_MS = 1_000;
 const PROBATION_MS = 700;
@@ -37,15 +38,6 @@ const deploy = (name: string, handler: string, top = '', cpuMs?: number): unknow
     bindings: [serviceBinding('SLOW', 'slow')],
     compatibilityFlags: ['nodejs_compat'],
   });
-
-/** `(module (memory 1 1 shared) (func (export "w") (drop (memory.atomic.wait32 (i32.const 0) (i32.const 0) (i64.const -1)))))` */
-const WAIT_MODULE = Buffer.from(
-  '0061736d01000000 010401600000 03020100 050401030101 0705010177 0000 0a0f010d00 4100 4100 427f fe010200 1a 0b'.replaceAll(
-    ' ',
-    '',
-  ),
-  'hex',
-);
 
 for (const [what, code] of Object.entries({
   'the shared memory of WebAssembly':

@@ -52,6 +52,17 @@ test('an exception in the stream of an answer is one, too', async () => {
   await endsWith('throws-late', 'exception');
 });
 
+test('waitUntil work goes on after the stream of an answer has thrown, and is the end of the invocation', async () => {
+  deploy(
+    'throws-and-waits',
+    `ctx.waitUntil(sleep(300).then(() => console.log('done')));
+     return new Response(new ReadableStream({ async pull(c) { c.enqueue(new Uint8Array(10)); await sleep(50); c.error(new Error('late')); } }));`,
+  );
+  assert.notEqual((await cells.fetch('throws-and-waits')).failure, undefined);
+  await endsWith('throws-and-waits', 'exception');
+  assert.equal(cells.eventsOf('log').filter(({ version }) => version.workerName === 'throws-and-waits').length, 1);
+});
+
 test('CPU beyond the limit is exceededCpu, before the answer, within its stream and in waitUntil', async () => {
   deploy('cpu', 'while (true);');
   deploy(

@@ -260,6 +260,7 @@ function calleeError(failure: InvocationFailure): Failure {
   if (failure.error !== undefined) return withoutStack(failure.error);
   if (failure.outcome === 'exceededCpu') return { name: 'Error', message: 'Worker exceeded CPU time limit.' };
   if (failure.outcome === 'exceededMemory') return { name: 'Error', message: 'Worker exceeded memory limit.' };
+  if (failure.outcome === 'exceededWallTime') return { name: 'Error', message: 'Worker exceeded wall time limit.' };
   return { name: 'Error', message: 'The called Worker did not answer.' };
 }
 
