@@ -420,6 +420,10 @@ export const R2_LIMITS = {
   backendConnectMs: 1_500,
   /** One that sends no byte, and takes none, for this long is given up. Ends calls that would hang. */
   backendIdleMs: 15_000,
+  /** One that does not answer a HEAD within this time is given up: every `get` begins with one, so a dead store is noticed soon. */
+  backendHeadMs: 5_000,
+  /** A list or an error that has not ended by then is given up. Stops answers that come byte by byte without end. */
+  backendDocumentMs: 30_000,
   /** Keys of S3 clients of one bucket. */
   maxKeys: 100,
   /** Of an account. Stops floods of rows; Cloudflare has a million. */

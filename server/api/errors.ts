@@ -1,4 +1,5 @@
 /** Errors of the API: one type that carries everything an answer needs. */
+import type { R2Error } from '../storage/objects/types.ts';
 import { type CloudflareErrorName, type CloudflareProblem, cloudflareProblem } from '../../shared/cloudflare-errors.ts';
 
 /** Ends a request with Cloudflare's error envelope. Several problems at once are one answer. */
@@ -28,6 +29,19 @@ export function throwProblems(problems: readonly CloudflareProblem[]): void {
 /** A temporary failure: 503 with `Retry-After`; wrangler repeats uploads by itself. */
 export function unavailable(reason: string, retryAfterS: number, cause?: unknown): ApiError {
   return new ApiError([cloudflareProblem('unavailable', { reason })], { retryAfterS, cause });
+}
+
+/** An object store's error in the API's envelope. */
+export function ofObjectStore(error: R2Error): ApiError {
+  const reason = error.message.replace(/\.$/, '');
+  switch (error.kind) {
+    case 'unavailable':
+      return unavailable(reason, 5, error);
+    case 'quotaExceeded':
+      return fail('r2QuotaExceeded', { reason });
+    default:
+      return fail('r2Refused', { reason });
+  }
 }
 
 /** True for storage's "somebody else changed the same thing": read again and retry. Matched by name, not by class. */

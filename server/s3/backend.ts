@@ -26,7 +26,7 @@ import {
   R2Error,
 } from '../storage/objects/types.ts';
 import { attributeHeaders, headOf } from './backend-metadata.ts';
-import { type BackendAnswer, type BackendRequest, garbage, readText, S3Client } from './client.ts';
+import { type BackendAnswer, type BackendRequest, discard, garbage, readText, S3Client } from './client.ts';
 import { childText, element, parseXml, root, type XmlElement } from './xml.ts';
 
 /** HEADs at a time when a list is to show metadata, which S3's lists do not have. */
@@ -59,10 +59,9 @@ class S3Backend implements ObjectStore {
   async head(_bucket: unknown, key: string): Promise<ObjectHead | null> {
     checkKey(key);
     const answer = await this.#send({ method: 'HEAD', key });
-    answer.body.resume();
-    if (answer.status === 404) return null;
-    if (answer.status !== 200) throw await failure(answer);
-    return headOf(key, answer);
+    if (answer.status !== 200 && answer.status !== 404) throw await failure(answer);
+    discard(answer);
+    return answer.status === 404 ? null : headOf(key, answer);
   }
 
   async get(bucket: unknown, key: string, options: Parameters<ObjectStore['get']>[2]): Promise<FoundObject | null> {
@@ -78,7 +77,7 @@ class S3Backend implements ObjectStore {
       const answer = await this.#send({ method: 'GET', key, headers });
       // It was replaced in between: look again.
       if ((answer.status === 412 || answer.status === 404) && attempt < ATTEMPTS) {
-        answer.body.resume();
+        discard(answer);
         continue;
       }
       if (answer.status !== 200 && answer.status !== 206) throw await failure(answer);
@@ -101,11 +100,11 @@ class S3Backend implements ObjectStore {
     const body = { content: verified(content, size, checksums), size };
     const answer = await this.#send({ method: 'PUT', key, headers, body });
     if (answer.status === 412 && onlyIf !== undefined) {
-      answer.body.resume();
+      discard(answer);
       return null;
     }
     if (answer.status !== 200) throw await failure(answer);
-    answer.body.resume();
+    discard(answer);
     const head = await this.head(bucket, key);
     if (head === null) throw garbage();
     const { range: _range, ...put } = head;
@@ -233,7 +232,7 @@ class S3Backend implements ObjectStore {
     const body = { content: verified(content, size, checksums), size };
     const answer = await this.#send({ method: 'PUT', key, query, body });
     if (answer.status !== 200) throw await failure(answer);
-    answer.body.resume();
+    discard(answer);
     return { partNumber: number, etag: (answer.header('etag') ?? '').replace(/^"(.*)"$/, '$1') };
   };
 
@@ -256,7 +255,7 @@ class S3Backend implements ObjectStore {
   abortUpload: ObjectStore['abortUpload'] = async (_bucket, { key, uploadId }) => {
     const answer = await this.#send({ method: 'DELETE', key, query: { uploadId } });
     if (answer.status !== 204 && answer.status !== 200) throw await failure(answer);
-    answer.body.resume();
+    discard(answer);
   };
 
   listParts: ObjectStore['listParts'] = async (_bucket, { key, uploadId }, after, limit) => {
@@ -312,7 +311,7 @@ async function* verified(content: Content, size: number, promised: Checksums): A
   if (last !== undefined) yield last;
 }
 
-const KIND_OF: Readonly<Record<string, R2Error['kind']>> = {
+const KINDS: Readonly<Record<string, R2Error['kind']>> = {
   NoSuchKey: 'noSuchKey',
   NoSuchUpload: 'noSuchUpload',
   InvalidPart: 'invalidPart',
@@ -324,11 +323,14 @@ const KIND_OF: Readonly<Record<string, R2Error['kind']>> = {
   PreconditionFailed: 'preconditionFailed',
 };
 
+const kindOf = (code: string | undefined): R2Error['kind'] | undefined =>
+  code !== undefined && Object.hasOwn(KINDS, code) ? KINDS[code] : undefined;
+
 /** What an answer that is no success means: R2's own error where there is one; all else is the operator's affair. */
 async function failure(answer: BackendAnswer): Promise<R2Error> {
   const text = await readText(answer).catch(() => '');
   const code = /<Code>(\w{1,64})<\/Code>/.exec(text)?.[1];
-  const kind = code === undefined ? undefined : KIND_OF[code];
+  const kind = kindOf(code);
   if (kind !== undefined) return new R2Error(kind);
   return new R2Error(
     'unavailable',
@@ -352,7 +354,7 @@ async function readDocument(answer: BackendAnswer, name: string): Promise<XmlEle
     throw garbage();
   }
   if (document.name === 'Error') {
-    throw new R2Error(KIND_OF[childText(document, 'Code') ?? ''] ?? 'unavailable');
+    throw new R2Error(kindOf(childText(document, 'Code')) ?? 'unavailable');
   }
   if (document.name !== name) throw garbage();
   return document;

@@ -8,7 +8,11 @@ import { AwsV4Signer } from 'aws4fetch';
 import { R2_LIMITS } from '../../shared/limits.ts';
 import { R2Error } from '../storage/objects/types.ts';
 import type { S3BackendSettings } from '../storage/objects/backends.ts';
+import { Circuit } from './circuit.ts';
 import { encode } from './request.ts';
+
+/** More than this of a body that nobody wants costs more than a new connection. */
+const MAX_DISCARDED_BYTES = 65_536;
 
 export interface BackendRequest {
   readonly method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE';
@@ -29,6 +33,7 @@ export interface BackendAnswer {
 export class S3Client {
   readonly #settings: S3BackendSettings;
   readonly #agent: HttpAgent | HttpsAgent;
+  readonly #circuit = new Circuit();
 
   constructor(settings: S3BackendSettings) {
     this.#settings = settings;
@@ -58,35 +63,24 @@ export class S3Client {
     return await this.#exchange(url, request, headers);
   }
 
-  async #exchange(
-    url: string,
-    { method, body }: BackendRequest,
-    headers: Record<string, string>,
-  ): Promise<BackendAnswer> {
-    const start = url.startsWith('https:') ? httpsRequest : httpRequest;
-    const outgoing = start(url, { method, headers, agent: this.#agent });
-    const answered = new Promise<IncomingMessage>((resolve, reject) => {
-      outgoing.once('response', resolve);
-      outgoing.once('error', reject);
-    });
-    const clock = boundTimes(outgoing);
-    try {
-      // Both at once: an endpoint may refuse before it has read everything.
-      const [answer] = await Promise.all([answered, sendBody(outgoing, body, () => clock.moved())]);
-      clock.stop();
-      answer.setTimeout(R2_LIMITS.backendIdleMs, () => answer.destroy(timedOut('sent nothing')));
-      return {
-        status: answer.statusCode ?? 0,
-        header: (name) => {
-          const value = answer.headers[name];
-          return Array.isArray(value) ? value.join(',') : value;
-        },
-        body: answer,
-      };
-    } catch (error) {
-      clock.stop();
-      outgoing.destroy();
-      throw error instanceof R2Error ? error : unreachable(error);
+  /** A request that can be sent again is, when the connection it was given had just been closed by the other side. */
+  async #exchange(url: string, request: BackendRequest, headers: Record<string, string>): Promise<BackendAnswer> {
+    const isRepeatable = request.body === undefined || request.body instanceof Uint8Array;
+    for (let attempt = 1; ; attempt++) {
+      const sentAt = performance.now();
+      if (!this.#circuit.admits(sentAt)) throw silent(this.#circuit.silentMs(sentAt));
+      const start = url.startsWith('https:') ? httpsRequest : httpRequest;
+      const outgoing = start(url, { method: request.method, headers, agent: this.#agent });
+      try {
+        const answer = await answerOf(outgoing, request);
+        this.#circuit.answered(performance.now());
+        return answer;
+      } catch (error) {
+        outgoing.destroy();
+        if (error instanceof NoAnswer) this.#circuit.gaveUp(sentAt, performance.now());
+        if (isRepeatable && outgoing.reusedSocket && isReset(error) && attempt === 1) continue;
+        throw toR2Error(error);
+      }
     }
   }
 
@@ -95,57 +89,161 @@ export class S3Client {
   }
 }
 
+/** Both at once: an endpoint may refuse before it has read everything. */
+async function answerOf(outgoing: ClientRequest, { method, body }: BackendRequest): Promise<BackendAnswer> {
+  const answered = new Promise<IncomingMessage>((resolve, reject) => {
+    outgoing.once('response', resolve);
+    outgoing.once('error', reject);
+  });
+  const clock = boundTimes(outgoing, method === 'HEAD' ? R2_LIMITS.backendHeadMs : R2_LIMITS.backendIdleMs);
+  try {
+    const [answer] = await Promise.all([answered, sendBody(outgoing, body, clock, answered)]);
+    boundReading(answer);
+    if (!outgoing.writableEnded) {
+      // No other request can follow on a connection that waits for the rest of this one.
+      answer.once('close', () => outgoing.destroy());
+      if (isSuccess(answer)) throw garbage();
+    }
+    return {
+      status: answer.statusCode ?? 0,
+      header: (name) => {
+        const value = answer.headers[name];
+        return Array.isArray(value) ? value.join(',') : value;
+      },
+      body: answer,
+    };
+  } finally {
+    clock.stop();
+  }
+}
+
+interface RequestClock {
+  /** The endpoint is to move from now on. */
+  start(): void;
+  /** Nothing is asked of the endpoint: the worker is to bring the next piece. */
+  stop(): void;
+}
+
 /** A connection has to be there soon, and after that something has to move. */
-function boundTimes(outgoing: ClientRequest): { moved(): void; stop(): void } {
-  const timer = setTimeout(() => outgoing.destroy(timedOut('did not answer')), R2_LIMITS.backendIdleMs);
+function boundTimes(outgoing: ClientRequest, idleMs: number): RequestClock {
+  let timer: NodeJS.Timeout | undefined;
   let connecting: NodeJS.Timeout | undefined;
+  const stop = (): void => clearTimeout(timer);
+  const expire = (): void => {
+    outgoing.destroy(outgoing.socket === null ? crowded() : new NoAnswer('did not answer'));
+  };
   outgoing.once('socket', (socket) => {
     if (!socket.connecting) return;
-    connecting = setTimeout(() => outgoing.destroy(timedOut('could not be connected to')), R2_LIMITS.backendConnectMs);
+    const giveUp = (): void => void outgoing.destroy(new NoAnswer('could not be connected to'));
+    connecting = setTimeout(giveUp, R2_LIMITS.backendConnectMs);
     socket.once('connect', () => clearTimeout(connecting));
   });
   outgoing.on('error', () => undefined);
-  return {
-    moved: () => timer.refresh(),
-    stop() {
-      clearTimeout(timer);
-      clearTimeout(connecting);
-    },
+  outgoing.once('close', () => {
+    stop();
+    clearTimeout(connecting);
+  });
+  const start = (): void => {
+    stop();
+    timer = setTimeout(expire, idleMs);
   };
+  start();
+  return { start, stop };
 }
 
-async function sendBody(outgoing: ClientRequest, body: BackendRequest['body'], moved: () => void): Promise<void> {
+/** How often it is looked whether an answer goes on. */
+const LOOK_EVERY_MS = 3_000;
+
+/** An answer has to go on coming, as long as somebody takes it; who takes nothing for long does not keep the connection. */
+function boundReading(answer: IncomingMessage): void {
+  let seen = answer.socket.bytesRead;
+  let awaitedMs = 0;
+  let unreadMs = 0;
+  const look = setInterval(() => {
+    const isUnread = answer.readableLength > 0;
+    const hasMoved = answer.socket.bytesRead !== seen;
+    seen = answer.socket.bytesRead;
+    awaitedMs = hasMoved || isUnread ? 0 : awaitedMs + LOOK_EVERY_MS;
+    unreadMs = hasMoved || !isUnread ? 0 : unreadMs + LOOK_EVERY_MS;
+    if (awaitedMs >= R2_LIMITS.backendIdleMs) answer.destroy(new NoAnswer('sent nothing'));
+    if (unreadMs >= R2_LIMITS.bodyIdleMs) answer.destroy(unread());
+  }, LOOK_EVERY_MS);
+  look.unref();
+  answer.once('close', () => clearInterval(look));
+}
+
+/** Stops when the answer is there already: what refuses a body does not have to take it. */
+async function sendBody(
+  outgoing: ClientRequest,
+  body: BackendRequest['body'],
+  clock: RequestClock,
+  answered: Promise<unknown>,
+): Promise<void> {
   if (body === undefined || body instanceof Uint8Array) {
     outgoing.end(body);
     return;
   }
+  let isAnswered = false;
+  void answered.then(
+    () => (isAnswered = true),
+    () => undefined,
+  );
+  clock.stop();
   for await (const chunk of body.content) {
-    if (outgoing.destroyed) return;
-    moved();
+    if (outgoing.destroyed || isAnswered) return;
+    clock.start();
     if (!outgoing.write(chunk)) {
-      await new Promise<void>((resolve) => {
+      const drained = new Promise<void>((resolve) => {
         outgoing.once('drain', resolve);
         outgoing.once('close', resolve);
       });
+      await Promise.race([drained, answered.catch(() => undefined)]);
     }
+    clock.stop();
   }
+  clock.start();
   outgoing.end();
 }
 
-const timedOut = (what: string): R2Error =>
-  new R2Error('unavailable', `The object store behind this bucket ${what} in time. Please try again.`);
+/** The store behind a bucket has not moved in time. */
+class NoAnswer extends R2Error {
+  constructor(what: string) {
+    super('unavailable', `The object store behind this bucket ${what} in time. Please try again.`);
+  }
+}
 
-const unreachable = (error: unknown): R2Error =>
+const isSuccess = ({ statusCode = 0 }: IncomingMessage): boolean => statusCode >= 200 && statusCode < 300;
+
+const isReset = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'ECONNRESET';
+
+const silent = (ms: number): R2Error =>
   new R2Error(
     'unavailable',
-    `The object store behind this bucket cannot be reached (${(error as NodeJS.ErrnoException).code ?? 'connection lost'}). Please try again.`,
-    { cause: error },
+    `The object store behind this bucket has not answered for ${Math.ceil(ms / 1000)} s. Please try again.`,
   );
+
+const crowded = (): R2Error =>
+  new R2Error(
+    'unavailable',
+    `All ${R2_LIMITS.backendConnections} connections to the object store behind this bucket are in use: read or cancel the bodies of objects. Please try again.`,
+  );
+
+const unread = (): R2Error =>
+  new R2Error('internal', `Nothing of the object's content was taken for ${R2_LIMITS.bodyIdleMs / 1000} s.`);
+
+function toR2Error(error: unknown): R2Error {
+  if (error instanceof R2Error) return error;
+  const code = (error as NodeJS.ErrnoException).code ?? 'connection lost';
+  if (code.startsWith('HPE_')) return garbage();
+  const text = `The object store behind this bucket cannot be reached (${code}). Please try again.`;
+  return new R2Error('unavailable', text, { cause: error });
+}
 
 /** All of an answer's body, which is a document. @throws R2Error unavailable */
 export async function readText({ body }: BackendAnswer): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
+  const deadline = setTimeout(() => body.destroy(new NoAnswer('did not end its answer')), R2_LIMITS.backendDocumentMs);
   try {
     for await (const chunk of body) {
       bytes += (chunk as Buffer).length;
@@ -154,10 +252,24 @@ export async function readText({ body }: BackendAnswer): Promise<string> {
     }
   } catch (error) {
     body.destroy();
-    throw error instanceof R2Error ? error : unreachable(error);
+    throw toR2Error(error);
+  } finally {
+    clearTimeout(deadline);
   }
   return Buffer.concat(chunks).toString('utf8');
 }
 
 export const garbage = (): R2Error =>
   new R2Error('unavailable', 'The object store behind this bucket answered with something that is not S3.');
+
+/** Lets go of an answer of which only the head matters. A short body is read, so that its connection can be used again. */
+export function discard({ body }: BackendAnswer): void {
+  let bytes = 0;
+  const deadline = setTimeout(() => body.destroy(), R2_LIMITS.backendHeadMs);
+  body.on('error', () => undefined);
+  body.once('close', () => clearTimeout(deadline));
+  body.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes > MAX_DISCARDED_BYTES) body.destroy();
+  });
+}

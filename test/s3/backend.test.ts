@@ -1,14 +1,16 @@
 /** Buckets whose objects lie with another S3: with Skep's own, and with servers that are none. */
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
-import { createServer, type Server } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import { after, before, test } from 'node:test';
 import { Readable } from 'node:stream';
 import { createS3Backend } from '../../server/s3/backend.ts';
+import { Circuit } from '../../server/s3/circuit.ts';
 import type { ObjectStore } from '../../server/storage/objects/types.ts';
 import { R2Error } from '../../server/storage/objects/types.ts';
 import { contentOf, createTestObjects, listOptions, md5, putOptions, type TestObjects } from '../support/objects.ts';
 import { createTestS3, type TestS3 } from '../support/s3.ts';
+import { until } from '../support/until.ts';
 
 let s3: TestS3;
 let objects: TestObjects;
@@ -113,19 +115,6 @@ test('a bucket may have a store of its own while it is empty, and its secret is 
   assert.ok(rows.every(({ row }) => !row.includes(s3.secretAccessKey)));
 });
 
-/** A server that answers every connection with these bytes, and then says no more. */
-async function liar(
-  bytes: string,
-): Promise<{ readonly server: Server; readonly store: ObjectStore & { close(): void } }> {
-  const server = createServer((socket) => {
-    socket.on('error', () => undefined);
-    socket.on('data', () => socket.write(bytes));
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  return { server, store: createS3Backend(settingsFor(`http://127.0.0.1:${port}`)) };
-}
-
 test('a store that answers garbage, refuses or is not there is an error that says so, soon', async () => {
   const { bucket } = await objects.bucket('liars');
   const started = performance.now();
@@ -136,14 +125,114 @@ test('a store that answers garbage, refuses or is not there is an error that say
     'HTTP/1.1 200 OK\r\ncontent-length: 28\r\n\r\n<ListBucketResult><Contents>',
     'HTTP/1.1 302 Found\r\nlocation: http://169.254.169.254/\r\ncontent-length: 0\r\n\r\n',
   ]) {
-    const { server, store } = await liar(bytes);
+    const liar = await server((socket) => socket.on('data', () => socket.write(bytes)));
+    const { store } = liar;
     await assert.rejects(store.list(bucket, listOptions()), isR2('unavailable'), bytes);
     await assert.rejects(store.head(bucket, 'k'), isR2('unavailable'), bytes);
     await assert.rejects(store.put(bucket, 'k', Buffer.from('v'), putOptions('v')), isR2('unavailable'), bytes);
-    store.close();
-    server.close();
+    liar.close();
   }
   const nobody = createS3Backend(settingsFor('http://127.0.0.1:1'));
   await assert.rejects(nobody.get(bucket, 'k', {}), /cannot be reached \(ECONNREFUSED\)/);
   assert.ok(performance.now() - started < 5_000);
+});
+
+/** A server that gives each connection to `talk`, and a store behind which it is. */
+async function server(
+  talk: (socket: Socket) => void,
+): Promise<{ readonly store: ObjectStore & { close(): void }; close(): void }> {
+  const sockets = new Set<Socket>();
+  const listening = createServer((socket) => {
+    sockets.add(socket);
+    socket.on('error', () => undefined);
+    talk(socket);
+  });
+  await new Promise<void>((resolve) => listening.listen(0, '127.0.0.1', resolve));
+  const { port } = listening.address() as { port: number };
+  const store = createS3Backend(settingsFor(`http://127.0.0.1:${port}`));
+  return {
+    store,
+    close() {
+      store.close();
+      listening.close();
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}
+
+test('a put that the store refuses before it has read it ends with what the store said, at once', async () => {
+  const { bucket } = await objects.bucket('early');
+  const refusing = await server((socket) => {
+    socket.once('data', () => {
+      socket.write('HTTP/1.1 403 No\r\ncontent-length: 34\r\n\r\n<Error><Code>Denied</Code></Error>');
+      socket.pause();
+    });
+  });
+  const started = performance.now();
+  const body = async function* () {
+    for (;;) yield new Uint8Array(1_000_000);
+  };
+  await assert.rejects(
+    refusing.store.put(bucket, 'k', body(), { ...putOptions(''), size: 4e9 }),
+    /status 403 \(Denied\)/,
+  );
+  const tooSoon = await server((socket) => {
+    socket.once('data', () => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n'));
+  });
+  await assert.rejects(
+    tooSoon.store.put(bucket, 'k', body(), { ...putOptions(''), size: 4e9 }),
+    /something that is not S3/,
+  );
+  assert.ok(performance.now() - started < 3_000);
+  for (const each of [refusing, tooSoon]) each.close();
+});
+
+test('an answer without end to which nobody listens is cut off', async () => {
+  const { bucket } = await objects.bucket('endless');
+  let sent = 0;
+  let isCut = false;
+  const endless = await server((socket) => {
+    const chunk = Buffer.alloc(65_536);
+    socket.once('data', () => {
+      socket.write('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n');
+      const more = (): void => {
+        while (!socket.destroyed && socket.write(`10000\r\n${chunk.toString('latin1')}\r\n`)) sent += chunk.length;
+      };
+      socket.on('drain', more).on('close', () => (isCut = true));
+      more();
+    });
+  });
+  await endless.store.abortUpload(bucket, { key: 'k', uploadId: 'u' });
+  await until(() => isCut, 'the answer is cut off');
+  assert.ok(sent < 50e6, `${sent} bytes were taken`);
+  endless.close();
+});
+
+test('a request that can be repeated is, when its old connection turns out to be closed', async () => {
+  const { bucket } = await objects.bucket('stale');
+  let connections = 0;
+  const closing = await server((socket) => {
+    connections += 1;
+    let answers = 0;
+    // The second request on a connection finds it closed, as when a store closes what was idle.
+    socket.on('data', () => {
+      if (++answers > 1) socket.resetAndDestroy();
+      else socket.write('HTTP/1.1 404 None\r\ncontent-length: 0\r\n\r\n');
+    });
+  });
+  for (let round = 0; round < 4; round++) assert.equal(await closing.store.head(bucket, 'k'), null);
+  assert.equal(connections, 4);
+  closing.close();
+});
+
+test('the circuit opens when nothing has been answered since a request that was given up, and lets one try a second through', () => {
+  const circuit = new Circuit();
+  circuit.answered(1_000);
+  circuit.gaveUp(500, 5_500);
+  assert.ok(circuit.admits(5_600), 'another request was answered meanwhile');
+  circuit.gaveUp(2_000, 7_000);
+  assert.deepEqual([circuit.admits(7_500), circuit.silentMs(7_500)], [false, 5_500]);
+  assert.deepEqual([circuit.admits(8_100), circuit.admits(8_200), circuit.admits(9_200)], [true, false, true]);
+  circuit.answered(9_300);
+  assert.deepEqual([circuit.admits(9_301), circuit.admits(9_302), circuit.silentMs(9_302)], [true, true, 0]);
 });

@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import { R2_LIMITS } from '../../../shared/limits.ts';
 import { type HttpMetadata, type ObjectHead, STORAGE_CLASSES } from '../../../shared/r2.ts';
 import { R2Error } from '../../storage/objects/types.ts';
-import { type ApiError, fail, unavailable } from '../errors.ts';
+import { fail } from '../errors.ts';
 import { type AccountRequest, accountBytesRoute, accountRoute, type ApiResult, type Route } from '../router.ts';
 import { requireBucket } from './r2-buckets.ts';
 
@@ -11,21 +11,20 @@ export const r2ObjectRoutes: readonly Route[] = [
   accountRoute('GET', '/r2/buckets/:bucket/objects/:key{.+}', {
     summary: 'The content of an object; `range` is honoured',
     answers: 'bytes',
-    handle: (request) => withR2Errors(() => getObject(request)),
+    handle: getObject,
   }),
   accountBytesRoute('PUT', '/r2/buckets/:bucket/objects/:key{.+}', {
     summary: 'Store an object: the body is its content, its metadata are headers',
-    handle: (request) => withR2Errors(() => putObject(request)),
+    handle: putObject,
   }),
   accountRoute('DELETE', '/r2/buckets/:bucket/objects/:key{.+}', {
     summary: 'Delete an object',
-    handle: (request) =>
-      withR2Errors(async () => {
-        const bucket = await requireBucket(request);
-        const key = keyOf(request);
-        await request.options.objects.storeOf(bucket).delete(bucket, [key]);
-        return { result: { key } };
-      }),
+    handle: async (request) => {
+      const bucket = await requireBucket(request);
+      const key = keyOf(request);
+      await request.options.objects.storeOf(bucket).delete(bucket, [key]);
+      return { result: { key } };
+    },
   }),
 ];
 
@@ -113,26 +112,4 @@ function readMetadata(request: AccountRequest): HttpMetadata {
   const expires = Date.parse(request.header('expires') ?? '');
   if (!Number.isNaN(expires)) found.cacheExpiry = expires;
   return found;
-}
-
-/** R2's errors in the API's envelope. */
-async function withR2Errors(work: () => Promise<ApiResult>): Promise<ApiResult> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!(error instanceof R2Error)) throw error;
-    throw toApiError(error);
-  }
-}
-
-function toApiError(error: R2Error): ApiError {
-  const reason = error.message.replace(/\.$/, '');
-  switch (error.kind) {
-    case 'unavailable':
-      return unavailable(reason, 5, error);
-    case 'quotaExceeded':
-      return fail('r2QuotaExceeded', { reason });
-    default:
-      return fail('r2Refused', { reason });
-  }
 }

@@ -1,0 +1,87 @@
+/** A TCP port in front of a server, that a test makes behave as bad networks and broken servers do, and well again. */
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+
+/**
+ * `refuse`: connections break, and new ones are not taken. `stall`: they stay and are taken, and nothing comes through.
+ * `garbage`: connections break, and whatever is sent over new ones is answered with bytes of no protocol.
+ */
+export type ProxyMode = 'through' | 'refuse' | 'stall' | 'garbage';
+
+export interface TcpProxy {
+  readonly port: number;
+  /** Connections that are open. */
+  readonly connections: number;
+  /** The most that were open at once. */
+  readonly peak: number;
+  /** From now on, for old connections and new ones. */
+  behave(mode: ProxyMode): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** `upstream`: a port of this machine, or the path of a unix socket. */
+export async function startTcpProxy(upstream: number | string): Promise<TcpProxy> {
+  const pairs = new Set<{ readonly client: Socket; readonly server: Socket }>();
+  let mode: ProxyMode = 'through';
+  let peak = 0;
+  const accept = (client: Socket): void => {
+    const server = typeof upstream === 'number' ? connect(upstream, '127.0.0.1') : connect(upstream);
+    const pair = { client, server };
+    pairs.add(pair);
+    peak = Math.max(peak, pairs.size);
+    const end = (): void => {
+      client.destroy();
+      server.destroy();
+      pairs.delete(pair);
+    };
+    for (const socket of [client, server]) socket.on('error', end).on('close', end);
+    client.on('data', (data) => {
+      if (mode === 'garbage') client.write('\u0000no protocol\r\n\r\n');
+      else if (!server.write(data)) client.pause();
+    });
+    server.on('drain', () => mode !== 'stall' && client.resume());
+    server.on('data', (data) => {
+      if (mode !== 'garbage' && !client.write(data)) server.pause();
+    });
+    client.on('drain', () => mode !== 'stall' && server.resume());
+    if (mode === 'stall') for (const socket of [client, server]) socket.pause();
+  };
+  const listener: Server = createServer(accept);
+  const listen = async (port: number): Promise<void> => {
+    listener.listen(port, '127.0.0.1');
+    await once(listener, 'listening');
+  };
+  const breakAll = (): void => {
+    for (const { client } of pairs) client.destroy();
+  };
+  const stopListening = async (): Promise<void> => {
+    const closed = once(listener, 'close');
+    listener.close();
+    breakAll();
+    await closed;
+  };
+  await listen(0);
+  const { port } = listener.address() as AddressInfo;
+  return {
+    port,
+    get connections() {
+      return pairs.size;
+    },
+    get peak() {
+      return peak;
+    },
+    async behave(wanted) {
+      mode = wanted;
+      if (wanted === 'refuse') return await stopListening();
+      // Answers that are under way would else be lost without a word.
+      if (wanted === 'garbage') breakAll();
+      if (!listener.listening) await listen(port);
+      for (const { client, server } of pairs) {
+        for (const socket of [client, server]) socket[wanted === 'stall' ? 'pause' : 'resume']();
+      }
+    },
+    async close() {
+      if (listener.listening) await stopListening();
+    },
+  };
+}
