@@ -24,12 +24,3 @@ export async function readPrivateBytes(pid: number): Promise<number> {
   ];
   return (resident - shared) * 4096;
 }
-
-/** Idempotent. */
-export function killQuietly(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // Gone.
-  }
-}

@@ -2,7 +2,7 @@
  * Room for cells on a node: how many there may be, how many of one account, and who is next when there is none. Accounts take turns, so
  * that one that wants a hundred cells does not keep out another one that wants its first.
  */
-import { LoadError } from './cell.ts';
+import { LoadError } from './load-error.ts';
 
 export interface CellRoomOptions {
   readonly maxCells: number;

@@ -142,7 +142,7 @@ export class Dispatch implements FetchControl, AnswerHandler {
     this.#stopRenewing?.();
     this.#exchange?.abort();
     if (this.#cell !== undefined && this.#invocation !== undefined) {
-      this.#cell.disconnect(this.#invocation, this.#headSent ? 'responseStreamDisconnected' : 'canceled');
+      this.#cell.invocations.disconnect(this.#invocation, this.#headSent ? 'responseStreamDisconnected' : 'canceled');
     }
     this.#release?.();
   }
@@ -164,12 +164,13 @@ export class Dispatch implements FetchControl, AnswerHandler {
     this.#cell = cell;
     const invocation = cell.begin(parent, this.#call.publicHops);
     this.#invocation = invocation;
-    if (relay !== undefined && (relay.hasBody || !cell.prefersHttp)) {
+    if (relay !== undefined && (relay.hasBody || !cell.requests.prefersHttp)) {
       this.#overHttp = false;
-      this.#exchange = cell.relay(invocation, target, relay, this);
+      this.#exchange = cell.requests.relay(invocation, target, relay, this);
       return;
     }
-    this.#overHttp = (body !== null && this.#smallBody === null) || (body === null && !upgrade && cell.prefersHttp);
+    this.#overHttp =
+      (body !== null && this.#smallBody === null) || (body === null && !upgrade && cell.requests.prefersHttp);
     if (this.#overHttp) {
       this.#exchange = this.#sendOverHttp(cell, invocation);
       return;
@@ -188,7 +189,7 @@ export class Dispatch implements FetchControl, AnswerHandler {
       ...(target && { target }),
       ...(cf !== undefined && { cf }),
     };
-    this.#exchange = cell.invoke(invocation, head, whole, this);
+    this.#exchange = cell.requests.invoke(invocation, head, whole, this);
   }
 
   #sendOverHttp(cell: Cell, invocation: Invocation): Exchange {
@@ -196,7 +197,7 @@ export class Dispatch implements FetchControl, AnswerHandler {
     const token = `${invocation.id};${invocation.pipeline.clockMs}`;
     const large = areLarge(headers);
     const ahead = large || target !== undefined || cf !== undefined;
-    if (ahead) cell.sendAhead(invocation, large ? headers : null, target, cf);
+    if (ahead) cell.requests.sendAhead(invocation, large ? headers : null, target, cf);
     const sent = (large ? hostOf(headers) : withHost(headers)).concat(
       INVOCATION_HEADER,
       ahead ? token + AHEAD_MARK : token,
@@ -209,7 +210,7 @@ export class Dispatch implements FetchControl, AnswerHandler {
   onHead(status: number, statusText: string, headers: string[]): void {
     const text = statusTextOf(headers) ?? statusText;
     const flags = this.#takeFlags(headers);
-    if (this.#overHttp) (this.#cell as Cell).noteAnswer(isLargeOrStream(headers));
+    if (this.#overHttp) (this.#cell as Cell).requests.noteAnswer(isLargeOrStream(headers));
     this.#waiting = flags.includes(OUTCOME_FLAGS.waiting);
     if (flags.includes(OUTCOME_FLAGS.exception)) {
       this.#failureBody = [];
@@ -226,7 +227,7 @@ export class Dispatch implements FetchControl, AnswerHandler {
 
   #carried(bytes: number): void {
     const invocation = this.#invocation;
-    if (invocation !== undefined) this.#cell?.carried(invocation, bytes);
+    if (invocation !== undefined) this.#cell?.cpu.carried(invocation, bytes);
   }
 
   onData(chunk: Buffer): boolean {
@@ -289,7 +290,7 @@ export class Dispatch implements FetchControl, AnswerHandler {
     socket.once('close', () => {
       closed();
       this.#stopRenewing?.();
-      cell.connectionEnded(invocation);
+      cell.invocations.connectionEnded(invocation);
       this.#release?.();
     });
     this.#sink.upgrade(headers, socket, head);
@@ -308,7 +309,7 @@ export class Dispatch implements FetchControl, AnswerHandler {
 
   /** An answer that streams, and a connection, may last. */
   #keepRenewing(): void {
-    this.#stopRenewing = (this.#cell as Cell).keepRenewing(this.#invocation as Invocation);
+    this.#stopRenewing = (this.#cell as Cell).cpu.keepRenewing(this.#invocation as Invocation);
   }
 
   /** The answer broke off in the middle: by the worker's stream, or by the end of its cell. Whoever waits is to know why. */
@@ -320,7 +321,7 @@ export class Dispatch implements FetchControl, AnswerHandler {
     // With the process all its invocations end, with what ended it.
     if (died) this.#fail(deathFailure(cell.deathOutcome, cell.deathReason ?? error.message));
     else {
-      cell.disconnect(invocation, 'exception');
+      cell.invocations.disconnect(invocation, 'exception');
       const { answerError: thrown } = invocation;
       const reason = thrown === undefined ? error.message : `${thrown.name}: ${thrown.message}`;
       this.#fail({ kind: 'exception', outcome: 'exception', reason, ...(thrown && { error: thrown }) });
@@ -330,7 +331,7 @@ export class Dispatch implements FetchControl, AnswerHandler {
   /** What came was no HTTP, or the client broke off its body: nobody waits any longer, and the cell hears of it. */
   #afterBreach(cell: Cell, error: Error): void {
     const invocation = this.#invocation as Invocation;
-    cell.disconnect(invocation);
+    cell.invocations.disconnect(invocation);
     const isBreach = error instanceof CellProtocolError;
     if (isBreach) invocation.outcome = 'unknown';
     const outcome = invocation.outcome;
@@ -341,7 +342,7 @@ export class Dispatch implements FetchControl, AnswerHandler {
   /** The connection broke before any answer: finds out why, then repeats the request or gives it up. */
   async #afterDeath(cell: Cell, error: Error): Promise<void> {
     const died = await exitedWithin(cell, EXIT_WAIT_MS);
-    cell.end(this.#invocation as Invocation);
+    cell.invocations.end(this.#invocation as Invocation);
     this.#release?.();
     this.#release = undefined;
     if (this.#over) return;
@@ -385,8 +386,8 @@ export class Dispatch implements FetchControl, AnswerHandler {
   #endInvocation(): void {
     const cell = this.#cell as Cell;
     const invocation = this.#invocation as Invocation;
-    if (this.#waiting) cell.keepForWaitUntil(invocation);
-    else cell.end(invocation);
+    if (this.#waiting) cell.invocations.keepForWaitUntil(invocation);
+    else cell.invocations.end(invocation);
   }
 
   #fail(failure: InvocationFailure): void {

@@ -1,8 +1,35 @@
-/** What a cell is told of its `env`: values, and the names of bindings whose other end stays with the broker. */
-import type { EnvEntry } from '../../shared/protocol.ts';
-import type { Binding, WorkerVersion } from '../../shared/worker.ts';
+/** What a cell is told of its version: modules, and of its `env` values and the names of bindings whose other end stays with the broker. */
+import { encodeFrame } from '../../shared/frames.ts';
+import { type EnvEntry, LOAD, LOAD_BYTES, type LoadMessage } from '../../shared/protocol.ts';
+import { type Binding, isSourceMap, type ModuleContent, type WorkerVersion } from '../../shared/worker.ts';
 
-export const envEntries = (version: WorkerVersion): EnvEntry[] =>
+const LOAD_CHUNK_BYTES = 1024 * 1024;
+
+/** The frames that hand a cell its version. Source maps stay with the server. */
+export function* loadFrames(
+  version: WorkerVersion,
+  all: readonly ModuleContent[],
+  nonce: string,
+): Generator<Uint8Array, void> {
+  const modules = all.filter((module) => !isSourceMap(module));
+  const message: LoadMessage = {
+    format: version.format,
+    mainModule: version.mainModule,
+    compatibilityDate: version.compatibilityDate,
+    compatibilityFlags: version.compatibilityFlags,
+    env: envEntries(version),
+    modules: modules.map(({ name, type, content }) => ({ name, type, sizeBytes: content.length })),
+    nonce,
+  };
+  yield encodeFrame(LOAD, 0, Buffer.from(JSON.stringify(message)));
+  for (const { content } of modules) {
+    for (let at = 0; at < content.length; at += LOAD_CHUNK_BYTES) {
+      yield encodeFrame(LOAD_BYTES, 0, content.subarray(at, at + LOAD_CHUNK_BYTES));
+    }
+  }
+}
+
+const envEntries = (version: WorkerVersion): EnvEntry[] =>
   version.bindings.map((binding) => envEntry(binding, version));
 
 function envEntry(binding: Binding, version: WorkerVersion): EnvEntry {

@@ -105,13 +105,13 @@ export class Session implements BindingSession {
     const callee = this.#callee();
     if (callee === undefined) this.#held.push(bytes);
     else if (callee.cell.untaken.isTooMuch) this.#drown(callee.cell, callee.invocation);
-    else callee.cell.sendInbound(INBOUND_DATA, callee.invocation, this.#withClock(bytes));
+    else callee.cell.requests.sendInbound(INBOUND_DATA, callee.invocation, this.#withClock(bytes));
   }
 
   /** So much waits for the other cell that more of it might end the cell, and everybody's requests in it. */
   #drown(cell: Cell, invocation: Invocation): void {
     this.fail({ name: 'Error', message: 'There is too much to read in the RPC sessions of one Worker.' });
-    cell.disconnect(invocation, 'canceled');
+    cell.invocations.disconnect(invocation, 'canceled');
   }
 
   receiveWindow(payload: Uint8Array): void {
@@ -120,7 +120,7 @@ export class Session implements BindingSession {
     this.#wire.untaken.add(-taken);
     if (this.#down < 0) throw new CellMisbehaved('The cell took more of a session than was sent');
     const callee = this.#callee();
-    callee?.cell.sendInbound(INBOUND_WINDOW, callee.invocation, payload);
+    callee?.cell.requests.sendInbound(INBOUND_WINDOW, callee.invocation, payload);
   }
 
   /** The caller needs nothing more. */
@@ -138,7 +138,7 @@ export class Session implements BindingSession {
     if (this.#over) return;
     const callee = this.#callee();
     this.#finish();
-    callee?.cell.disconnect(callee.invocation, outcome);
+    callee?.cell.invocations.disconnect(callee.invocation, outcome);
   }
 
   // --- from the binding ---
@@ -172,7 +172,7 @@ export class Session implements BindingSession {
     invocation.hasCalled = true;
     this.#cell = cell;
     this.#invocation = invocation;
-    this.#stopRenewing = cell.keepRenewing(invocation);
+    this.#stopRenewing = cell.cpu.keepRenewing(invocation);
     cell.untaken.add(this.#up);
     this.#describeDeath = () => call.describe(deathFailure(cell.deathOutcome, cell.deathReason ?? 'unknown'));
     const head: SessionAcceptHead = {
@@ -181,9 +181,9 @@ export class Session implements BindingSession {
     };
     const [first, ...rest] = this.#held;
     this.#held = [];
-    cell.accept(invocation, this, head, first as Uint8Array);
+    cell.requests.accept(invocation, this, head, first as Uint8Array);
     // One by one as they came: what each takes of the window is counted by frames.
-    for (const bytes of rest) cell.sendInbound(INBOUND_DATA, invocation, this.#withClock(bytes));
+    for (const bytes of rest) cell.requests.sendInbound(INBOUND_DATA, invocation, this.#withClock(bytes));
     if (this.#endHeld) this.#leave('ok');
   }
   #stopRenewing: (() => void) | undefined;
@@ -225,8 +225,8 @@ export class Session implements BindingSession {
     this.#wire.send(encodeFrame(END, this.#stream, NOTHING));
     this.#finish();
     // After that: an invocation that ends under a session breaks it.
-    if (waits) callee.cell.keepForWaitUntil(callee.invocation);
-    else callee.cell.end(callee.invocation);
+    if (waits) callee.cell.invocations.keepForWaitUntil(callee.invocation);
+    else callee.cell.invocations.end(callee.invocation);
   }
 
   /** The callee broke the session off, with a reason for the caller. */
@@ -235,7 +235,7 @@ export class Session implements BindingSession {
     if (callee === undefined) return;
     callee.invocation.outcome = 'exception';
     this.fail(error);
-    callee.cell.end(callee.invocation);
+    callee.cell.invocations.end(callee.invocation);
   }
 
   /** The callee's cell is gone, or its invocation was ended from outside. */
@@ -282,7 +282,7 @@ export class Session implements BindingSession {
     this.#over = true;
     this.#stopRenewing?.();
     this.#held = [];
-    if (this.#invocation !== undefined) this.#cell?.forgetSession(this.#invocation);
+    if (this.#invocation !== undefined) this.#cell?.requests.forgetSession(this.#invocation);
     this.#wire.closed(this.#stream, this.#roundTrips);
   }
 }

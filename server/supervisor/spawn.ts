@@ -21,13 +21,16 @@ const BASE_DATA_MIB = 640;
 const INFO_FD = 3;
 
 export interface CellProcess {
-  readonly child: ChildProcess;
   /** The process whose end is the end of the cell: bubblewrap's first one in the namespace, or Deno itself. */
   readonly pid: Promise<number>;
   /** The process id of Deno itself, as this machine sees it. Only after its hello: before, it may not be there yet. */
   denoPid(): Promise<number>;
   /** What the cell wrote to its standard error, at most `maxStderrBytes`. */
   stderr(): string;
+  /** Settles when it is gone, with how it ended. */
+  readonly exited: Promise<string>;
+  /** SIGKILL: the only signal a cell cannot swallow. Idempotent. */
+  kill(): void;
 }
 
 /** Starts a cell in `directory` (its own, existing). `uid` 0 keeps the user. */
@@ -42,12 +45,45 @@ export function spawnCell(program: CellProgram, directory: string, uid: number):
     cwd: '/',
   });
   const pid = infoFd === null ? pidOfChild(child) : pidFromInfo(child, child.stdio[INFO_FD] as Readable);
+  const { exited, isOver } = watchExit(child);
   return {
-    child,
     pid,
     denoPid: async () => (infoFd === null ? await pid : await onlyChildOf(await pid)),
     stderr: collectStderr(child),
+    exited,
+    kill: () => {
+      child.kill('SIGKILL');
+      void pid.then(
+        (inside) => {
+          // The namespace outlives a killed bubblewrap by the moment its death signal takes.
+          if (!isOver() && inside !== child.pid) killQuietly(inside);
+        },
+        () => undefined,
+      );
+    },
   };
+}
+
+function watchExit(child: ChildProcess): { exited: Promise<string>; isOver: () => boolean } {
+  let over = false;
+  const exited = new Promise<string>((resolve) => {
+    const end = (how: string): void => {
+      over = true;
+      resolve(how);
+    };
+    child.once('close', (code, signal) => end(`exit code ${code}, signal ${signal}`));
+    child.once('error', (error) => end(error.message));
+  });
+  return { exited, isOver: () => over };
+}
+
+/** Idempotent. */
+function killQuietly(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // Gone.
+  }
 }
 
 function denoCommand(program: CellProgram, directory: string, uid: number): string[] {

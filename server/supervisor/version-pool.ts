@@ -4,7 +4,8 @@
  */
 import { CELL_LIMITS } from '../../shared/limits.ts';
 import type { WorkerVersion } from '../../shared/worker.ts';
-import { type Cell, LoadError } from './cell.ts';
+import type { Cell } from './cell.ts';
+import { LoadError } from './load-error.ts';
 import { type CellSource, DispatchFailure } from './dispatch.ts';
 import { type HealthReport, VersionHealth } from './health.ts';
 import { type IsolatedCell, Suspects } from './suspects.ts';

@@ -9,7 +9,7 @@ import { readMultipart, type UploadPart } from '../../server/api/upload/multipar
 import { checkWorkerName } from '../../server/api/workers.ts';
 import { readResponseHead } from '../../server/routing/headers.ts';
 import { mapStackTraces } from '../../server/stack-traces.ts';
-import { renewalMs } from '../../server/supervisor/cell.ts';
+import { renewalMs } from '../../server/supervisor/cpu-account.ts';
 import { HeldBytes } from '../../server/supervisor/held-bytes.ts';
 import { WaitingPlaces } from '../../server/supervisor/waiting-line.ts';
 import { CHANNEL_LIMITS, GATEWAY_LIMITS, QUEUE_LIMITS, SOURCE_MAP_LIMITS, UPLOAD_LIMITS } from '../../shared/limits.ts';

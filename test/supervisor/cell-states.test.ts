@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import type { Cell } from '../../server/supervisor/cell.ts';
-import { LoadError } from '../../server/supervisor/cell.ts';
+import { LoadError } from '../../server/supervisor/load-error.ts';
 import { type CellHost, createCellHost } from '../support/cell-host.ts';
 import { buildVersion } from '../support/cells.ts';
 import { until } from '../support/until.ts';
@@ -112,9 +112,9 @@ test('serving → draining → dead: a cell with work ends when its last invocat
   const second = cell.begin(undefined);
   cell.drain(60_000);
   assert.throws(() => cell.begin(undefined), /A cell that is draining takes no invocation/);
-  cell.end(first);
+  cell.invocations.end(first);
   assert.equal(cell.state, 'draining');
-  cell.end(second);
+  cell.invocations.end(second);
   await assertDead(cell);
 });
 
@@ -132,7 +132,7 @@ test('serving → draining → dead: what is not finished at the deadline is cut
 test('draining waits for waitUntil work, which has its own limit', async () => {
   const cell = await serving();
   const invocation = cell.begin(undefined);
-  cell.keepForWaitUntil(invocation);
+  cell.invocations.keepForWaitUntil(invocation);
   cell.drain(60_000);
   await until(() => cell.state === 'dead', 'the waiting is over after 0.3 s', 3_000);
   await assertDead(cell);
@@ -162,8 +162,8 @@ test('an invocation that ends twice is reported once', async () => {
   const cell = await serving();
   const from = host.events.length;
   const invocation = cell.begin(undefined);
-  cell.end(invocation);
-  cell.end(invocation);
+  cell.invocations.end(invocation);
+  cell.invocations.end(invocation);
   assert.equal(host.events.length - from, 1);
   cell.kill('done');
 });

@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { after, before, test } from 'node:test';
 import { CHANNEL_LIMITS } from '../../shared/limits.ts';
-import { LoadError } from '../../server/supervisor/cell.ts';
+import { LoadError } from '../../server/supervisor/load-error.ts';
 import { createCellHost } from '../support/cell-host.ts';
 import { buildVersion, serviceBinding, type TestAnswer, type TestRequest } from '../support/cells.ts';
 import { createHostilePrograms, type HostilePrograms } from '../support/hostile.ts';
