@@ -342,6 +342,12 @@ export const DATABASE_LIMITS = {
   waitingPerDatabase: 1_000,
   /** A database that cannot be connected to within this time is unreachable; the worker is to hear it within 2 s. */
   connectTimeoutMs: 1_500,
+  /** A server that has said nothing to a statement for this long is asked whether it is there → when it does not answer that … */
+  silenceMs: 1_000,
+  /** … within this time either, its connections are given up. Leaves room for one lost packet. */
+  silenceProbeMs: 3_000,
+  /** A connection that was idle for longer is tried before somebody gets it: networks forget connections without a word. */
+  trustedIdleMs: 5_000,
   /** D1: a statement runs at most 30 s. Ends endless queries. A setting. */
   statementMs: 30_000,
   /** From BEGIN to COMMIT, whatever is done in between. Ends transactions that hold locks, and back vacuum, for ever. A setting. */

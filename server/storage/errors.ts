@@ -16,6 +16,8 @@ const UNAVAILABLE_CLASSES = new Set(['08', '53', '58']);
 const NETWORK_CODES = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
+  // A unix socket whose server takes no more connections: it stands still.
+  'EAGAIN',
   'ECONNABORTED',
   'EPIPE',
   'ENOENT',

@@ -67,9 +67,11 @@ test('PostgreSQL stands still for seconds under load: what is cached is still re
   const heard: Heard[] = [];
   const cached: Heard[] = [];
   while (performance.now() - stoppedAt < STANDSTILL_MS) {
+    const large = 'x'.repeat(200_000);
     const round = DATA.flatMap(({ name }) => [
       hear(skep, `${name} read`, `/${name}/never-read-${heard.length}`),
       hear(skep, `${name} write`, `/${name}/never-written`, 'x'),
+      hear(skep, `${name} write of a large value`, `/${name}/never-written`, large),
     ]);
     cached.push(await hear(skep, 'a cached key', '/kv/kv-a'));
     heard.push(...(await Promise.all(round)));

@@ -16,6 +16,8 @@ export interface TcpProxy {
   readonly peak: number;
   /** From now on, for old connections and new ones. */
   behave(mode: ProxyMode): Promise<void>;
+  /** Nothing comes through those that are open now any more, whatever the mode. */
+  forgetOpenOnes(): void;
   close(): Promise<void>;
 }
 
@@ -78,6 +80,11 @@ export async function startTcpProxy(upstream: number | string): Promise<TcpProxy
       if (!listener.listening) await listen(port);
       for (const { client, server } of pairs) {
         for (const socket of [client, server]) socket[wanted === 'stall' ? 'pause' : 'resume']();
+      }
+    },
+    forgetOpenOnes() {
+      for (const { client, server } of pairs) {
+        for (const socket of [client, server]) socket.removeAllListeners('data').removeAllListeners('drain').pause();
       }
     },
     async close() {

@@ -10,6 +10,7 @@ import { DATABASE_LIMITS } from '../../../shared/limits.ts';
 import type { Backend } from '../../storage/wire/backend.ts';
 import { BACKEND, FrameReader, WireError } from '../../storage/wire/frames.ts';
 import { type BackendPool, NoConnection } from '../../storage/wire/pool.ts';
+import { SilentServer } from '../../storage/wire/silence.ts';
 import { Attachment } from './attachment.ts';
 import {
   AUTHENTICATED,
@@ -268,7 +269,8 @@ export class Frontend {
       onDetachable: () => this.#detach(),
     });
     this.#attachment = attachment;
-    backend.onLost = () => this.#die('08006', 'The connection to the database was lost');
+    backend.onLost = (error) =>
+      this.#die('08006', error instanceof SilentServer ? error.message : 'The connection to the database was lost');
     const waiting = this.#waiting;
     this.#waiting = [];
     this.#waitingBytes = 0;

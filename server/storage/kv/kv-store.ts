@@ -57,6 +57,8 @@ class PostgresKvStore implements KvStore {
   readonly #db: Database;
   readonly #cursors: ReturnType<typeof createCursors>;
   readonly #liveness: Liveness;
+  /** The pool, of which nobody waits for a database that is gone. */
+  readonly #watched: Pick<Database, 'query' | 'transaction'>;
   readonly #readers: Lane<KvRead, KvEntry | null>[];
   readonly #writers: Lane<KvWrite, null>[];
   readonly #sweeper: ReturnType<typeof startSweeper>;
@@ -73,6 +75,10 @@ class PostgresKvStore implements KvStore {
     this.#db = database.withOwnPool(POOL_SIZE);
     this.#cursors = createCursors(masterKey);
     this.#liveness = new Liveness(() => this.#db.query('SELECT 1'));
+    this.#watched = {
+      query: (sql, values) => this.#liveness.watch(this.#db.query(sql, values)),
+      transaction: (work, mode) => this.#liveness.watch(this.#db.transaction(work, mode)),
+    };
     this.#readers = Array.from({ length: READ_LANES }, () =>
       this.#lane<KvRead, KvEntry | null>(({ key }) => key.length, readEntries),
     );
@@ -156,11 +162,11 @@ class PostgresKvStore implements KvStore {
   }
 
   readLarge(entry: KvEntry): AsyncIterable<Buffer> {
-    return readLargeValue({ query: (sql, values) => this.#liveness.watch(this.#db.query(sql, values)) }, entry);
+    return readLargeValue(this.#watched, entry);
   }
 
   writeLarge(pieces: AsyncIterable<Uint8Array>): ReturnType<KvStore['writeLarge']> {
-    return writeLargeValue(this.#db, pieces);
+    return writeLargeValue(this.#watched, pieces);
   }
 
   async put({ namespace, key, value, metadata, expiresAt }: KvPut): Promise<void> {

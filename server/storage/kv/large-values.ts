@@ -3,13 +3,15 @@ import { KV_LIMITS } from '../../../shared/limits.ts';
 import type { Database, Queryable } from '../database.ts';
 import { type KvEntry, type KvLargeValue, KvRefused } from './types.ts';
 
+type Transactions = Pick<Database, 'query' | 'transaction'>;
+
 const FOREIGN_KEY_VIOLATION = '23503';
 
 /**
  * Stores the pieces as they come. Until an entry points to it the value counts as unlinked, and each piece makes it young again.
  * @throws {KvRefused} when it was swept meanwhile: no piece came for too long
  */
-export async function writeLargeValue(db: Database, bytes: AsyncIterable<Uint8Array>): Promise<KvLargeValue> {
+export async function writeLargeValue(db: Transactions, bytes: AsyncIterable<Uint8Array>): Promise<KvLargeValue> {
   const { rows } = await db.query<{ id: string }>('INSERT INTO skep.kv_large_values DEFAULT VALUES RETURNING id');
   const largeValueId = rows[0]?.id as string;
   let size = 0;
@@ -23,7 +25,7 @@ export async function writeLargeValue(db: Database, bytes: AsyncIterable<Uint8Ar
 }
 
 /** Not synchronous: the entry's own commit, which comes later, makes everything before it durable. */
-async function writePiece(db: Database, id: string, position: number, piece: Uint8Array): Promise<void> {
+async function writePiece(db: Transactions, id: string, position: number, piece: Uint8Array): Promise<void> {
   try {
     await db.transaction(async (tx) => {
       await tx.query('SET LOCAL synchronous_commit = off');

@@ -49,6 +49,9 @@ export class Backend {
   readonly #target: BackendTarget;
   readonly #secretKey: number;
   #cancels = 0;
+  /** When the server began to owe an answer, or said something last; undefined while it owes none. */
+  #owesSinceMs: number | undefined;
+  #lostBecause: Error | undefined;
   #afterCancels: (() => void)[] = [];
 
   private constructor(client: pg.Client, target: BackendTarget, parameters: ReadonlyMap<string, string>) {
@@ -102,30 +105,38 @@ export class Backend {
     const stream = this.#stream;
     stream.removeAllListeners('data');
     const reader = new FrameReader(DATABASE_LIMITS.maxMessageBytes, (type, frame) => {
-      if (type === BACKEND.ready) this.status = STATUS[frame[5] as number] ?? 'failed';
+      if (type === BACKEND.ready) {
+        this.status = STATUS[frame[5] as number] ?? 'failed';
+        this.#owesSinceMs = undefined;
+      }
       this.onFrame(type, frame);
     });
-    let cause: Error | undefined;
     stream.on('data', (chunk: Buffer) => {
+      if (this.#owesSinceMs !== undefined) this.#owesSinceMs = performance.now();
       try {
         reader.push(chunk);
       } catch (error) {
-        cause = error as Error;
-        stream.destroy();
+        this.lose(error as Error);
       }
     });
-    stream.on('error', (error) => (cause ??= error));
+    stream.on('error', (error) => (this.#lostBecause ??= error));
     stream.on('end', () => stream.destroy());
     stream.once('close', () => {
       this.isGone = true;
       this.onGone();
-      this.onLost(cause ?? new Error('Connection terminated unexpectedly'));
+      this.onLost(this.#lostBecause ?? new Error('Connection terminated unexpectedly'));
     });
   }
 
   /** False: the server does not take it as fast. */
   write(bytes: Uint8Array): boolean {
+    this.#owesSinceMs ??= performance.now();
     return this.isGone || this.#stream.write(bytes);
+  }
+
+  /** For how long the server has said nothing to what it was asked. */
+  silentMs(now: number): number {
+    return this.#owesSinceMs === undefined ? 0 : now - this.#owesSinceMs;
   }
 
   /** Called when what was written has left, after `write` said false. */
@@ -149,6 +160,12 @@ export class Backend {
 
   /** Closes at once. A statement that runs goes on in the server until it is cancelled. */
   destroy(): void {
+    this.#stream.destroy();
+  }
+
+  /** Closes at once; whoever has it hears why. */
+  lose(because: Error): void {
+    this.#lostBecause ??= because;
     this.#stream.destroy();
   }
 

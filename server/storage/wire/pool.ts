@@ -7,6 +7,7 @@ import { DATABASE_LIMITS } from '../../../shared/limits.ts';
 import { isUnavailable } from '../errors.ts';
 import { Backend, type BackendTarget } from './backend.ts';
 import { BACKEND } from './frames.ts';
+import { type SilenceTimes, SilenceWatch } from './silence.ts';
 
 /** No connection could be had. `message` is for the worker. */
 export class NoConnection extends Error {
@@ -20,7 +21,12 @@ export class NoConnection extends Error {
   }
 }
 
+/** `trustedIdleMs`: what was idle for less is handed on as it is. */
+export type PoolTimes = SilenceTimes & { readonly trustedIdleMs: number };
+
 export interface PoolOptions {
+  /** Default: the platform's limits. */
+  readonly times?: PoolTimes;
   /** Asked for every connection anew: a password may have changed. */
   readonly target: () => Promise<BackendTarget>;
   /** Default: as the target says. */
@@ -44,6 +50,8 @@ interface Waiting {
 /** ROLLBACK first: DISCARD ALL is refused inside a transaction. */
 const ROLLBACK = serialize.query('ROLLBACK');
 const DISCARD = serialize.query('DISCARD ALL');
+/** Asks for nothing, and is answered by every server and pooler. */
+const NOTHING = serialize.query('');
 /** SQLSTATEs with which a server refuses because it is full. */
 const FULL = new Set(['53300', '53400']);
 
@@ -62,9 +70,19 @@ export class BackendPool {
   #parameters: ReadonlyMap<string, string> | undefined;
   #isClosed = false;
   #sweep: NodeJS.Timeout | undefined;
+  #target: BackendTarget | undefined;
+  readonly #times: PoolTimes;
+  readonly #silence: SilenceWatch;
 
   constructor(options: PoolOptions) {
     this.#options = options;
+    this.#times = options.times ?? DATABASE_LIMITS;
+    this.#silence = new SilenceWatch({
+      times: this.#times,
+      backends: () => this.#all,
+      target: () => this.#target,
+      onSilent: () => this.#dropIdle(),
+    });
   }
 
   get connections(): number {
@@ -77,8 +95,11 @@ export class BackendPool {
 
   /** A clean connection. Rejects with NoConnection. Give it back with `release`. */
   acquire(): Promise<Backend> {
-    const backend = this.#takeIdle();
-    if (backend !== undefined) return Promise.resolve(backend);
+    const idle = this.#takeIdle();
+    if (idle !== undefined) {
+      const isTrusted = performance.now() - idle.sinceMs < this.#times.trustedIdleMs;
+      return isTrusted ? Promise.resolve(idle.backend) : this.#tryOut(idle.backend);
+    }
     if (this.#isClosed) return Promise.reject(gone());
     if (this.#waiting.size >= DATABASE_LIMITS.waitingPerDatabase) {
       return Promise.reject(
@@ -96,6 +117,31 @@ export class BackendPool {
       this.#waiting.add(waiting);
       this.#grow();
     });
+  }
+
+  /** One that has been idle for long, when it still answers; otherwise another one. */
+  async #tryOut(backend: Backend): Promise<Backend> {
+    const isAlive = await new Promise<boolean>((resolve) => {
+      const late = setTimeout(() => resolve(false), DATABASE_LIMITS.connectTimeoutMs);
+      const answer = (alive: boolean): void => {
+        clearTimeout(late);
+        resolve(alive);
+      };
+      backend.onLost = () => answer(false);
+      backend.onFrame = (type) => type === BACKEND.ready && answer(true);
+      backend.write(NOTHING);
+    });
+    backend.onLost = () => undefined;
+    backend.onFrame = () => undefined;
+    if (isAlive && backend.status === 'idle') return backend;
+    backend.destroy();
+    // The others lie there for as long.
+    this.#dropIdle();
+    return await this.acquire();
+  }
+
+  #dropIdle(): void {
+    for (const { backend } of this.#idle.splice(0)) backend.destroy();
   }
 
   #waitedTooLong(): NoConnection {
@@ -183,9 +229,9 @@ export class BackendPool {
     this.#sweep ??= setInterval(() => this.#closeIdle(), DATABASE_LIMITS.idleConnectionMs / 2).unref();
   }
 
-  #takeIdle(): Backend | undefined {
+  #takeIdle(): { readonly backend: Backend; readonly sinceMs: number } | undefined {
     for (let entry = this.#idle.pop(); entry !== undefined; entry = this.#idle.pop()) {
-      if (!entry.backend.isGone) return entry.backend;
+      if (!entry.backend.isGone) return entry;
     }
     return undefined;
   }
@@ -218,6 +264,7 @@ export class BackendPool {
       const backend = await this.#tryToConnect();
       this.#connecting--;
       this.#all.add(backend);
+      this.#silence.start();
       backend.onGone = () => this.#forget(backend);
       this.#offer(backend);
     } catch (error) {
@@ -230,7 +277,8 @@ export class BackendPool {
   async #tryToConnect(): Promise<Backend> {
     const { target, mend, connect = connectPlainly } = this.#options;
     try {
-      return await connect(await target());
+      this.#target = await target();
+      return await connect(this.#target);
     } catch (error) {
       const { code } = error as { code?: string };
       if (mend === undefined || code === undefined || !(await mend(code))) throw error;
@@ -253,6 +301,7 @@ export class BackendPool {
 
   #forget(backend: Backend): void {
     if (!this.#all.delete(backend)) return;
+    if (this.#all.size === 0) this.#silence.stop();
     const at = this.#idle.findIndex((entry) => entry.backend === backend);
     if (at >= 0) this.#idle.splice(at, 1);
     this.#options.freePlace();

@@ -10,6 +10,7 @@ import {
   type ServerMessage,
   WireError,
 } from './frames.ts';
+import { SilentServer } from './silence.ts';
 import type { BackendPool, Cleaning } from './pool.ts';
 
 export interface Statement {
@@ -134,7 +135,10 @@ export class Session {
         const lost =
           cause instanceof WireError
             ? new SessionEnded(`The connection was ended: ${cause.message}.`)
-            : new SessionLost('The connection to the database was lost.', { cause });
+            : new SessionLost(
+                cause instanceof SilentServer ? `${cause.message}.` : 'The connection to the database was lost.',
+                { cause },
+              );
         finish(this.#ended ?? (failure instanceof ServerError ? failure : lost));
       };
       backend.write(bytes);

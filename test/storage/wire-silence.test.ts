@@ -1,0 +1,101 @@
+/** Connections of workers to a PostgreSQL behind a network that swallows everything, on a real one behind a port. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, type AddressInfo } from 'node:net';
+import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DATABASE_LIMITS } from '../../shared/limits.ts';
+import { BackendPool, NoConnection } from '../../server/storage/wire/pool.ts';
+import { Session, SessionLost } from '../../server/storage/wire/session.ts';
+import { isThere } from '../../server/storage/wire/silence.ts';
+import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
+import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
+
+const TIMES = { silenceMs: 200, silenceProbeMs: 500, trustedIdleMs: 300 };
+const NO_ONE = { columns: () => undefined, row: () => undefined, done: () => undefined };
+
+let database: TestDatabase;
+let proxy: TcpProxy;
+let pool: BackendPool;
+before(async () => {
+  database = await createTestDatabase();
+  const [, user = '', password = '', host = '', name = ''] =
+    /^postgresql:\/\/([^:]+):([^@]+)@([^/]+)\/(.+)$/.exec(database.url) ?? [];
+  const at = decodeURIComponent(host);
+  const [machine = '', tcpPort] = at.split(':');
+  assert.ok(at.startsWith('/') || machine === '127.0.0.1' || machine === 'localhost', 'a PostgreSQL of this machine');
+  proxy = await startTcpProxy(at.startsWith('/') ? `${at}/.s.PGSQL.5432` : Number(tcpPort ?? 5432));
+  const target = {
+    host: '127.0.0.1',
+    port: proxy.port,
+    user,
+    password: decodeURIComponent(password),
+    database: name,
+    tls: false as const,
+    settings: {},
+  };
+  pool = new BackendPool({
+    target: () => Promise.resolve(target),
+    maxConnections: 3,
+    times: TIMES,
+    takePlace: () => true,
+    freePlace: () => undefined,
+  });
+});
+after(async () => {
+  pool?.close({ isDraining: false });
+  await proxy?.close();
+  await database?.close();
+});
+
+async function run(sql: string): Promise<void> {
+  const session = await Session.open(pool);
+  try {
+    await session.run([{ sql, params: [] }], NO_ONE, { isLast: true });
+  } finally {
+    session.release();
+  }
+}
+
+test('a statement that takes long on a server that answers goes on', async () => {
+  await run('SELECT pg_sleep(1.5)');
+});
+
+test('a statement whose server has fallen silent fails soon, later ones too, and they work again when it is back', async () => {
+  const slow = run('SELECT pg_sleep(20)').catch((error: Error) => error);
+  await sleep(100);
+  await proxy.behave('stall');
+  const started = performance.now();
+  const error = (await slow) as Error;
+  assert.ok(error instanceof SessionLost, String(error));
+  assert.match(error.message, /^The database has not answered for 0.7 s\.$/);
+  assert.ok(performance.now() - started < 2_500);
+  await assert.rejects(run('SELECT 1'), (next) => next instanceof NoConnection && next.isUnreachable);
+  assert.ok(performance.now() - started < 5_000);
+  await proxy.behave('through');
+  await run('SELECT 1');
+});
+
+test('a connection that the network forgot while it was idle is found out before anybody gets it', async () => {
+  const all = await Promise.all([pool.acquire(), pool.acquire(), pool.acquire()]);
+  for (const backend of all) pool.release(backend, { isBusy: false });
+  await sleep(TIMES.trustedIdleMs + 100);
+  // These stay silent for ever; new ones are answered.
+  proxy.forgetOpenOnes();
+  const started = performance.now();
+  await run('SELECT 1');
+  const ms = performance.now() - started;
+  assert.ok(ms < DATABASE_LIMITS.connectTimeoutMs + 1_000, `${ms} ms: one trial for all three`);
+  assert.ok(all.every(({ isGone }) => isGone));
+});
+
+test('a server is there when anything at all comes back', async (t) => {
+  const where = (port: number) => ({ host: '127.0.0.1', port });
+  assert.equal(await isThere(where(proxy.port), 1_000), true);
+  assert.equal(await isThere(where(1), 1_000), true, 'a refusal is an answer of the machine');
+  const silent = createServer(() => undefined);
+  silent.listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  t.after(() => silent.close());
+  assert.equal(await isThere(where((silent.address() as AddressInfo).port), 200), false);
+});
