@@ -9,7 +9,7 @@ import { CONSTANTS, numbers } from './constants.ts';
 import { whileModulesStart } from '../../extras.ts';
 import { denoNode, type Exports } from './deno-node.ts';
 import { defaultObject, exportedNames } from './exports.ts';
-import { fs, fsPromises } from './fs.ts';
+import { fs, fsPromises } from './fs/index.ts';
 import { nodeProcess } from './process.ts';
 import * as pure from './pure.ts';
 import * as stubs from './stubs.ts';
