@@ -376,6 +376,8 @@ export const DATABASE_LIMITS = {
   maxParameters: 65_535,
   /** One message of the server: a row, or an error. A longer one ends the connection. */
   maxMessageBytes: 16 * MiB,
+  /** All that a server says before it is ready. Stops a database of a tenant's own from filling the memory with its greeting → the connection ends. */
+  maxStartupAnswerBytes: 64 * KiB,
   /** Temporary files of one session, in MiB: sorts and joins that do not fit into memory. */
   tempFilesMiB: 256,
   /** Memory of one sort or hash before it goes to a file, in MiB. A session may ask for more; the process's own limit stands behind it. */

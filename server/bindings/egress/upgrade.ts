@@ -28,12 +28,17 @@ export function upgradeToOrigin(call: BindingCall, options: UpgradeOptions): voi
   const request = (options.url.protocol === 'https:' ? requestHttps : requestHttp)(requestOptions(options, key));
   call.onAbort = () => request.destroy();
   request.setTimeout(options.timeoutMs, () => request.destroy(new Error('The origin did not answer in time')));
-  request.once('error', options.onError);
+  let isAnswered = false;
+  // It may fail behind the head of an answer, too: then the answer's body says so. An error that nobody listens to would end the server.
+  request.on('error', (error) => {
+    if (!isAnswered) options.onError(error);
+  });
   request.once('response', (response) => {
-    request.off('error', options.onError);
+    isAnswered = true;
     options.onResponse(response);
   });
   request.once('upgrade', (response: IncomingMessage, socket: Duplex, head: Buffer) => {
+    isAnswered = true;
     request.setTimeout(0);
     const expected = createHash('sha1').update(`${key}${WEBSOCKET_GUID}`).digest('base64');
     const accept = response.headers['sec-websocket-accept'];

@@ -9,6 +9,7 @@ import pg from 'pg';
 import { serialize } from 'pg-protocol';
 import { DATABASE_LIMITS } from '../../../shared/limits.ts';
 import { BACKEND, FrameReader, type OnFrame } from './frames.ts';
+import { guardStartup, type StartupConnection } from './startup.ts';
 
 export interface BackendTarget {
   /** A directory: the unix socket in it. */
@@ -30,7 +31,7 @@ const STATUS: Readonly<Record<number, TransactionStatus>> = { 0x49: 'idle', 0x54
 
 /** Parts of pg's client that its types leave out. */
 interface ClientInside {
-  readonly connection: { readonly stream: Duplex };
+  readonly connection: StartupConnection & { readonly stream: Duplex };
   readonly processID: number;
   readonly secretKey: number;
 }
@@ -87,11 +88,12 @@ export class Backend {
     });
     // Later ones come to the listeners of takeOver().
     client.on('error', () => undefined);
-    (client as unknown as { connection: NodeJS.EventEmitter }).connection.on(
+    (client as unknown as ClientInside).connection.on(
       'parameterStatus',
       ({ parameterName, parameterValue }: { parameterName: string; parameterValue: string }) =>
         parameters.set(parameterName, parameterValue),
     );
+    guardStartup((client as unknown as ClientInside).connection);
     try {
       await client.connect();
     } catch (error) {
