@@ -54,6 +54,13 @@ export const CLOUDFLARE_ERRORS = {
     remedy: 'The paths that Skep answers are listed in /client/v4/openapi.json.',
     source: 'cloudflare',
   },
+  pathEndsWithSlash: {
+    code: 7003,
+    status: 400,
+    message: 'Could not route to {path}: it ends with a slash.',
+    remedy: "A name or key cannot be empty, '.' or '..' here: clients take those out of the path before they send it.",
+    source: 'skep',
+  },
   unsupportedFeature: {
     code: 7003,
     status: 404,
@@ -108,7 +115,7 @@ export const CLOUDFLARE_ERRORS = {
     code: 10021,
     status: 400,
     message: '{reason}',
-    remedy: 'Correct it and deploy again; nothing was changed.',
+    remedy: 'Correct it and try again; nothing was changed.',
     source: 'cloudflare',
   },
   workerTooLarge: {

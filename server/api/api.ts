@@ -42,6 +42,7 @@ import { secretRoutes } from './routes/secrets.ts';
 import { triggerRoutes } from './routes/triggers.ts';
 import { versionRoutes } from './routes/versions.ts';
 import { workerRoutes } from './routes/workers.ts';
+import { analyticsRoutes } from './routes/analytics.ts';
 import { unsupportedFeature } from './unsupported.ts';
 import { UploadSlots } from './upload/multipart.ts';
 
@@ -88,6 +89,7 @@ export function createApi(options: ApiOptions): Api {
     ...r2ObjectRoutes,
     ...r2KeyRoutes,
     ...linkRoutes,
+    ...analyticsRoutes,
     ...databaseRoutes(imports),
     ...hyperdriveRoutes,
     ...kvRoutes,
@@ -117,12 +119,13 @@ export function createApi(options: ApiOptions): Api {
 
 /**
  * The path that routes are matched on: still percent-encoded, so that `%2F` in a key is no separator, and with runs of slashes
- * taken together (a base URL with a trailing slash gives `//accounts`).
+ * taken together (a base URL with a trailing slash gives `//accounts`). A slash at the end stays, and makes it another path: clients
+ * resolve the name `..` before they send it, so that `wrangler secret delete ..` asks to delete `/workers/scripts/<worker>/`.
  */
 function routingPath(request: Request): string {
   const start = request.url.indexOf('/', request.url.indexOf('://') + 3);
   const path = start === -1 ? '/' : request.url.slice(start).replace(/[?#].*$/s, '');
-  return path.replace(/\/{2,}/g, '/').replace(/(?<=.)\/$/, '');
+  return path.replace(/\/{2,}/g, '/');
 }
 
 function withRequestId(log: Logger) {
@@ -267,12 +270,11 @@ async function buildRequest(route: Route, context: ApiContext, options: ApiOptio
 function notFound(context: ApiContext): Response {
   const path = context.req.path;
   const below = path.startsWith(PREFIX) ? path.slice(PREFIX.length) : path;
-  const feature = unsupportedFeature(below);
-  const problem =
-    feature === undefined
-      ? cloudflareProblem('noRoute', { path: path.slice(0, 300) })
-      : cloudflareProblem('unsupportedFeature', { feature });
-  return envelope(context, [problem]);
+  return envelope(context, [
+    below.endsWith('/')
+      ? cloudflareProblem('pathEndsWithSlash', { path: path.slice(0, 300) })
+      : (unsupportedFeature(below) ?? cloudflareProblem('noRoute', { path: path.slice(0, 300) })),
+  ]);
 }
 
 function errorAnswer(error: unknown, context: ApiContext): Response {

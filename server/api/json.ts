@@ -66,6 +66,14 @@ function isWellFormed(text: string): boolean {
   return !/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/.test(text);
 }
 
+/** The sentence of the schema, with the value that was seen where that is short and can be no secret. */
+function explain({ code, input, message }: ZodError['issues'][number]): string {
+  if (input === undefined)
+    return message.replace(/^Invalid input: (expected .+), received undefined$/, 'is missing; $1');
+  const isShown = typeof input === 'number' || (code === 'invalid_value' && typeof input === 'string');
+  return isShown ? `${message} (it is ${printable(JSON.stringify(input)).slice(0, 60)})` : message;
+}
+
 function joinPath(path: string, key: string, inArray: boolean): string {
   if (inArray) return `${path}[${key}]`;
   return path === '' ? key : `${path}.${key}`;
@@ -77,7 +85,7 @@ function fieldName(path: string): string {
 
 /** Checks a parsed value; all mismatches become one ApiError that names each field. */
 export function checkShape<T>(schema: ZodType<T>, value: unknown, what: string): T {
-  const result = schema.safeParse(value);
+  const result = schema.safeParse(value, { reportInput: true });
   if (result.success) return result.data;
   throw new ApiError(shapeProblems(result.error, what));
 }
@@ -87,7 +95,7 @@ function shapeProblems(error: ZodError, what: string) {
   return error.issues.slice(0, 10).map((issue) => {
     const path = issue.path.reduce<string>((joined, key) => joinPath(joined, String(key), typeof key === 'number'), '');
     return cloudflareProblem('validation', {
-      reason: `Validation failed: ${what}, ${fieldName(path)}: ${issue.message}.`,
+      reason: `Validation failed: ${what}, ${fieldName(path)}: ${explain(issue)}.`,
     });
   });
 }

@@ -132,6 +132,15 @@ export function userRoute(method: Method, path: string, spec: Spec<ApiRequest>):
   return { method, path, scope: 'user', ...spec };
 }
 
+/** A route of the token's owner whose JSON body is checked against `body`. */
+export function userBodyRoute<Body>(
+  method: Method,
+  path: string,
+  spec: Spec<ApiRequest<Body>> & { readonly body: ZodType<Body> },
+): Route {
+  return { method, path, scope: 'user', ...spec };
+}
+
 /** A route below `/accounts/:account`, without a body. */
 export function accountRoute(method: Method, path: string, spec: Spec<AccountRequest>): Route {
   return { method, path: `/accounts/:account${path}`, scope: 'account', ...spec };

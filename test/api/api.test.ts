@@ -134,8 +134,9 @@ describe('the control API', () => {
     );
   });
 
-  test('paths with doubled and trailing slashes are the same paths', async () => {
-    done(await t.call('GET', `${t.origin}/client/v4//accounts//${t.account.id}/workers/scripts/`));
+  test('paths with doubled slashes are the same paths; with one at the end they are others, which name an empty thing', async () => {
+    done(await t.call('GET', `${t.origin}/client/v4//accounts//${t.account.id}/workers/scripts`));
+    refused(await t.call('GET', '/workers/scripts/'), 400, 7003, /it ends with a slash/);
   });
 
   test('a percent-encoded slash in a name is part of the name, which is then refused', async () => {

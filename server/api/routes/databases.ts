@@ -30,7 +30,10 @@ export const IMPORT_PATH = '/skep/database-imports';
 export const databaseRoutes = (imports: DatabaseImports): readonly Route[] => [
   accountBodyRoute('POST', '/d1/database', {
     summary: 'Make a database: a PostgreSQL of its own, for the Workers that are bound to it',
-    body: z.looseObject({ name: databaseName }),
+    body: z.looseObject({
+      name: databaseName,
+      jurisdiction: z.undefined('is not supported: this platform keeps all databases in one place').optional(),
+    }),
     handle: async (request) => ({ result: present(await create(request, request.body.name)) }),
   }),
   accountRoute('GET', '/d1/database', {

@@ -17,7 +17,13 @@ const { maxCacheAgeS, maxOriginConnections } = DATABASE_LIMITS;
 
 /** A name or an address; a path would be a socket of this machine. */
 const host = printableName.regex(/^[^/\\@?#\s]+$/, 'has to be a host name or an address');
+/** A field of Cloudflare's that means something which is not here: dropped silently, the connection would be another one. */
+const unsupported = (what: string) => z.undefined(`is not supported: ${what}`).optional();
+
 const origin = z.object({
+  access_client_id: unsupported('Hyperdrive over Access. Give host and port of the database'),
+  access_client_secret: unsupported('Hyperdrive over Access'),
+  service_id: unsupported('databases behind Workers VPC. Give host and port of the database'),
   scheme: z.enum(['postgres', 'postgresql'], 'has to be postgres or postgresql: other databases are not supported'),
   host,
   port: z.int().min(1).max(65_535),
@@ -34,7 +40,13 @@ const fields = {
   name: printableName,
   caching: caching.nullish(),
   origin_connection_limit: z.int().min(1).max(maxOriginConnections).nullish(),
-  mtls: z.looseObject({ sslmode: z.enum(SSL_MODES).optional() }).nullish(),
+  mtls: z
+    .looseObject({
+      sslmode: z.enum(SSL_MODES).optional(),
+      ca_certificate_id: unsupported('certificates of your own; verify-ca and verify-full take those that Node knows'),
+      mtls_certificate_id: unsupported('client certificates. Let the user have a password'),
+    })
+    .nullish(),
 };
 const newConfig = z.object({ ...fields, origin });
 const change = z.object({ ...fields, name: fields.name.optional(), origin: origin.partial().optional() });

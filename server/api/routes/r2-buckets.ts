@@ -11,6 +11,7 @@ const MAX_PAGE = 1_000;
 const BUCKET_NAME = /^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$/;
 /** Skep has one place; what is asked for is kept and shown. */
 const DEFAULT_LOCATION = 'WEUR';
+const DEFAULT_JURISDICTION = 'default';
 
 const storageClass = z.enum(STORAGE_CLASSES);
 const newBucket = z.object({
@@ -48,6 +49,18 @@ export const r2BucketRoutes: readonly Route[] = [
     summary: 'One bucket',
     handle: async (request) => ({ result: presentBucket(await requireBucket(request)) }),
   }),
+  accountRoute('PATCH', '/r2/buckets/:bucket', {
+    summary: 'Change the storage class of a bucket: the header `cf-r2-storage-class`',
+    handle: async (request) => {
+      const wanted = request.header('cf-r2-storage-class');
+      const newClass = STORAGE_CLASSES.find((name) => name === wanted);
+      if (newClass === undefined) {
+        const reason = `The storage class '${(wanted ?? '').slice(0, 64)}' does not exist: ${STORAGE_CLASSES.join(' and ')} do`;
+        throw fail('r2Refused', { reason });
+      }
+      return { result: presentBucket(await change(request, { storageClass: newClass })) };
+    },
+  }),
   accountRoute('DELETE', '/r2/buckets/:bucket', {
     summary: 'Delete an empty bucket; its unfinished multipart uploads go with it',
     handle: async (request) => {
@@ -83,10 +96,7 @@ export const r2BucketRoutes: readonly Route[] = [
     body: bucketChange,
     handle: async (request) => {
       const { quota_bytes: quotaBytes, storage_class: newClass } = request.body;
-      const found = await requireBucket(request);
-      const change = { quotaBytes, storageClass: newClass };
-      const bucket = await request.options.objects.updateBucket(found, change);
-      if (bucket === null) throw fail('r2BucketNotFound', { name: found.name });
+      const bucket = await change(request, { quotaBytes, storageClass: newClass });
       return { result: { ...presentBucket(bucket), quota_bytes: bucket.quotaBytes } };
     },
   }),
@@ -125,8 +135,26 @@ async function setBackend(request: AccountRequest<unknown>, settings: S3BackendS
   return { result: {} };
 }
 
+type BucketChange = Parameters<AccountRequest['options']['objects']['updateBucket']>[1];
+
+async function change(request: AccountRequest<unknown>, changes: BucketChange): Promise<BucketRecord> {
+  const found = await requireBucket(request);
+  const bucket = await request.options.objects.updateBucket(found, changes);
+  if (bucket === null) throw fail('r2BucketNotFound', { name: found.name });
+  return bucket;
+}
+
+/** A promise about where data lies that nobody here keeps must not be made. */
+function refuseJurisdiction(request: AccountRequest<unknown>): void {
+  const wanted = request.header('cf-r2-jurisdiction') ?? DEFAULT_JURISDICTION;
+  if (wanted === DEFAULT_JURISDICTION) return;
+  const reason = `The jurisdiction '${wanted.slice(0, 64)}' does not exist: this platform keeps all objects in one place. Leave it out`;
+  throw fail('r2Refused', { reason });
+}
+
 async function createBucket(request: AccountRequest<z.infer<typeof newBucket>>): Promise<ApiResult> {
   const { name, locationHint, storageClass: wanted } = request.body;
+  refuseJurisdiction(request);
   if (!BUCKET_NAME.test(name)) throw fail('r2BucketNameInvalid', { name: name.slice(0, 64) });
   const created = await request.options.objects.createBucket({
     accountId: request.account.id,
@@ -139,7 +167,9 @@ async function createBucket(request: AccountRequest<z.infer<typeof newBucket>>):
   return { result: presentBucket(created) };
 }
 
-async function listBuckets({ account, options, query }: AccountRequest): Promise<ApiResult> {
+async function listBuckets(request: AccountRequest): Promise<ApiResult> {
+  const { account, options, query } = request;
+  refuseJurisdiction(request);
   const contains = query.get('name_contains') ?? '';
   const after = query.get('cursor') ?? query.get('start_after') ?? '';
   const isDescending = query.get('direction') === 'desc';
@@ -154,10 +184,20 @@ async function listBuckets({ account, options, query }: AccountRequest): Promise
   return { result: { buckets: page.map(presentBucket) }, resultInfo: { ...cursor, per_page: perPage } };
 }
 
+/** The bucket of that name, which may be any text from outside. */
+export async function findBucket(
+  { objects }: AccountRequest['options'],
+  accountId: string,
+  name: string,
+): Promise<BucketRecord | null> {
+  return BUCKET_NAME.test(name) ? await objects.findBucket(accountId, name) : null;
+}
+
 /** The bucket that the path names. @throws ApiError r2BucketNotFound */
 export async function requireBucket(request: AccountRequest<unknown>): Promise<BucketRecord> {
+  refuseJurisdiction(request);
   const name = request.param('bucket');
-  const bucket = BUCKET_NAME.test(name) ? await request.options.objects.findBucket(request.account.id, name) : null;
+  const bucket = await findBucket(request.options, request.account.id, name);
   if (bucket === null) throw fail('r2BucketNotFound', { name: name.slice(0, 64) });
   return bucket;
 }
@@ -170,7 +210,7 @@ const presentBucket = ({ name, createdAt, location, storageClass: shownClass, ba
   creation_date: createdAt.toISOString(),
   location,
   storage_class: shownClass,
-  jurisdiction: 'default',
+  jurisdiction: DEFAULT_JURISDICTION,
 });
 
 /** Cloudflare's numbers are texts. */

@@ -30,8 +30,11 @@ export const r2ObjectRoutes: readonly Route[] = [
 
 /** The key as it stands in the path: routing takes slashes together, and a key may have several. */
 function keyOf({ url }: AccountRequest): string {
-  const path = url.replace(/[?#].*$/s, '');
-  const raw = /\/r2\/+buckets\/+[^/]+\/+objects\/(.*)$/s.exec(path)?.[1] ?? '';
+  const [, raw = '', query] = /\/r2\/+buckets\/+[^/]+\/+objects\/([^?#]*)(\?.*)?$/s.exec(url) ?? [];
+  // wrangler sends a key as it was typed: all behind a `?` would be lost, and another object meant.
+  if (query !== undefined) {
+    throw fail('r2Refused', { reason: 'A ? has to be written as %3F and a # as %23 in the key of an object' });
+  }
   try {
     return decodeURIComponent(raw);
   } catch {
@@ -109,7 +112,12 @@ function readMetadata(request: AccountRequest): HttpMetadata {
     const value = request.header(name);
     if (value !== undefined) found[field] = value;
   }
-  const expires = Date.parse(request.header('expires') ?? '');
-  if (!Number.isNaN(expires)) found.cacheExpiry = expires;
+  const expires = request.header('expires');
+  if (expires !== undefined) {
+    found.cacheExpiry = Date.parse(expires);
+    if (Number.isNaN(found.cacheExpiry)) {
+      throw fail('r2Refused', { reason: `The header expires is no date: '${expires.slice(0, 100)}'` });
+    }
+  }
   return found;
 }

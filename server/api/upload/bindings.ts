@@ -30,7 +30,12 @@ const SUPPORTED = {
     props: z.record(z.string(), z.unknown()).optional(),
   }),
   kv_namespace: z.object({ type: z.literal('kv_namespace'), name, namespace_id: z.string().max(255) }),
-  r2_bucket: z.object({ type: z.literal('r2_bucket'), name, bucket_name: z.string().min(1).max(255) }),
+  r2_bucket: z.object({
+    type: z.literal('r2_bucket'),
+    name,
+    bucket_name: z.string().min(1).max(255),
+    jurisdiction: z.literal('default', 'is not supported: this platform keeps all objects in one place').optional(),
+  }),
   version_metadata: z.object({ type: z.literal('version_metadata'), name }),
   d1: z.object({ type: z.literal('d1'), name, id: z.string().min(1).max(64) }),
   hyperdrive: z.object({ type: z.literal('hyperdrive'), name, id: z.string().min(1).max(64) }),
