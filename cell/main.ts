@@ -52,6 +52,7 @@ import { abortAnswer, receiveInvoke, receiveServiceInvoke } from './answer.ts';
 import * as entrypoints from './entrypoints.ts';
 import * as invocation from './invocation.ts';
 import * as jsg from './jsg.ts';
+import * as loneSurrogates from './lone-surrogates.ts';
 import * as rpcClasses from './rpc-classes.ts';
 import * as sessions from './sessions.ts';
 import * as valuePrimordials from './value-primordials.ts';
@@ -70,7 +71,7 @@ import { installGlobals } from './globals.ts';
 import { cancelInvocation, disconnectInvocation } from './invocation.ts';
 import { installIdentityStreams } from './identity-stream.ts';
 import * as random from './random.ts';
-import { installScopeFunctions } from './scope-functions.ts';
+import * as scopeFunctions from './scope-functions.ts';
 import { installUrl } from './url.ts';
 import { copyInto, jsonParse, NativeUint8Array, promiseThen, subarray, utf8Decode } from './primordials.ts';
 import { enterSandbox } from './sandbox.ts';
@@ -112,7 +113,9 @@ const OFFERED_TO_EXTRAS = {
   'cell/entrypoints': entrypoints,
   'cell/invocation': invocation,
   'cell/jsg': jsg,
+  'cell/lone-surrogates': loneSurrogates,
   'cell/rpc-classes': rpcClasses,
+  'cell/scope-functions': scopeFunctions,
   'cell/sessions': sessions,
   'cell/thrown': thrown,
   'cell/timers': timers,
@@ -165,7 +168,7 @@ function install(): void {
   installConsole();
   installEvents();
   installTimers();
-  installScopeFunctions();
+  scopeFunctions.installScopeFunctions();
   installUrl();
   streams.installStreams();
   installIdentityStreams();

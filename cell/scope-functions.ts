@@ -43,7 +43,7 @@ function recode(code: (text: string) => string, text: string, complaint: string)
 const NativeArrayBuffer = ArrayBuffer;
 const isPrototypeOf = uncurry(Object.prototype.isPrototypeOf as (value: object) => boolean);
 /** Platform objects that Deno would clone as if they were plain ones, by the name workerd gives them. */
-const UNCLONEABLE: readonly (readonly [prototype: object, complaint: string])[] = [
+const UNCLONEABLE: (readonly [prototype: object, complaint: string])[] = [
   [AbortSignal.prototype, 'AbortSignal serialization is not enabled.'],
   [ReadableStream.prototype, 'ReadableStream can only be serialized for RPC.'],
   [WritableStream.prototype, 'WritableStream can only be serialized for RPC.'],
@@ -65,6 +65,17 @@ const UNCLONEABLE: readonly (readonly [prototype: object, complaint: string])[] 
       [prototype, `Could not serialize object of type "${name}". This type does not support serialization.`] as const,
   ),
 ];
+
+/** For classes that are loaded when first used. */
+export function refuseClonesOf({ prototype }: { readonly prototype: object }, complaint: string): void {
+  const entry = [prototype, complaint] as const;
+  defineProperty(UNCLONEABLE, UNCLONEABLE.length, {
+    value: entry,
+    writable: true,
+    enumerable: true,
+    configurable: true,
+  });
+}
 
 function refuseToClone(value: unknown): void {
   if (typeof value !== 'object' || value === null) return;

@@ -1,5 +1,5 @@
 /** `Blob` and `File` as the Workers runtime has them: bytes in memory, shared by slices. */
-import { copyBytes, dateNow, isArray, subarray, utf8Decode, utf8Encode } from '../primordials.ts';
+import { copyBytes, dateNow, exactUtf8Decode, isArray, subarray, utf8Encode } from '../primordials.ts';
 
 import { joinBytes, viewOf } from './bytes.ts';
 import {
@@ -77,9 +77,10 @@ export class Blob {
     return settled(copyBytes(this.#bytes));
   }
 
+  /** A byte order mark stays, as on Workers; the File API would drop it. */
   text(): Promise<string> {
     if (!(#bytes in (this ?? NOTHING))) throw illegalInvocation();
-    return settled(utf8Decode(this.#bytes));
+    return settled(exactUtf8Decode(this.#bytes));
   }
 
   stream(): ByteStream {

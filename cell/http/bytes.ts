@@ -21,9 +21,30 @@ function isArrayBuffer(value: object): value is ArrayBuffer {
   }
 }
 
-/** The bytes of an ArrayBuffer or a view, not copied; undefined for anything else. */
+const sharedLength = getterOf<object, number>(SharedArrayBuffer.prototype, 'byteLength');
+
+function isSharedBuffer(value: unknown): value is SharedArrayBuffer {
+  if (typeof value !== 'object' || value === null) return false;
+  try {
+    sharedLength(value);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The bytes of an ArrayBuffer or a view, not copied, none of a detached one; undefined for anything else. */
 export function viewOf(value: unknown): Uint8Array<ArrayBuffer> | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
+  try {
+    return attachedViewOf(value);
+  } catch {
+    // Nothing of it can be seen any more.
+    return new NativeUint8Array(0);
+  }
+}
+
+function attachedViewOf(value: object): Uint8Array<ArrayBuffer> | undefined {
   if (arrayBufferIsView(value)) {
     if (tagOf(value) === undefined) {
       return new NativeUint8Array(viewBuffer(value), viewOffset(value), viewLength(value));
@@ -31,6 +52,13 @@ export function viewOf(value: unknown): Uint8Array<ArrayBuffer> | undefined {
     return new NativeUint8Array(typedBuffer(value), typedOffset(value), typedLength(value));
   }
   return isArrayBuffer(value) ? new NativeUint8Array(value) : undefined;
+}
+
+/** As `viewOf`, in a buffer of its own; a SharedArrayBuffer is one more that has bytes. */
+export function copyOfAny(value: unknown): Uint8Array<ArrayBuffer> | undefined {
+  const view = viewOf(value);
+  if (view !== undefined) return copyBytes(view);
+  return isSharedBuffer(value) ? copyBytes(new NativeUint8Array(value)) : undefined;
 }
 
 /** As `viewOf`, in a buffer of its own. */

@@ -9,7 +9,7 @@ import {
 } from '../../../shared/kv.ts';
 import { callData, type DataAnswer } from '../../calls.ts';
 import { compatFlag } from '../../compat.ts';
-import { copyOf } from '../../http/bytes.ts';
+import { copyOfAny } from '../../http/bytes.ts';
 import { type ByteStream, readAll, streamOf } from '../../http/index.ts';
 import {
   defineProperty,
@@ -33,6 +33,8 @@ import {
   utf8Encode,
 } from '../../primordials.ts';
 import { isDisturbed } from '../../stream-facts.ts';
+import { asStored, isWellFormed, wtf8Encode } from '../../lone-surrogates.ts';
+import { refuseClonesOf } from '../../scope-functions.ts';
 import { illegalConstructor, illegalInvocation, isObject, parameterError } from '../../webidl.ts';
 
 type Args = readonly unknown[];
@@ -51,8 +53,11 @@ function check(problem: KvProblem | undefined): void {
 }
 
 /** As the server checks it, but before anything is sent: a longer key would not fit into the head of a call. */
-const checkKey = (label: KvOperationLabel, key: string): void =>
+function checkKey(label: KvOperationLabel, key: string): void {
   check(kvKeyProblem(label, key, utf8Encode(key).length));
+  // The text is Cloudflare's: there a key travels in a URL.
+  if (!isWellFormed(key)) throw errorOf(kvFailure(label, 400, 'Could not URL-decode key name'));
+}
 
 /** An `int` of WebIDL as workerd converts it; undefined stays absent. */
 function toInt(value: unknown): number | undefined {
@@ -79,15 +84,16 @@ interface GetOptions {
 function getOptions(value: unknown): GetOptions {
   if (value === undefined || value === null) return { type: undefined, cacheTtl: undefined };
   if (!isObject(value)) return { type: toText(value), cacheTtl: undefined };
-  const { cacheTtl, type } = value as { cacheTtl?: unknown; type?: unknown };
-  return { cacheTtl: toInt(cacheTtl), type: type === undefined ? undefined : toText(type) };
+  const { type } = value as { type?: unknown };
+  const wanted = type === undefined ? undefined : toText(type);
+  return { type: wanted, cacheTtl: toInt((value as { cacheTtl?: unknown }).cacheTtl) };
 }
 
 /** The first argument of `get` and `getWithMetadata`: a key, or several. */
 function keyOrKeys(value: unknown): string | string[] {
   if (!isArray(value)) return toText(value);
   const keys: string[] = [];
-  for (let index = 0; index < value.length; index++) keys[index] = toText(value[index]);
+  for (let index = 0; index < value.length; index++) keys[index] = asStored(toText(value[index]));
   return keys;
 }
 
@@ -158,9 +164,9 @@ async function getMany(
 const NOT_STORABLE = 'KV put() accepts only strings, ArrayBuffers, ArrayBufferViews, and ReadableStreams as values.';
 
 /** What is stored: bytes as they are now, or a stream that is read from now on. */
-function toBody(value: unknown): Bytes | ByteStream {
-  if (!isObject(value)) return utf8Encode(toText(value));
-  const bytes = copyOf(value);
+function toBody(value: string | object): Bytes | ByteStream {
+  if (typeof value === 'string') return wtf8Encode(value);
+  const bytes = copyOfAny(value);
   if (bytes !== undefined) return bytes;
   let isLocked: boolean;
   try {
@@ -168,17 +174,16 @@ function toBody(value: unknown): Bytes | ByteStream {
   } catch {
     throw new NativeTypeError(NOT_STORABLE);
   }
-  if (isLocked || isDisturbed(value as ByteStream)) {
-    throw new NativeTypeError('The ReadableStream has been locked to a reader.');
-  }
+  if (isLocked) throw new NativeTypeError('The ReadableStream has been locked to a reader.');
+  if (isDisturbed(value as ByteStream)) throw new NativeTypeError('This ReadableStream is disturbed.');
   return value as ByteStream;
 }
 
 interface PutOptions {
   readonly expiration: number | undefined;
   readonly expirationTtl: number | undefined;
-  /** JSON. */
-  readonly metadata: string | undefined;
+  /** As it was given. */
+  readonly metadata: unknown;
 }
 
 function putOptions(value: unknown): PutOptions {
@@ -187,9 +192,10 @@ function putOptions(value: unknown): PutOptions {
   }
   if (!isObject(value)) throw parameterError('put', OWNER, 3, 'PutOptions');
   const { expiration, expirationTtl, metadata } = value as Record<string, unknown>;
-  return { expiration: toInt(expiration), expirationTtl: toInt(expirationTtl), metadata: metadataText(metadata) };
+  return { expiration: toInt(expiration), expirationTtl: toInt(expirationTtl), metadata };
 }
 
+/** JSON. */
 function metadataText(metadata: unknown): string | undefined {
   if (metadata === undefined || metadata === null) return undefined;
   const text = jsonStringify(metadata) as string | undefined;
@@ -202,11 +208,13 @@ async function put(binding: string, args: Args): Promise<void> {
   if (args.length === 0) throw parameterError('put', OWNER, 1, 'string');
   const key = toText(args[0]);
   if (args.length === 1) throw parameterError('put', OWNER, 2, 'string or Object');
-  const options = putOptions(args[2]);
+  const value = isObject(args[1]) ? args[1] : toText(args[1]);
+  const { expiration, expirationTtl, metadata } = putOptions(args[2]);
   checkKey('PUT', key);
-  const body = toBody(args[1]);
+  const options = { key, expiration, expirationTtl, metadata: metadataText(metadata) };
+  const body = toBody(value);
   try {
-    await callData(binding, { name: 'put', args: { key, ...options } }, body);
+    await callData(binding, { name: 'put', args: options }, body);
   } catch (error) {
     // What a stream failed with may be anything; as on Workers an Error comes of it.
     if (!isObject(error)) throw new NativeError(toText(error));
@@ -228,13 +236,15 @@ interface ListOptions {
 }
 
 const optionalText = (value: unknown): string | undefined =>
-  value === undefined || value === null ? undefined : toText(value);
+  value === undefined || value === null ? undefined : asStored(toText(value));
 
 function listOptions(value: unknown): ListOptions {
   if (value === undefined || value === null) return { limit: undefined, prefix: undefined, cursor: undefined };
   if (!isObject(value)) throw parameterError('list', OWNER, 1, 'ListOptions');
-  const { cursor, limit, prefix } = value as Record<string, unknown>;
-  return { limit: toInt(limit), prefix: optionalText(prefix), cursor: optionalText(cursor) };
+  const options = value as Record<string, unknown>;
+  const limit = toInt(options.limit);
+  const prefix = optionalText(options.prefix);
+  return { limit, prefix, cursor: optionalText(options.cursor) };
 }
 
 interface ListedKey {
@@ -311,6 +321,8 @@ class KvNamespace {
     const keys = keyOrKeys(args[0]);
     const options = getOptions(args[1]);
     if (typeof keys !== 'string') return promised(() => getMany(binding, keys, options, true));
+    // Of this method alone the wrong names are thrown at once, as on Workers.
+    if (keys === '' || keys === '.' || keys === '..') checkKey('GET', keys);
     return promised(async () => {
       const { value, metadata } = await getOne(binding, keys, options);
       return { value, metadata, cacheStatus: null };
@@ -339,6 +351,7 @@ function publish(methods: readonly string[]): void {
 }
 
 publish(['get', 'list', 'put', 'getWithMetadata', 'delete']);
+refuseClonesOf(KvNamespace, 'A KV namespace binding cannot be serialized.');
 
 /** The namespace that `env` has under this name. */
 export const createBinding = (name: string): object => new KvNamespace(CREATE, name);

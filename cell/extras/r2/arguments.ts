@@ -1,8 +1,6 @@
 /** What workers say to a bucket, read as workerd reads it, and made plain for the server. */
 import {
   type Checksums,
-  type Conditions,
-  type EtagCondition,
   HASH_BYTES,
   HASH_NAMES,
   HASH_TITLES,
@@ -11,14 +9,13 @@ import {
   type R2Arguments,
   type RangeRequest,
 } from '../../../shared/r2.ts';
-import { viewOf } from '../../http/bytes.ts';
-import { type ByteStream, blobBytes, type HeaderList, listGet, listOf } from '../../http/index.ts';
+import { copyOfAny, viewOf } from '../../http/bytes.ts';
+import { type ByteStream, blobBytes, listGet, listOf } from '../../http/index.ts';
+import { asStored, wtf8Encode } from '../../lone-surrogates.ts';
 import {
-  copyBytes,
   defineProperty,
   getOwnPropertyDescriptor,
   isArray,
-  NativeDate,
   NativeError,
   NativeRangeError,
   NativeTypeError,
@@ -26,28 +23,22 @@ import {
   ownKeys,
   regExpExec,
   streamLocked,
-  stringEndsWith,
-  stringStartsWith,
   stringToLowerCase,
-  stringToWellFormed,
-  utf8Encode,
 } from '../../primordials.ts';
 import { declaredLength, isDisturbed } from '../../stream-facts.ts';
-import { dateTime, isDate } from '../../value-primordials.ts';
 import { fieldError, isObject, parameterError, toNumber } from '../../webidl.ts';
-import { parseEtagHeader } from './etags.ts';
+import { dateField, headerDate, readConditions } from './conditions.ts';
 
 export type Args = readonly unknown[];
-type Fields = Record<string, unknown>;
-type Mutable<T> = { -readonly [Name in keyof T]: T[Name] };
+export type Fields = Record<string, unknown>;
+export type Mutable<T> = { -readonly [Name in keyof T]: T[Name] };
 
-const dateParse = NativeDate.parse;
 const CONTENT_TYPE = 'JsReadableStream or ArrayBuffer or ArrayBufferView or string or Blob';
 const HEX = /^[0-9a-fA-F]*$/;
-const MAX_DATE_MS = 6_911_000_000_000;
+const KEY = /^[0-9a-fA-F]+$/;
 
-/** Text as UTF-8 can hold it. */
-export const toText = (value: unknown): string => stringToWellFormed(`${value as string}`);
+/** Text as the store is to have it. */
+export const toText = (value: unknown): string => asStored(`${value as string}`);
 
 /** The argument at this place (from 1) as text. */
 export function textParameter(owner: string, method: string, args: Args, position: number): string {
@@ -80,10 +71,10 @@ export function contentParameter(owner: string, method: string, args: Args, mayB
   if (mayBeNothing && args.length > 1 && (value === undefined || value === null)) {
     return { body: new NativeUint8Array(0), size: 0 };
   }
-  if (typeof value === 'string') return whole(utf8Encode(stringToWellFormed(value)));
+  if (typeof value === 'string') return whole(wtf8Encode(value));
   if (isObject(value)) {
-    const bytes = viewOf(value);
-    if (bytes !== undefined) return whole(copyBytes(bytes));
+    const bytes = copyOfAny(value);
+    if (bytes !== undefined) return whole(bytes);
     const blob = blobBytes(value);
     if (blob !== undefined) return whole(blob);
     if (isStream(value)) return streamed(value);
@@ -104,8 +95,8 @@ function isStream(value: object): value is ByteStream {
 
 function streamed(stream: ByteStream): SentContent {
   if (streamLocked(stream)) throw new NativeTypeError('The ReadableStream has been locked to a reader.');
-  // Of a stream that was read from, what is left is not known.
-  const size = isDisturbed(stream) ? undefined : declaredLength(stream);
+  if (isDisturbed(stream)) throw new NativeTypeError('This ReadableStream is disturbed.');
+  const size = declaredLength(stream);
   if (size === undefined) {
     throw new NativeTypeError(
       'Provided readable stream must have a known length (request/response body or readable half of FixedLengthStream)',
@@ -117,19 +108,21 @@ function streamed(stream: ByteStream): SentContent {
 // --- get ---
 
 export function readGetOptions(options: Fields): Omit<R2Arguments['get'], 'key'> {
-  refuseCustomerKey(options);
-  const { onlyIf, range } = options;
   const read: Mutable<Omit<R2Arguments['get'], 'key'>> = {};
-  const conditions = readConditions(onlyIf, 'GetOptions');
+  const conditions = readConditions(options.onlyIf, 'GetOptions');
   if (conditions !== undefined) read.onlyIf = conditions;
-  if (range === undefined || range === null) return read;
-  const headers = listOf(range);
-  if (headers !== undefined) {
-    const header = listGet(headers, 'range');
-    return header === null ? read : { ...read, rangeHeader: header };
+  const { range } = options;
+  if (range !== undefined && range !== null) {
+    const headers = listOf(range);
+    const header = headers === undefined ? null : listGet(headers, 'range');
+    if (header !== null) read.rangeHeader = header;
+    if (headers === undefined) {
+      if (!isObject(range)) throw fieldError('range', 'GetOptions', 'Range or Headers');
+      read.range = readRange(range as Fields);
+    }
   }
-  if (!isObject(range)) throw fieldError('range', 'GetOptions', 'Range or Headers');
-  return { ...read, range: readRange(range as Fields) };
+  refuseCustomerKey(options);
+  return read;
 }
 
 function readRange({ offset, length, suffix }: Fields): RangeRequest {
@@ -137,101 +130,55 @@ function readRange({ offset, length, suffix }: Fields): RangeRequest {
   if (suffix !== undefined) {
     if (offset !== undefined) throw new NativeTypeError('Suffix is incompatible with offset.');
     if (length !== undefined) throw new NativeTypeError('Suffix is incompatible with length.');
-    read.suffix = wholeNumber(suffix, 'Invalid suffix. Suffix');
+    read.suffix = wholeNumber(suffix, 'Invalid suffix.', 'Suffix');
     return read;
   }
-  if (offset !== undefined) read.offset = wholeNumber(offset, 'Invalid range. Starting offset');
-  if (length !== undefined) read.length = wholeNumber(length, 'Invalid range. Length');
+  if (offset !== undefined) read.offset = wholeNumber(offset, 'Invalid range.', 'Starting offset');
+  if (length !== undefined) read.length = wholeNumber(length, 'Invalid range.', 'Length');
   return read;
 }
 
-function wholeNumber(value: unknown, what: string): number {
+function wholeNumber(value: unknown, complaint: string, what: string): number {
   const number = toNumber(value);
   const shown = number !== number ? 'nan' : `${number}`;
-  if (!(number >= 0)) throw new NativeRangeError(`${what} (${shown}) must be greater than or equal to 0.`);
+  if (!(number >= 0)) throw new NativeRangeError(`${complaint} ${what} (${shown}) must be greater than or equal to 0.`);
   if (number > Number.MAX_SAFE_INTEGER) return Number.MAX_SAFE_INTEGER;
-  if (number % 1 !== 0) throw new NativeRangeError(`${what} (${shown}) must be an integer, not floating point.`);
+  if (number % 1 !== 0)
+    throw new NativeRangeError(`Invalid range. ${what} (${shown}) must be an integer, not floating point.`);
   return number;
-}
-
-// --- conditions ---
-
-export function readConditions(onlyIf: unknown, dictionary: string): Conditions | undefined {
-  if (onlyIf === undefined || onlyIf === null) return undefined;
-  const headers = listOf(onlyIf);
-  if (headers !== undefined) return headerConditions(headers);
-  if (!isObject(onlyIf)) throw fieldError('onlyIf', dictionary, 'Conditional or Headers');
-  const { etagMatches, etagDoesNotMatch, uploadedBefore, uploadedAfter, secondsGranularity } = onlyIf as Fields;
-  const read: Mutable<Conditions> = {};
-  if (etagMatches !== undefined) read.etagMatches = [etagCondition(etagMatches, 'etagMatches')];
-  if (etagDoesNotMatch !== undefined) read.etagDoesNotMatch = [etagCondition(etagDoesNotMatch, 'etagDoesNotMatch')];
-  if (uploadedBefore !== undefined) read.uploadedBefore = dateField(uploadedBefore, 'uploadedBefore', 'Conditional');
-  if (uploadedAfter !== undefined) read.uploadedAfter = dateField(uploadedAfter, 'uploadedAfter', 'Conditional');
-  if (secondsGranularity !== undefined) read.secondsGranularity = !!secondsGranularity;
-  return read;
-}
-
-function etagCondition(value: unknown, field: string): EtagCondition {
-  if (typeof value !== 'string') throw fieldError(field, 'Conditional', 'string');
-  if (stringStartsWith(value, '"') && stringEndsWith(value, '"') && value.length > 1) {
-    throw new NativeTypeError(`Conditional ETag should not be wrapped in quotes (${value}).`);
-  }
-  return value === '*' ? { type: 'wildcard' } : { type: 'strong', value: stringToWellFormed(value) };
-}
-
-function headerConditions(headers: HeaderList): Conditions {
-  const read: Mutable<Conditions> = { secondsGranularity: true };
-  const match = listGet(headers, 'if-match');
-  if (match !== null) read.etagMatches = parseEtagHeader(match, 'if-match');
-  const noneMatch = listGet(headers, 'if-none-match');
-  if (noneMatch !== null) read.etagDoesNotMatch = parseEtagHeader(noneMatch, 'if-none-match');
-  const before = headerDate(headers, 'if-unmodified-since');
-  if (before !== undefined) read.uploadedBefore = before;
-  const after = headerDate(headers, 'if-modified-since');
-  if (after !== undefined) read.uploadedAfter = after;
-  return read;
-}
-
-/** A date that is none counts as not there, as in HTTP. */
-function headerDate(headers: HeaderList, name: string): number | undefined {
-  const text = listGet(headers, name);
-  const ms = text === null ? Number.NaN : dateParse(text);
-  return ms !== ms ? undefined : ms;
-}
-
-function dateField(value: unknown, field: string, dictionary: string): number {
-  const ms = typeof value === 'number' ? value : isDate(value) ? dateTime(value as Date) : undefined;
-  if (ms === undefined) throw fieldError(field, dictionary, 'date');
-  return checkedDate(ms);
-}
-
-function checkedDate(ms: number): number {
-  if (ms !== ms) throw new NativeTypeError('The value cannot be converted because it is not a valid Date.');
-  if (ms > MAX_DATE_MS) throw new NativeTypeError("This API doesn't support dates after 2189.");
-  return ms;
 }
 
 // --- put ---
 
 type Attributes = Pick<R2Arguments['put'], 'httpMetadata' | 'customMetadata' | 'storageClass'>;
 
+/** The fields are read in this order: user code may watch. */
 export function readAttributes(options: Fields, dictionary: string): Attributes {
+  const read = { ...readMetadata(options, dictionary), ...readStorageClass(options) };
   refuseCustomerKey(options);
-  const { httpMetadata, customMetadata, storageClass } = options;
-  const read: Mutable<Attributes> = {};
-  if (httpMetadata !== undefined) read.httpMetadata = readHttpMetadata(httpMetadata, dictionary);
-  if (customMetadata !== undefined) read.customMetadata = readCustomMetadata(customMetadata, dictionary);
-  if (storageClass !== undefined) read.storageClass = toText(storageClass);
   return read;
 }
 
+function readMetadata({ httpMetadata, customMetadata }: Fields, dictionary: string): Attributes {
+  const read: Mutable<Attributes> = {};
+  if (httpMetadata !== undefined) read.httpMetadata = readHttpMetadata(httpMetadata, dictionary);
+  if (customMetadata !== undefined) read.customMetadata = readCustomMetadata(customMetadata, dictionary);
+  return read;
+}
+
+const readStorageClass = ({ storageClass }: Fields): Attributes =>
+  storageClass === undefined ? {} : { storageClass: toText(storageClass) };
+
 export function readPutOptions(options: Fields): Omit<R2Arguments['put'], 'key' | 'size'> {
   const onlyIf = readConditions(options.onlyIf, 'PutOptions');
-  return {
-    ...readAttributes(options, 'PutOptions'),
-    ...(onlyIf === undefined ? {} : { onlyIf }),
+  const read = {
+    ...readMetadata(options, 'PutOptions'),
     checksums: readChecksums(options),
+    ...readStorageClass(options),
+    ...(onlyIf === undefined ? {} : { onlyIf }),
   };
+  refuseCustomerKey(options);
+  return read;
 }
 
 const HTTP_FIELDS = [
@@ -267,7 +214,8 @@ function readHttpMetadata(value: unknown, dictionary: string): HttpMetadata {
     if (cacheExpiry !== undefined) read.cacheExpiry = dateField(cacheExpiry, 'cacheExpiry', 'HttpMetadata');
   } else {
     const expires = listGet(headers, 'expires');
-    if (expires !== null) read.cacheExpiry = checkedDate(dateParse(expires));
+    // What is no date has expired long ago.
+    if (expires !== null) read.cacheExpiry = headerDate(expires) ?? 0;
   }
   return read;
 }
@@ -333,10 +281,10 @@ function toHex(bytes: Uint8Array): string {
 /** Keeping the content readable for the operator after a key was given would be a lie. */
 export function refuseCustomerKey({ ssecKey }: Fields): void {
   if (ssecKey === undefined) return;
-  const length = typeof ssecKey === 'string' ? ssecKey.length / 2 : viewOf(ssecKey)?.length;
-  if (typeof ssecKey === 'string' && regExpExec(HEX, ssecKey) === null) {
-    throw new NativeError('SSE-C Key has invalid format');
-  }
+  const bytes = viewOf(ssecKey);
+  const text = bytes === undefined ? `${ssecKey as string}` : '';
+  if (bytes === undefined && regExpExec(KEY, text) === null) throw new NativeError('SSE-C Key has invalid format');
+  const length = bytes?.length ?? text.length / 2;
   if (length !== 32) throw new NativeError('SSE-C Key must be 32 bytes in length');
   throw new NativeError(
     'Skep does not encrypt objects with keys of the customer (ssecKey). Encrypt the content in the Worker with crypto.subtle.',
@@ -356,9 +304,10 @@ export function readListOptions(options: Fields, honorsInclude: boolean): R2Argu
     const value = options[name];
     if (value === undefined) continue;
     if (typeof value !== 'string') throw fieldError(name, 'ListOptions', 'string');
-    read[name] = stringToWellFormed(value);
+    read[name] = asStored(value);
   }
-  read.include = honorsInclude ? readInclude(options.include) : ['httpMetadata', 'customMetadata'];
+  const include = readInclude(options.include);
+  read.include = honorsInclude ? include : ['httpMetadata', 'customMetadata'];
   return read;
 }
 
@@ -367,7 +316,12 @@ function readInclude(include: unknown): string[] {
   if (include === undefined) return read;
   if (!isArray(include)) throw fieldError('include', 'ListOptions', 'Array');
   for (let index = 0; index < include.length; index++) {
-    const name = `${include[index] as string}`;
+    const name: unknown = include[index];
+    if (typeof name !== 'string') {
+      throw new NativeTypeError(
+        `Incorrect type for array element ${index}: the provided value is not of type 'string'.`,
+      );
+    }
     if (name !== 'httpMetadata' && name !== 'customMetadata') {
       throw new NativeRangeError(`Unsupported include value ${name}`);
     }
@@ -376,11 +330,15 @@ function readInclude(include: unknown): string[] {
   return read;
 }
 
-/** As Web IDL makes an integer of a number. */
+/** A C++ `int` of a number. */
 export function toInteger(value: unknown): number {
   const number = toNumber(value);
   if (number !== number || number === Number.POSITIVE_INFINITY || number === Number.NEGATIVE_INFINITY) return 0;
-  return number - (number % 1);
+  const whole = number - (number % 1);
+  if (whole < -2147483648 || whole > 2147483647) {
+    throw new NativeTypeError('Value out of range. Must be between -2147483648 and 2147483647 (inclusive).');
+  }
+  return whole;
 }
 
 export function partNumber(value: unknown): number {

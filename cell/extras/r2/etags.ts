@@ -1,52 +1,50 @@
 /** Lists of entity tags in `if-match` and `if-none-match`, with workerd's leniency and its words. */
 import type { EtagCondition } from '../../../shared/r2.ts';
+import { asStored } from '../../lone-surrogates.ts';
 import { NativeError, stringIndexOf, stringSlice } from '../../primordials.ts';
 
-const NOWHERE = Number.MAX_SAFE_INTEGER;
+const isSpace = (char: string | undefined): boolean => char === ' ' || char === '\t';
 
-function find(text: string, char: string, from: number): number {
-  const at = stringIndexOf(stringSlice(text, from), char);
-  return at < 0 ? NOWHERE : from + at;
-}
-
-/** @throws {Error} for what is no list of entity tags */
+/** @throws {Error} for what is no list of entity tags; what follows the last tag and is none is overlooked */
 export function parseEtagHeader(header: string, name: string): EtagCondition[] {
   const etags: EtagCondition[] = [];
   let needsComma = false;
   for (let at = 0; ; ) {
-    const wildcard = find(header, '*', at);
-    const quote = find(header, '"', at);
-    if (wildcard === NOWHERE && quote === NOWHERE) break;
-    const weak = find(header, 'W', at);
-    const comma = find(header, ',', at);
-    if (comma < wildcard && comma < quote && comma < weak) {
-      at = comma + 1;
+    while (isSpace(header[at])) at++;
+    const first = header[at];
+    if (first === ',') {
       needsComma = false;
+      at++;
       continue;
     }
-    if (needsComma) throw commaExpected(wildcard, quote, weak);
+    if (first !== '*' && first !== '"' && first !== 'W') break;
+    if (needsComma) throw commaExpected(first);
     // It stands for all others.
-    if (wildcard < quote) return [{ type: 'wildcard' }];
-    const end = find(header, '"', quote + 1);
-    if (end === NOWHERE) throw new NativeError('Unclosed double quote for Etag');
-    const isWeak = weak < quote;
-    if (isWeak && (weak + 2 !== quote || header[weak + 1] !== '/')) {
+    if (first === '*') return [{ type: 'wildcard' }];
+    const isWeak = first === 'W';
+    if (isWeak && (header[at + 1] !== '/' || header[at + 2] !== '"')) {
       throw new NativeError('Weak etags must start with W/ and their value must be quoted');
     }
-    etags[etags.length] = { type: isWeak ? 'weak' : 'strong', value: stringSlice(header, quote + 1, end) };
-    at = end + 1;
+    const start = isWeak ? at + 3 : at + 1;
+    const length = stringIndexOf(stringSlice(header, start), '"');
+    if (length < 0) throw new NativeError('Unclosed double quote for Etag');
+    etags[etags.length] = {
+      type: isWeak ? 'weak' : 'strong',
+      value: asStored(stringSlice(header, start, start + length)),
+    };
+    at = start + length + 1;
     needsComma = true;
   }
   if (etags.length === 0) throw new NativeError(`Invalid ETag in ${name} header`);
   return etags;
 }
 
-function commaExpected(wildcard: number, quote: number, weak: number): Error {
-  const found =
-    wildcard < quote && wildcard < weak
+function commaExpected(found: string): Error {
+  const shown =
+    found === '*'
       ? "Encountered a wildcard character '*' instead."
-      : quote < weak
+      : found === '"'
         ? `Encountered a double quote character '"' instead. This would otherwise indicate the start of a new strong etag.`
         : "Encountered a weak quotation character 'W' instead. This would otherwise indicate the start of a new weak etag.";
-  return new NativeError(`Comma was expected to separate etags. ${found}`);
+  return new NativeError(`Comma was expected to separate etags. ${shown}`);
 }

@@ -8,6 +8,7 @@ import { compatFlag } from '../../compat.ts';
 import { type ByteStream, readAll } from '../../http/index.ts';
 import {
   defineProperty,
+  deleteProperty,
   getOwnPropertyDescriptor,
   isArray,
   jsonParse,
@@ -18,9 +19,11 @@ import {
   utf8Decode,
   utf8Encode,
 } from '../../primordials.ts';
+import { refuseClonesOf } from '../../scope-functions.ts';
 import { declareLength } from '../../stream-facts.ts';
 import { illegalConstructor, illegalInvocation, isObject, parameterError } from '../../webidl.ts';
 import {
+  type Args,
   contentParameter,
   optionsParameter,
   readAttributes,
@@ -48,6 +51,53 @@ interface GetAnswer {
   readonly hasBody: boolean;
 }
 
+async function head(binding: string, args: Args): Promise<HeadResult | null> {
+  const key = textParameter(OWNER, 'head', args, 1);
+  const { result } = await callData(binding, { name: 'head', args: { key } });
+  return result === null ? null : makeHead(result as ObjectHead);
+}
+
+async function get(binding: string, args: Args): Promise<HeadResult | null> {
+  const key = textParameter(OWNER, 'get', args, 1);
+  const options = readGetOptions(optionsParameter(OWNER, 'get', args, 2, 'GetOptions'));
+  const { result, body } = await callData(binding, { name: 'get', args: { key, ...options } });
+  if (result === null) return null;
+  const { object, hasBody } = result as GetAnswer;
+  if (!hasBody) return makeHead(object);
+  if (!(body instanceof NativeUint8Array)) declareLength(body, object.range?.length ?? object.size);
+  return makeBody(object, body);
+}
+
+async function put(binding: string, args: Args): Promise<HeadResult | null> {
+  const key = textParameter(OWNER, 'put', args, 1);
+  const { body, size } = contentParameter(OWNER, 'put', args, true);
+  const options = readPutOptions(optionsParameter(OWNER, 'put', args, 3, 'PutOptions'));
+  const { result } = await callData(binding, { name: 'put', args: { key, size, ...options } }, body);
+  return result === null ? null : makeHead(result as ObjectHead);
+}
+
+async function createMultipartUpload(binding: string, args: Args): Promise<R2MultipartUpload> {
+  const key = textParameter(OWNER, 'createMultipartUpload', args, 1);
+  const options = optionsParameter(OWNER, 'createMultipartUpload', args, 2, 'MultipartOptions');
+  const attributes = readAttributes(options, 'MultipartOptions');
+  const { result } = await callData(binding, { name: 'createMultipartUpload', args: { key, ...attributes } });
+  return makeUpload(binding, key, result as string);
+}
+
+async function deleteKeys(binding: string, args: Args): Promise<void> {
+  if (args.length === 0) throw parameterError('delete', OWNER, 1, 'string or Array');
+  const keys = utf8Encode(jsonStringify(keyList(args[0])));
+  await callData(binding, { name: 'delete', args: null }, keys);
+}
+
+async function list(binding: string, args: Args): Promise<object> {
+  const options = optionsParameter(OWNER, 'list', args, 1, 'ListOptions');
+  const read = readListOptions(options, compatFlag('r2_list_honor_include'));
+  const { body } = await callData(binding, { name: 'list', args: read });
+  return shownList(jsonParse(utf8Decode(await allOf(body))) as ListAnswer);
+}
+
+/** A wrong `this` is thrown at once, as on Workers; everything else is what the promise is rejected with. */
 export class R2Bucket {
   readonly #binding!: string;
 
@@ -56,42 +106,24 @@ export class R2Bucket {
     this.#binding = args[1] as string;
   }
 
-  async head(...args: unknown[]): Promise<HeadResult | null> {
+  head(...args: unknown[]): Promise<HeadResult | null> {
     if (!isObject(this) || !(#binding in this)) throw illegalInvocation();
-    const key = textParameter(OWNER, 'head', args, 1);
-    const { result } = await callData(this.#binding, { name: 'head', args: { key } });
-    return result === null ? null : makeHead(result as ObjectHead);
+    return head(this.#binding, args);
   }
 
-  async get(...args: unknown[]): Promise<HeadResult | null> {
+  get(...args: unknown[]): Promise<HeadResult | null> {
     if (!isObject(this) || !(#binding in this)) throw illegalInvocation();
-    const key = textParameter(OWNER, 'get', args, 1);
-    const options = readGetOptions(optionsParameter(OWNER, 'get', args, 2, 'GetOptions'));
-    const { result, body } = await callData(this.#binding, { name: 'get', args: { key, ...options } });
-    if (result === null) return null;
-    const { object, hasBody } = result as GetAnswer;
-    if (!hasBody) return makeHead(object);
-    if (!(body instanceof NativeUint8Array)) declareLength(body, object.range?.length ?? object.size);
-    return makeBody(object, body);
+    return get(this.#binding, args);
   }
 
-  async put(...args: unknown[]): Promise<HeadResult | null> {
+  put(...args: unknown[]): Promise<HeadResult | null> {
     if (!isObject(this) || !(#binding in this)) throw illegalInvocation();
-    const key = textParameter(OWNER, 'put', args, 1);
-    const { body, size } = contentParameter(OWNER, 'put', args, true);
-    const options = readPutOptions(optionsParameter(OWNER, 'put', args, 3, 'PutOptions'));
-    const { result } = await callData(this.#binding, { name: 'put', args: { key, size, ...options } }, body);
-    return result === null ? null : makeHead(result as ObjectHead);
+    return put(this.#binding, args);
   }
 
-  async createMultipartUpload(...args: unknown[]): Promise<R2MultipartUpload> {
+  createMultipartUpload(...args: unknown[]): Promise<R2MultipartUpload> {
     if (!isObject(this) || !(#binding in this)) throw illegalInvocation();
-    const binding = this.#binding;
-    const key = textParameter(OWNER, 'createMultipartUpload', args, 1);
-    const options = optionsParameter(OWNER, 'createMultipartUpload', args, 2, 'MultipartOptions');
-    const attributes = readAttributes(options, 'MultipartOptions');
-    const { result } = await callData(binding, { name: 'createMultipartUpload', args: { key, ...attributes } });
-    return makeUpload(binding, key, result as string);
+    return createMultipartUpload(this.#binding, args);
   }
 
   resumeMultipartUpload(...args: unknown[]): R2MultipartUpload {
@@ -100,19 +132,14 @@ export class R2Bucket {
     return makeUpload(this.#binding, key, textParameter(OWNER, 'resumeMultipartUpload', args, 2));
   }
 
-  async delete(...args: unknown[]): Promise<void> {
+  delete(...args: unknown[]): Promise<void> {
     if (!isObject(this) || !(#binding in this)) throw illegalInvocation();
-    if (args.length === 0) throw parameterError('delete', OWNER, 1, 'string or Array');
-    const keys = utf8Encode(jsonStringify(keyList(args[0])));
-    await callData(this.#binding, { name: 'delete', args: null }, keys);
+    return deleteKeys(this.#binding, args);
   }
 
-  async list(...args: unknown[]): Promise<object> {
+  list(...args: unknown[]): Promise<object> {
     if (!isObject(this) || !(#binding in this)) throw illegalInvocation();
-    const options = optionsParameter(OWNER, 'list', args, 1, 'ListOptions');
-    const read = readListOptions(options, compatFlag('r2_list_honor_include'));
-    const { body } = await callData(this.#binding, { name: 'list', args: read });
-    return shownList(jsonParse(utf8Decode(await allOf(body))) as ListAnswer);
+    return list(this.#binding, args);
   }
 }
 
@@ -129,22 +156,31 @@ const allOf = (body: Uint8Array<ArrayBuffer> | ByteStream): Promise<Uint8Array> 
 function shownList({ objects, truncated, cursor, delimitedPrefixes }: ListAnswer): object {
   const shown: HeadResult[] = [];
   for (let index = 0; index < objects.length; index++) shown[index] = makeHead(objects[index] as ObjectHead);
+  if (cursor === undefined && !compatFlag('enable_fast_jsg_struct'))
+    return { objects: shown, truncated, delimitedPrefixes };
   return { objects: shown, truncated, cursor, delimitedPrefixes };
 }
 
-/** As on Workers: methods are enumerable and of length 0, and the class has its name as a tag. */
+/** As on Workers: methods are enumerable, of length 0 and before the constructor, and the class has its name as a tag. */
 function publish(type: { readonly prototype: object }, name: string): void {
   const { prototype } = type;
+  const { constructor } = prototype;
+  deleteProperty(prototype, 'constructor');
   const keys = ownKeys(prototype);
   for (let index = 0; index < keys.length; index++) {
     const key = keys[index] as string | symbol;
-    if (key === 'constructor') continue;
     const descriptor = getOwnPropertyDescriptor(prototype, key) as PropertyDescriptor;
     if (typeof descriptor.value === 'function') {
       defineProperty(descriptor.value as object, 'length', { value: 0, configurable: true });
     }
     defineProperty(prototype, key, { ...descriptor, enumerable: true });
   }
+  defineProperty(prototype, 'constructor', {
+    value: constructor,
+    writable: true,
+    enumerable: false,
+    configurable: true,
+  });
   defineProperty(type, 'name', { value: name, configurable: true });
   if (compatFlag('set_tostring_tag')) defineProperty(prototype, symbolToStringTag, { value: name, configurable: true });
 }
@@ -154,6 +190,14 @@ publish(HeadResultClass, 'HeadResult');
 publish(GetResult, 'GetResult');
 publish(R2MultipartUpload, 'R2MultipartUpload');
 publish(R2Bucket, 'R2Bucket');
+
+refuseClonesOf(R2Bucket, 'An R2 bucket binding cannot be serialized.');
+refuseClonesOf(HeadResultClass, 'R2 resources can only be serialized for RPC.');
+refuseClonesOf(Checksums, 'R2 resources can only be serialized for RPC.');
+refuseClonesOf(
+  R2MultipartUpload,
+  'Could not serialize object of type "R2MultipartUpload". This type does not support serialization.',
+);
 
 /** The object in `env`. */
 export const createBinding = (name: string): R2Bucket => new R2Bucket(CREATE, name);

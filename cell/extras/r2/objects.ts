@@ -1,5 +1,6 @@
 /** What a worker is told of objects: `HeadResult` (R2Object), `GetResult` (R2ObjectBody) and their checksums, as workerd makes them. */
 import { type Checksums as ChecksumTexts, HASH_NAMES, type ObjectHead } from '../../../shared/r2.ts';
+import { compatFlag } from '../../compat.ts';
 import {
   bodyArrayBuffer,
   bodyBlob,
@@ -60,15 +61,17 @@ export class Checksums {
     }
   }
 
+  /** With `enable_fast_jsg_struct` what comes from workerd has every member, undefined or not: here and in `range`, `httpMetadata`. */
   toJSON(): ChecksumTexts {
     if (!isObject(this) || !(#texts in this)) throw illegalInvocation();
-    const shown: Record<string, string> = {};
+    const shown: Record<string, string | undefined> = {};
+    const all = compatFlag('enable_fast_jsg_struct');
     for (let index = 0; index < HASH_NAMES.length; index++) {
       const name = HASH_NAMES[index] as (typeof HASH_NAMES)[number];
       const hex = this.#texts[name];
-      if (hex !== undefined) shown[name] = hex;
+      if (all || hex !== undefined) shown[name] = hex;
     }
-    return shown;
+    return shown as ChecksumTexts;
   }
 }
 
@@ -89,7 +92,7 @@ export class HeadResult {
     this.#head = head;
     ownProperty(this, 'ssecKeyMd5', undefined);
     ownProperty(this, 'storageClass', head.storageClass);
-    ownProperty(this, 'range', head.range);
+    ownProperty(this, 'range', shownRange(head));
     ownProperty(this, 'customMetadata', head.customMetadata);
     ownProperty(this, 'httpMetadata', shownHttpMetadata(head));
     ownProperty(this, 'uploaded', new NativeDate(head.uploaded));
@@ -116,13 +119,20 @@ export class HeadResult {
   }
 }
 
+function shownRange({ range }: ObjectHead): object | undefined {
+  if (range === undefined || !compatFlag('enable_fast_jsg_struct')) return range;
+  return { offset: range.offset, length: range.length, suffix: undefined };
+}
+
 function shownHttpMetadata({ httpMetadata }: ObjectHead): object {
   const shown: Record<string, unknown> = {};
+  const all = compatFlag('enable_fast_jsg_struct');
   for (let index = 0; index < HTTP_HEADERS.length; index++) {
     const [field] = HTTP_HEADERS[index] as (typeof HTTP_HEADERS)[number];
-    if (httpMetadata[field] !== undefined) shown[field] = httpMetadata[field];
+    if (all || httpMetadata[field] !== undefined) shown[field] = httpMetadata[field];
   }
   if (httpMetadata.cacheExpiry !== undefined) shown.cacheExpiry = new NativeDate(httpMetadata.cacheExpiry);
+  else if (all) shown.cacheExpiry = undefined;
   return shown;
 }
 
@@ -145,29 +155,29 @@ export class GetResult extends HeadResult {
     return isUsed(this.#response);
   }
 
-  async arrayBuffer(): Promise<ArrayBuffer> {
+  arrayBuffer(): Promise<ArrayBuffer> {
     if (!isObject(this) || !(#response in this)) throw illegalInvocation();
-    return await bodyArrayBuffer(this.#response);
+    return bodyArrayBuffer(this.#response);
   }
 
-  async bytes(): Promise<Uint8Array> {
+  bytes(): Promise<Uint8Array> {
     if (!isObject(this) || !(#response in this)) throw illegalInvocation();
-    return await bodyBytes(this.#response);
+    return bodyBytes(this.#response);
   }
 
-  async text(): Promise<string> {
+  text(): Promise<string> {
     if (!isObject(this) || !(#response in this)) throw illegalInvocation();
-    return await bodyText(this.#response);
+    return bodyText(this.#response);
   }
 
-  async json(): Promise<unknown> {
+  json(): Promise<unknown> {
     if (!isObject(this) || !(#response in this)) throw illegalInvocation();
-    return await bodyJson(this.#response);
+    return bodyJson(this.#response);
   }
 
-  async blob(): Promise<unknown> {
+  blob(): Promise<unknown> {
     if (!isObject(this) || !(#response in this)) throw illegalInvocation();
-    return await bodyBlob(this.#response);
+    return bodyBlob(this.#response);
   }
 }
 

@@ -3,17 +3,40 @@ import type { ObjectHead, UploadedPart } from '../../../shared/r2.ts';
 import { callData } from '../../calls.ts';
 import { isArray, jsonStringify, NativeTypeError, utf8Encode } from '../../primordials.ts';
 import { illegalConstructor, illegalInvocation, isObject, parameterError } from '../../webidl.ts';
-import { contentParameter, optionsParameter, partNumber, refuseCustomerKey, toText } from './arguments.ts';
+import { type Args, contentParameter, optionsParameter, partNumber, refuseCustomerKey, toText } from './arguments.ts';
 import { type HeadResult, makeHead, ownProperty } from './objects.ts';
 
 const CREATE = {};
 const OWNER = 'R2MultipartUpload';
+/** workerd's own words, the name as its compiler writes it. */
+const NO_PART =
+  'Cannot initialize N7workerd3api11public_beta17R2MultipartUpload12UploadedPartE with required members from an undefined or null value.';
 
 /** Whose upload it is. */
 interface Upload {
   readonly binding: string;
   readonly key: string;
   readonly uploadId: string;
+}
+
+async function uploadPart({ binding, key, uploadId }: Upload, args: Args): Promise<UploadedPart> {
+  if (args.length === 0) throw parameterError('uploadPart', OWNER, 1, 'integer');
+  const { body, size } = contentParameter(OWNER, 'uploadPart', args, false);
+  const number = partNumber(args[0]);
+  refuseCustomerKey(optionsParameter(OWNER, 'uploadPart', args, 3, 'UploadPartOptions'));
+  const part = { key, uploadId, partNumber: number, size };
+  const { result } = await callData(binding, { name: 'uploadPart', args: part }, body);
+  return result as UploadedPart;
+}
+
+async function abort({ binding, key, uploadId }: Upload): Promise<void> {
+  await callData(binding, { name: 'abortMultipartUpload', args: { key, uploadId } });
+}
+
+async function complete({ binding, key, uploadId }: Upload, args: Args): Promise<HeadResult> {
+  const parts = utf8Encode(jsonStringify(partsParameter(args[0])));
+  const { result } = await callData(binding, { name: 'completeMultipartUpload', args: { key, uploadId } }, parts);
+  return makeHead(result as ObjectHead);
 }
 
 export class R2MultipartUpload {
@@ -27,30 +50,19 @@ export class R2MultipartUpload {
     ownProperty(this, 'key', upload.key);
   }
 
-  async uploadPart(...args: unknown[]): Promise<UploadedPart> {
+  uploadPart(...args: unknown[]): Promise<UploadedPart> {
     if (!isObject(this) || !(#upload in this)) throw illegalInvocation();
-    const { binding, key, uploadId } = this.#upload;
-    if (args.length === 0) throw parameterError('uploadPart', OWNER, 1, 'integer');
-    const { body, size } = contentParameter(OWNER, 'uploadPart', args, false);
-    const number = partNumber(args[0]);
-    refuseCustomerKey(optionsParameter(OWNER, 'uploadPart', args, 3, 'UploadPartOptions'));
-    const part = { key, uploadId, partNumber: number, size };
-    const { result } = await callData(binding, { name: 'uploadPart', args: part }, body);
-    return result as UploadedPart;
+    return uploadPart(this.#upload, args);
   }
 
-  async abort(): Promise<void> {
+  abort(): Promise<void> {
     if (!isObject(this) || !(#upload in this)) throw illegalInvocation();
-    const { binding, key, uploadId } = this.#upload;
-    await callData(binding, { name: 'abortMultipartUpload', args: { key, uploadId } });
+    return abort(this.#upload);
   }
 
-  async complete(...args: unknown[]): Promise<HeadResult> {
+  complete(...args: unknown[]): Promise<HeadResult> {
     if (!isObject(this) || !(#upload in this)) throw illegalInvocation();
-    const { binding, key, uploadId } = this.#upload;
-    const parts = utf8Encode(jsonStringify(partsParameter(args[0])));
-    const { result } = await callData(binding, { name: 'completeMultipartUpload', args: { key, uploadId } }, parts);
-    return makeHead(result as ObjectHead);
+    return complete(this.#upload, args);
   }
 }
 
@@ -59,6 +71,7 @@ function partsParameter(parts: unknown): UploadedPart[] {
   const read: UploadedPart[] = [];
   for (let index = 0; index < parts.length; index++) {
     const part = parts[index] as Record<string, unknown>;
+    if (part === undefined || part === null) throw new NativeTypeError(NO_PART);
     if (!isObject(part)) {
       throw new NativeTypeError(
         `Incorrect type for array element ${index}: the provided value is not of type 'UploadedPart'.`,
