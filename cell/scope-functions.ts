@@ -1,5 +1,4 @@
 /** Functions of the global scope that Deno has too, with the argument checks and the words of Workers. */
-import { OwnCustomEvent } from './event-target.ts';
 import { adoptException } from './dom-exception.ts';
 import { reportToScope } from './error-events.ts';
 import { defineGlobal } from './globals.ts';
@@ -10,12 +9,14 @@ import {
   NativeDOMException,
   NativeError,
   NativeTypeError,
+  objectToString,
   ownKeys,
   promiseResolve,
   promiseThen,
+  reflectGet,
+  stringSlice,
   uncurry,
 } from './primordials.ts';
-import { FormData as OwnFormData } from './http/form-data.ts';
 import { isObject, fieldError, parameterError, requireScopeThis, SCOPE } from './webidl.ts';
 
 const RESOLVED = promiseResolve(undefined);
@@ -42,34 +43,44 @@ function recode(code: (text: string) => string, text: string, complaint: string)
 
 const NativeArrayBuffer = ArrayBuffer;
 const isPrototypeOf = uncurry(Object.prototype.isPrototypeOf as (value: object) => boolean);
-/** Platform objects that Deno would clone as if they were plain ones, by the name workerd gives them. */
-const UNCLONEABLE: (readonly [prototype: object, complaint: string])[] = [
+const STREAM_REFUSED = 'ReadableStream can only be serialized for RPC.';
+/** Platform objects that workerd refuses in words of their own. */
+const REFUSED_IN_OTHER_WORDS: (readonly [prototype: object, complaint: string])[] = [
   [AbortSignal.prototype, 'AbortSignal serialization is not enabled.'],
-  [ReadableStream.prototype, 'ReadableStream can only be serialized for RPC.'],
+  [ReadableStream.prototype, STREAM_REFUSED],
   [WritableStream.prototype, 'WritableStream can only be serialized for RPC.'],
-  ...[
-    AbortController,
-    Crypto,
-    SubtleCrypto,
-    OwnFormData,
-    OwnCustomEvent,
-    Event,
-    EventTarget,
-    TextDecoder,
-    TextEncoder,
-    TransformStream,
-    URL,
-    URLSearchParams,
-  ].map(
-    ({ name, prototype }) =>
-      [prototype, `Could not serialize object of type "${name}". This type does not support serialization.`] as const,
-  ),
 ];
+const PLATFORM_TAG = 'This type does not support serialization.';
+/** Classes of the global scope that can be cloned; the others of the platform would be cloned by Deno as if they were plain objects. */
+const CLONEABLE: Readonly<Record<string, true>> = {
+  __proto__: null as never,
+  ...Object.fromEntries(
+    [
+      'Object Array Map Set Date RegExp Boolean String Number BigInt ArrayBuffer SharedArrayBuffer DataView Error DOMException Headers Blob Request Response',
+      'Int8Array Uint8Array Uint8ClampedArray Int16Array Uint16Array Int32Array Uint32Array Float16Array Float32Array Float64Array',
+      // The engine's own refusals: its words.
+      'BigInt64Array BigUint64Array WeakMap WeakSet WeakRef FinalizationRegistry Promise Function Symbol Buffer',
+    ]
+      .join(' ')
+      .split(' ')
+      .map((name) => [name, true] as const),
+  ),
+};
+
+/** The name of the platform's class that this is an instance of, when that class cannot be cloned. */
+function uncloneableClass(value: object): string | undefined {
+  const tag = stringSlice(apply(objectToString as () => string, value, []), '[object '.length, -1);
+  const constructor: unknown = (value as { constructor?: unknown }).constructor;
+  if (typeof constructor !== 'function') return undefined;
+  const { name } = constructor;
+  if (CLONEABLE[name] === true || reflectGet(globalThis, name) !== constructor) return undefined;
+  return tag === name ? name : undefined;
+}
 
 /** For classes that are loaded when first used. */
 export function refuseClonesOf({ prototype }: { readonly prototype: object }, complaint: string): void {
   const entry = [prototype, complaint] as const;
-  defineProperty(UNCLONEABLE, UNCLONEABLE.length, {
+  defineProperty(REFUSED_IN_OTHER_WORDS, REFUSED_IN_OTHER_WORDS.length, {
     value: entry,
     writable: true,
     enumerable: true,
@@ -79,18 +90,26 @@ export function refuseClonesOf({ prototype }: { readonly prototype: object }, co
 
 function refuseToClone(value: unknown): void {
   if (typeof value !== 'object' || value === null) return;
-  for (let index = 0; index < UNCLONEABLE.length; index++) {
-    const [prototype, complaint] = UNCLONEABLE[index] as (typeof UNCLONEABLE)[number];
+  for (let index = 0; index < REFUSED_IN_OTHER_WORDS.length; index++) {
+    const [prototype, complaint] = REFUSED_IN_OTHER_WORDS[index] as (typeof REFUSED_IN_OTHER_WORDS)[number];
     if (isPrototypeOf(prototype, value)) throw new NativeDOMException(complaint, 'DataCloneError');
   }
+  if (value === globalThis) {
+    throw new NativeDOMException('#<ServiceWorkerGlobalScope> could not be cloned.', 'DataCloneError');
+  }
+  const name = uncloneableClass(value);
+  if (name === undefined) return;
+  throw new NativeDOMException(`Could not serialize object of type "${name}". ${PLATFORM_TAG}`, 'DataCloneError');
 }
 
-/** What Deno cannot clone and workerd can. A Blob never changes, so that a slice of all of it is as good as a copy. */
+/** What Deno cannot clone and workerd can: of requests and responses those without a body. A Blob never changes: a slice of it is a copy. */
 function copyOfPlatformObject(value: unknown): object | undefined {
   if (value instanceof Headers) return new Headers(value);
-  if (value instanceof File)
-    return new File([value], value.name, { type: value.type, lastModified: value.lastModified });
   if (value instanceof Blob) return value.slice(0, value.size, value.type);
+  if (value instanceof Request || value instanceof Response) {
+    if (value.body !== null) throw new NativeDOMException(STREAM_REFUSED, 'DataCloneError');
+    return value.clone();
+  }
   return undefined;
 }
 
@@ -121,6 +140,19 @@ function clone(value: unknown, options?: StructuredSerializeOptions): unknown {
   }
 }
 
+/** What is to be transferred: ArrayBuffers only. */
+function takeTransfer(options: unknown): Transferable[] | undefined {
+  if (options === undefined || options === null) return undefined;
+  if (!isObject(options)) throw parameterError('structuredClone', SCOPE, 2, 'StructuredCloneOptions');
+  const { transfer } = options as StructuredSerializeOptions;
+  if (transfer === undefined) return undefined;
+  if (!isArray(transfer)) throw fieldError('transfer', 'StructuredCloneOptions', 'Array');
+  for (let index = 0; index < transfer.length; index++) {
+    if (!(transfer[index] instanceof NativeArrayBuffer)) throw new NativeTypeError('Object is not transferable');
+  }
+  return transfer;
+}
+
 const functions = {
   queueMicrotask(this: unknown, callback: unknown): void {
     requireScopeThis(this);
@@ -138,19 +170,12 @@ const functions = {
   structuredClone(this: unknown, ...args: unknown[]): unknown {
     requireScopeThis(this);
     if (args.length === 0) throw parameterError('structuredClone', SCOPE, 1, 'Value');
+    const transfer = takeTransfer(args[1]);
     refuseToClone(args[0]);
     const copy = copyOfPlatformObject(args[0]);
     if (copy !== undefined) return copy;
     if (args[0] instanceof NativeError && !(args[0] instanceof NativeDOMException)) return copyOfError(args[0]);
-    const options = args[1];
-    if (options === undefined || options === null) return clone(args[0]);
-    if (!isObject(options)) throw parameterError('structuredClone', SCOPE, 2, 'StructuredCloneOptions');
-    const { transfer } = options as StructuredSerializeOptions;
     if (transfer === undefined) return clone(args[0]);
-    if (!isArray(transfer)) throw fieldError('transfer', 'StructuredCloneOptions', 'Array');
-    for (let index = 0; index < transfer.length; index++) {
-      if (!(transfer[index] instanceof NativeArrayBuffer)) throw new NativeTypeError('Object is not transferable');
-    }
     return clone(args[0], { __proto__: null, transfer } as StructuredSerializeOptions);
   },
 

@@ -73,7 +73,10 @@ class MessagePort extends EventTarget {
   }
 
   #deliver(data: unknown): void {
-    eventTargetDispatch(this, new NativeMessageEvent('message', { __proto__: null, data } as MessageEventInit));
+    const event = new NativeMessageEvent('message', { __proto__: null, data } as MessageEventInit);
+    // Deno makes null of it.
+    if (data === undefined) defineProperty(event, 'data', { value: undefined, enumerable: true, configurable: true });
+    eventTargetDispatch(this, event);
   }
 
   /** As on Workers, a listener is enough to start a port. */

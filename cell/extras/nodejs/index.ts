@@ -8,11 +8,13 @@ import { asyncHooks } from './async-hooks.ts';
 import { CONSTANTS, numbers } from './constants.ts';
 import { whileModulesStart } from '../../extras.ts';
 import { denoNode, type Exports } from './deno-node.ts';
+import { diagnosticsChannel } from './diagnostics-channel.ts';
 import { defaultObject, exportedNames } from './exports.ts';
 import { fs, fsPromises } from './fs/index.ts';
 import { nodeProcess } from './process.ts';
 import * as pure from './pure.ts';
 import * as stubs from './stubs.ts';
+import { readWholeBuffers } from './stream-reads.ts';
 import { timers, timersPromises } from './timers.ts';
 import { zlib } from './zlib.ts';
 
@@ -36,7 +38,7 @@ const MODULES: Readonly<Record<string, () => Made | Exports>> = {
   console: pure.consoleModule,
   constants: plain(() => ({ ...numbers(CONSTANTS), defaultCipherList: '', defaultCoreCipherList: '' })),
   dgram: plain(stubs.dgram),
-  diagnostics_channel: plain(pure.diagnosticsChannel),
+  diagnostics_channel: plain(diagnosticsChannel),
   domain: plain(stubs.domain),
   fs: () => ({ names: fs(), defaultExport: fs() }),
   'fs/promises': () => ({ names: fsPromises(), defaultExport: fs().promises }),
@@ -58,6 +60,7 @@ const MODULES: Readonly<Record<string, () => Made | Exports>> = {
   repl: plain(stubs.repl),
   sqlite: plain(stubs.sqlite),
   stream: pure.stream,
+  'stream/web': plain(pure.streamWeb),
   sys: () => namedExports('util'),
   test: plain(pure.test),
   timers: plain(timers),
@@ -71,8 +74,24 @@ const MODULES: Readonly<Record<string, () => Made | Exports>> = {
   vm: plain(stubs.vm),
   wasi: plain(stubs.wasi),
   worker_threads: plain(stubs.workerThreads),
-  zlib: plain(zlib),
+  zlib: () => {
+    const names = zlib();
+    return { names, defaultExport: { ...exportsOf('zlib', names), ...(names.constants as Exports) } };
+  },
 };
+
+/** Modules through which a worker gets streams of Node's kind. */
+const WITH_STREAMS = [
+  'stream',
+  'stream/promises',
+  'stream/consumers',
+  'zlib',
+  'fs',
+  'fs/promises',
+  'process',
+  '_stream_readable',
+  '_stream_duplex',
+];
 
 const isMade = (made: Made | Exports): made is Made => Object.hasOwn(made, 'defaultExport');
 
@@ -80,14 +99,19 @@ const isMade = (made: Made | Exports): made is Made => Object.hasOwn(made, 'defa
 export const createModule = (name: string): BuiltinNamespace => whileModulesStart(() => namedExports(name));
 
 function namedExports(name: string): BuiltinNamespace {
+  if (WITH_STREAMS.includes(name)) readWholeBuffers();
   const create = MODULES[name];
   const made = create === undefined ? denoNode(name) : create();
-  const source = isMade(made) ? made.names : made;
+  const exports = exportsOf(name, isMade(made) ? made.names : made);
+  exports.default = defaultExport(name, made, exports);
+  return exports;
+}
+
+function exportsOf(name: string, source: Exports): Exports {
   const exports: Exports = {};
   for (const key of exportedNames(name)) {
     if (key in source) exports[key] = source[key];
   }
-  exports.default = defaultExport(name, made, exports);
   return exports;
 }
 

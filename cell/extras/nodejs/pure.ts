@@ -1,6 +1,7 @@
 /** Modules that only compute: Deno's own, with the names and the few behaviours changed in which Workers differs. */
-import { currentDirectory } from './directory.ts';
+import { Console } from './console-class.ts';
 import { denoNode, type Exports } from './deno-node.ts';
+import { exportedNames } from './exports.ts';
 import { invalidArgType, nodeError, nodeTypeError, shaped, unimplemented } from './errors.ts';
 
 type Callback = (...args: never[]) => unknown;
@@ -34,7 +35,7 @@ export function buffer(): Exports {
 /** The global console's methods, and a `Console` class that writes to streams. */
 export function consoleModule(): { names: Exports; defaultExport: unknown } {
   const target = globalThis.console as unknown as Record<string, Callback>;
-  const names: Exports = { Console: denoNode('console').Console };
+  const names: Exports = { Console };
   const methods =
     'assert clear count countReset debug dir dirxml error group groupCollapsed groupEnd info log profile profileEnd table time timeEnd ' +
     'timeLog timeStamp trace warn';
@@ -52,38 +53,38 @@ export function consoleModule(): { names: Exports; defaultExport: unknown } {
   return { names, defaultExport };
 }
 
-export function diagnosticsChannel(): Exports {
-  const source = denoNode('diagnostics_channel') as { tracingChannel(name: string): object };
-  const TracingChannel = source.tracingChannel('skep').constructor;
-  return { ...(source as unknown as Exports), TracingChannel };
-}
-
-/** `resolve` and `relative` start from the virtual working directory, not from the process's. */
+/** `resolve` and `relative` start from the root, whatever `process.chdir()` said: so it is on Workers. */
 export function path(flavour: 'posix' | 'win32'): { names: Exports; defaultExport: unknown } {
   const { posix, win32 } = denoNode('path') as Record<string, Record<string, Callback>>;
-  const virtual = (source: Record<string, Callback>, root: () => string) => {
-    const resolve = source.resolve as unknown as (...parts: string[]) => string;
+  const fromRoot = (source: Record<string, Callback>, resolve: (...parts: string[]) => string) => {
     const relative = source.relative as unknown as (from: string, to: string) => string;
+    const absolute = (part: string): string => (typeof part === 'string' ? resolve(part) : part);
     return {
       ...source,
-      resolve: shaped(((...parts: string[]) => resolve(root(), ...parts)) as Callback, 'resolve', 0),
+      resolve: shaped(resolve as Callback, 'resolve', 0),
       relative: shaped(
         ((from: string, to: string) => relative(absolute(from), absolute(to))) as Callback,
         'relative',
         2,
       ),
     };
-    function absolute(part: string): string {
-      return typeof part === 'string' ? resolve(root(), part) : part;
-    }
   };
+  const resolvePosix = (posix as Record<string, Callback>).resolve as unknown as (...parts: string[]) => string;
+  const resolveWin32 = (win32 as Record<string, Callback>).resolve as unknown as (...parts: string[]) => string;
   const made: Record<'posix' | 'win32', Record<string, unknown>> = {
-    posix: virtual(posix as Record<string, Callback>, currentDirectory),
-    win32: virtual(win32 as Record<string, Callback>, () => currentDirectory()),
+    posix: fromRoot(posix as Record<string, Callback>, (...parts) => resolvePosix('/', ...parts)),
+    win32: fromRoot(win32 as Record<string, Callback>, (...parts) => {
+      if (parts.some((part) => WITH_DEVICE.test(part))) return resolveWin32(...parts);
+      // Without a drive the engine would ask for a working directory, which there is none.
+      return resolveWin32('C:\\', ...parts).slice('C:'.length);
+    }),
   };
   for (const one of [made.posix, made.win32]) Object.assign(one, made);
   return { names: made[flavour], defaultExport: made[flavour] };
 }
+
+/** A drive letter, or the name of a machine. */
+const WITH_DEVICE = /^(?:[A-Za-z]:|[\\/]{2}[^\\/])/;
 
 export function perfHooks(): Exports {
   const scope = globalThis as unknown as Exports;
@@ -259,6 +260,14 @@ function callSites(count: unknown = 8): CallSite[] {
 
 export function utilTypes(): Exports {
   return { ...denoNode('util/types'), isExternal: shaped(() => false, 'isExternal', 0) };
+}
+
+/** The classes of a worker, which are not all Deno's own. */
+export function streamWeb(): Exports {
+  const scope = globalThis as unknown as Exports;
+  const classes: Exports = {};
+  for (const name of exportedNames('stream/web')) if (name !== 'default') classes[name] = scope[name];
+  return classes;
 }
 
 /** Deno's, whose `Duplex.from` is told what a `Blob` is: that of a cell is not Deno's own. */

@@ -83,7 +83,7 @@ function wholeBuffer(name: string, run: Run, isSync: boolean): Run {
 }
 
 export function zlib(): Exports {
-  const constants = Object.freeze(numbers(ZLIB_CONSTANTS));
+  const constants = numbers(ZLIB_CONSTANTS);
   const source = denoNode('zlib');
   const own: Exports = {};
   for (const name of WHOLE_BUFFER) {
