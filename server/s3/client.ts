@@ -30,6 +30,12 @@ export interface BackendAnswer {
   readonly body: IncomingMessage;
 }
 
+/**
+ * Whether a URL with this key in its path would be one with another key: `.` and `..` are steps in the tree of folders, however they are escaped.
+ * Buckets of all accounts may share one bucket here, each under a prefix: `../<another>/key` would be the other's, signed by the platform.
+ */
+const leavesItsFolder = (key: string): boolean => key.split('/').some((step) => step === '.' || step === '..');
+
 export class S3Client {
   readonly #settings: S3BackendSettings;
   readonly #agent: HttpAgent | HttpsAgent;
@@ -41,8 +47,9 @@ export class S3Client {
     this.#agent = settings.endpoint.startsWith('https:') ? new HttpsAgent(options) : new HttpAgent(options);
   }
 
-  /** Resolves with the head of the answer. @throws R2Error unavailable */
+  /** Resolves with the head of the answer. @throws R2Error unavailable, invalidObjectName */
   async send(request: BackendRequest): Promise<BackendAnswer> {
+    if (leavesItsFolder(request.key)) throw new R2Error('invalidObjectName');
     const { bucket, endpoint, region, accessKeyId, secretAccessKey } = this.#settings;
     const path = `/${encode(bucket)}${request.key === '' ? '' : `/${request.key.split('/').map(encode).join('/')}`}`;
     const query = Object.entries(request.query ?? {}).map(([name, value]) => `${encode(name)}=${encode(value)}`);

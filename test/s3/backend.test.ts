@@ -102,6 +102,35 @@ test('lists, parts and wrong contents are as with the embedded store', async () 
   assert.equal(await objects.storage.deleteBucket(bucket), 'not empty');
 });
 
+test('a key that names a folder above reaches no other bucket of the shared store', async () => {
+  const mallory = await objects.bucket('mallory');
+  const victim = await objects.bucket('victim');
+  const { store } = mallory;
+  await victim.store.put(victim.bucket, 'secret', Buffer.from('theirs'), putOptions('theirs'));
+  const attributes = { httpMetadata: {}, customMetadata: {}, storageClass: undefined };
+  for (const key of [`../${victim.bucket.id}/secret`, `x/../../${victim.bucket.id}/secret`, '..', 'a/./b', '.']) {
+    const attempts = [
+      () => store.head(mallory.bucket, key),
+      () => store.get(mallory.bucket, key, {}),
+      () => store.put(mallory.bucket, key, Buffer.from('mine'), putOptions('mine')),
+      () => store.copy(mallory.bucket, key, 'copy', { attributes: undefined, onlyIf: undefined }),
+      () => store.createUpload(mallory.bucket, key, attributes),
+      () =>
+        store.uploadPart(mallory.bucket, { key, uploadId: 'u' }, { number: 1, size: 1, checksums: {} }, Buffer.of(1)),
+      () => store.abortUpload(mallory.bucket, { key, uploadId: 'u' }),
+    ];
+    for (const attempt of attempts) await assert.rejects(attempt(), isR2('invalidObjectName'), key);
+    await store.delete(mallory.bucket, [key]);
+  }
+  assert.equal((await contentOf(await victim.store.get(victim.bucket, 'secret', {}))).toString(), 'theirs');
+  assert.deepEqual(
+    (await victim.store.list(victim.bucket, listOptions({}))).objects.map(({ key }) => key),
+    ['secret'],
+  );
+  // A dot is nothing special where it is not a whole step of the path.
+  for (const key of ['..a/b..', '...', 'a../.b']) await store.put(mallory.bucket, key, Buffer.of(1), putOptions('1'));
+});
+
 test('a bucket may have a store of its own while it is empty, and its secret is sealed', async () => {
   const { bucket } = await objects.bucket('own');
   assert.equal(await objects.storage.setBackend(bucket, { ...settingsFor(s3.endpoint), prefix: 'mine/' }), 'set');
