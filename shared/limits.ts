@@ -111,11 +111,16 @@ export const CELL_LIMITS = {
   /** CPU time of one invocation, and of every second of what lasts (a stream, a connection, a session) → 1102, outcome `exceededCpu`. Stops endless loops. */
   cpuMs: 100,
   /**
-   * CPU time that an invocation gets for each MiB that the server carries into or out of its cell: moving bytes costs the harness about 2 ms a MiB, and
-   * is no computing of the worker's. Without it a stream of 30 MiB would end its worker; on Cloudflare bodies that pass through cost nothing. More than
+   * CPU time that an invocation gets for each MiB that the server carries into or out of its cell: moving bytes costs the harness about 2 ms a MiB, twice
+   * that on a machine that is full, and is no computing of the worker's. Without it a stream of 30 MiB would end its worker; on Cloudflare bodies that pass through cost nothing. More than
    * `cpuMs` and this together → 1102, outcome `exceededCpu`.
    */
-  carryingCpuMsPerMiB: 3,
+  carryingCpuMsPerMiB: 5,
+  /**
+   * The same for each MiB of RPC, whose messages the harness puts together and takes apart: that costs about 3 ms a MiB, twice that on a machine
+   * that is full. Without it a stream of 40 MiB would end both Workers. More than `cpuMs` and this together → 1102, outcome `exceededCpu`.
+   */
+  carryingRpcCpuMsPerMiB: 8,
   /** What a worker may ask for in `limits.cpu_ms` at most, Cloudflare's default on its paid plan → the upload is refused. */
   maxCpuMs: 30_000,
   /** V8 heap and the buffers beside it, above what an idle cell holds → 1102, outcome `exceededMemory`. Stops hoarders of any kind of memory. */

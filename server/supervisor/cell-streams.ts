@@ -61,6 +61,8 @@ export interface CellStreamsContext {
   readonly send: (frame: Uint8Array) => void;
   /** Bytes of a call's body or answer have passed. */
   readonly onCarried: (invocation: Invocation, size: number) => void;
+  /** Bytes of a session have passed. */
+  readonly onCarriedByRpc: (invocation: Invocation, size: number) => void;
   /** The cell has left more with the server than it may. */
   readonly onTooMuchHeld: () => void;
   readonly onSessionEnd: (roundTrips: number) => void;
@@ -81,7 +83,9 @@ export class CellStreams {
     const taken = (id: number, bytes: number): void => this.#held.taken(id, bytes);
     const carried = (id: number, size: number): void => this.#carried(id, size);
     this.#wire = { send, taken, carried, closed: (id) => this.#closeStream(id) };
-    this.#sessionWire = { send, taken, untaken, closed: (id, roundTrips) => this.#closeSession(id, roundTrips) };
+    const closed = (id: number, roundTrips: number): void => this.#closeSession(id, roundTrips);
+    const carriedByRpc = (id: number, size: number): void => this.#carriedByRpc(id, size);
+    this.#sessionWire = { send, taken, untaken, carried: carriedByRpc, closed };
   }
 
   /** A frame about a stream. Throws CellMisbehaved on what no honest harness sends. */
@@ -127,6 +131,11 @@ export class CellStreams {
   #carried(stream: number, size: number): void {
     const invocation = this.#context.invocations.get(this.#streams.get(stream)?.invocationId ?? -1);
     if (invocation !== undefined) this.#context.onCarried(invocation, size);
+  }
+
+  #carriedByRpc(stream: number, size: number): void {
+    const invocation = this.#context.invocations.get(this.#sessions.get(stream)?.caller.invocationId ?? -1);
+    if (invocation !== undefined) this.#context.onCarriedByRpc(invocation, size);
   }
 
   /** The cell is gone. */

@@ -155,6 +155,7 @@ export class Cell {
       untaken: this.untaken,
       send: this.#sendEvent,
       onCarried: (invocation, size) => this.cpu.carried(invocation, size),
+      onCarriedByRpc: (invocation, size) => this.cpu.carriedByRpc(invocation, size),
       onTooMuchHeld: () => this.#leftTooMuch(),
       onSessionEnd: (roundTrips) => onCellEvent({ type: 'session', roundTrips }),
     });

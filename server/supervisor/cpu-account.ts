@@ -9,6 +9,8 @@ import type { Invocation } from './invocation.ts';
 import type { WatchedCell } from './watchdog.ts';
 
 const MiB = 1024 * 1024;
+/** A byte of RPC brings as much CPU time as so many of a body. */
+const RPC_CARRYING_COST = CELL_LIMITS.carryingRpcCpuMsPerMiB / CELL_LIMITS.carryingCpuMsPerMiB;
 /** How many carried bytes are put to an invocation's account at a time. */
 const CARRIED_STEP_BYTES = 256 * 1024;
 /** What lasts starts a new CPU budget so often … */
@@ -95,6 +97,11 @@ export class CpuAccount {
     // What it has not used yet it may use later, up to one budget: no store of CPU time is laid in.
     const leftMs = Math.min(earnedMs - settledMs, this.#budgetMs);
     invocation.carriedBytes = (leftMs / CELL_LIMITS.carryingCpuMsPerMiB) * MiB;
+  }
+
+  /** The same for bytes of an RPC session. */
+  carriedByRpc(invocation: Invocation, size: number): void {
+    this.carried(invocation, size * RPC_CARRYING_COST);
   }
 
   /** Of what it has used, up to so much no longer counts against its budget. Returns how much. */

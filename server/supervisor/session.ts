@@ -46,6 +46,8 @@ export interface SessionWire {
   send(frame: Uint8Array): void;
   /** The callee took so many bytes; the caller has been told. */
   taken(stream: number, bytes: number): void;
+  /** So many bytes have passed between the session and the caller's cell. */
+  carried(stream: number, bytes: number): void;
   /** Counts bytes of sessions that the caller's cell has not taken yet. */
   readonly untaken: UntakenBytes;
   /** The session is over: forget the stream. */
@@ -102,6 +104,7 @@ export class Session implements BindingSession {
     const bytes = this.#takeClock(payload);
     this.#isAsked = true;
     this.#countUp(bytes.length);
+    this.#carried(bytes.length);
     const callee = this.#callee();
     if (callee === undefined) this.#held.push(bytes);
     else if (callee.cell.untaken.isTooMuch) this.#drown(callee.cell, callee.invocation);
@@ -204,6 +207,7 @@ export class Session implements BindingSession {
     if (this.#down > SESSION_WINDOW_BYTES) throw new CellMisbehaved('The cell sent more than its window');
     const callee = this.#callee();
     if (callee === undefined) return;
+    this.#carried(bytes.length);
     this.#wire.untaken.add(cost);
     if (this.#wire.untaken.isTooMuch) this.#drown(callee.cell, callee.invocation);
     else this.#wire.send(encodeFrame(SESSION_DATA, this.#stream, this.#withClock(bytes)));
@@ -256,6 +260,13 @@ export class Session implements BindingSession {
     this.#up += cost;
     this.#callee()?.cell.untaken.add(cost);
     if (this.#up > SESSION_WINDOW_BYTES) throw new CellMisbehaved('The cell sent more than its window');
+  }
+
+  /** Both invocations have moved them: see `CELL_LIMITS.carryingRpcCpuMsPerMiB`. */
+  #carried(bytes: number): void {
+    this.#wire.carried(this.#stream, bytes);
+    const callee = this.#callee();
+    callee?.cell.cpu.carriedByRpc(callee.invocation, bytes);
   }
 
   /** Whoever sends may have waited for its timers: the pipeline's clock follows, never ahead of the real one. */

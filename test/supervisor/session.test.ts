@@ -15,6 +15,7 @@ function open(first = 0): { session: Session; sent: Uint8Array[]; caller: Caller
   const wire = {
     send: (frame: Uint8Array) => sent.push(frame),
     untaken: new UntakenBytes(),
+    carried: () => undefined,
     taken: () => undefined,
     closed: () => undefined,
   };

@@ -23,6 +23,8 @@ export const tooLarge = (bytes: number): Error =>
     `Serialized RPC arguments or return values are limited to 32MiB, but the size of this value was: ${bytes} bytes.`,
   );
 
+/** V8 keeps so many bytes beside the object itself; more are an allocation of their own. */
+const SMALL_BYTES = 64;
 const LONG_TEXT = 4 * 1024;
 /** From here on a message grows by an eighth: two copies of the largest have to fit into a cell. */
 const MAX_DOUBLED = 1024 * 1024;
@@ -30,8 +32,7 @@ const MAX_DOUBLED = 1024 * 1024;
 const ROOM_AT_END = 64;
 
 export class ByteWriter {
-  /** V8 keeps so many bytes beside the object itself; more are an allocation of their own. */
-  #bytes: Uint8Array<ArrayBuffer> = new NativeUint8Array(64);
+  #bytes: Uint8Array<ArrayBuffer> = new NativeUint8Array(SMALL_BYTES);
   #length = 0;
 
   get length(): number {
@@ -112,7 +113,9 @@ export class ByteWriter {
     const needed = this.#length + bytes;
     if (needed <= this.#bytes.length) return;
     if (needed > RPC_LIMITS.maxMessageBytes) throw tooLarge(needed);
-    const more = needed < MAX_DOUBLED ? needed : needed / 8;
+    // Many messages are one large value: a chunk of a stream.
+    const isFirst = this.#bytes.length === SMALL_BYTES && needed > LONG_TEXT;
+    const more = isFirst ? 0 : needed < MAX_DOUBLED ? needed : needed / 8;
     const grown = new NativeUint8Array(needed + more + ROOM_AT_END);
     copyInto(grown, subarray(this.#bytes, 0, this.#length), 0);
     this.#bytes = grown;

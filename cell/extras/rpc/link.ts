@@ -18,7 +18,8 @@ import { NativeFloat64Array } from '../../value-primordials.ts';
 import { malformed, tooLarge } from './bytes.ts';
 
 const LENGTH_BYTES = 4;
-const FRAME_BYTES = 64 * 1024;
+/** A chunk of a stream and what its message says of it fit into one: then it is not put together again at the other end. */
+const FRAME_BYTES = 64 * 1024 + 64;
 const GRANT_BYTES = CHANNEL_LIMITS.streamWindowBytes / 4;
 
 export interface LinkEnd {
