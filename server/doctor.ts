@@ -188,11 +188,25 @@ function print(findings: readonly Finding[]): void {
   }
 }
 
+const HELP = `Usage: skep doctor [--json] [flags]
+
+Looks at this machine without starting anything, also beside a Skep that serves: Node and the engine with its age, each wall around the
+cells and why it is missing, database, ports, disk, memory, master key. Each line begins with ok, warn or REPAIR.
+Ends with 1 when something has to be repaired. --json prints the same for machines.
+
+Flags: those of \`skep --help\`; give those with which Skep is started.
+`;
+
 async function main(): Promise<void> {
-  const argv = process.argv.slice(2).filter((argument) => argument !== 'doctor' && argument !== '--json');
+  const given = process.argv.slice(3);
+  if (given.includes('--help') || given.includes('-h')) {
+    process.stdout.write(HELP);
+    return;
+  }
+  const argv = given.filter((argument) => argument !== '--json');
   const config = loadConfig({ argv, env: process.env, cwd: process.cwd() });
   const findings = await examine(config);
-  if (process.argv.includes('--json')) process.stdout.write(`${JSON.stringify(findings, null, 2)}\n`);
+  if (given.includes('--json')) process.stdout.write(`${JSON.stringify(findings, null, 2)}\n`);
   else print(findings);
   process.exitCode = findings.some(({ level }) => level === 'repair') ? 1 : 0;
 }

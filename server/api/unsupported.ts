@@ -50,6 +50,12 @@ const FEATURES: readonly (readonly [pattern: RegExp, feature: string, instead?: 
   [new RegExp(`${ACCOUNT}/connectivity(/|$)`), 'Workers VPC'],
   [new RegExp(`${ACCOUNT}/(cfd_tunnel|tunnels)(/|$)`), 'Tunnels'],
   [new RegExp(`${ACCOUNT}/email(/|$)`), 'Email'],
+  [new RegExp(`${ACCOUNT}/flagship(/|$)`), 'Flagship'],
+  [new RegExp(`${ACCOUNT}/artifacts(/|$)`), 'Artifacts'],
+  [new RegExp(`${ACCOUNT}/agent-memory(/|$)`), 'Agent Memory'],
+  [new RegExp(`${ACCOUNT}/k2(/|$)`), 'K2'],
+  [new RegExp(`${ACCOUNT}/challenges(/|$)`), 'Turnstile'],
+  [new RegExp(`${ACCOUNT}/hyperdrive/integrationsOperations(/|$)`), 'Databases that are bought through Hyperdrive'],
   [
     new RegExp(`${SCRIPT}/tails(/|$)`),
     'Live logs (`wrangler tail`)',

@@ -10,7 +10,7 @@ export function helpText(): string {
   });
   return [
     'Usage: skep [flags]',
-    '       skep doctor | skep backup FILE | skep restore FILE   (more: skep backup --help)',
+    '       skep doctor | skep backup FILE | skep restore FILE   (each says more: skep doctor --help)',
     '',
     'Starts Skep on this machine: gateway, control API and cells. Each flag can also be set by the environment',
     'variable in brackets, or in skep.toml (the same name with underscores). Flags win over variables, variables over the file.',

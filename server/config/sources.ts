@@ -63,7 +63,9 @@ function takeValue(rest: string[]): string | undefined {
 }
 
 function unknownFlag(name: string, known: readonly string[]): string {
-  if (!name.startsWith('-')) return `Cannot understand the argument "${name}": Skep takes only flags. See skep --help.`;
+  if (!name.startsWith('-')) {
+    return `Cannot understand the argument "${name}". Allowed are flags, and the commands doctor, backup and restore in front of them. See skep --help.`;
+  }
   return `There is no flag ${name}. ${suggestion(nearestWord(name, known), 'skep --help lists all flags.')}`;
 }
 

@@ -56,10 +56,12 @@ test('types that Skep does not have are refused by binding, type and product, al
       { type: 'toString', name: 'ODD' },
     ],
   });
+  const supported =
+    'Supported are vars, secrets, services, kv_namespaces, r2_buckets, d1_databases (PostgreSQL), hyperdrive and version_metadata.';
   assert.deepEqual(problems, [
-    "10021 Binding 'STORE' has type 'vectorize' (Vectorize), which this version of Skep does not support yet.",
-    "10021 Binding 'JOBS' has type 'queue' (Queues), which this version of Skep does not support yet.",
-    "10021 Binding 'ODD' has type 'toString', which Skep does not know.",
+    `10021 Binding 'STORE' has type 'vectorize' (Vectorize), which this version of Skep does not support yet. ${supported}`,
+    `10021 Binding 'JOBS' has type 'queue' (Queues), which this version of Skep does not support yet. ${supported}`,
+    `10021 Binding 'ODD' has type 'toString', which Skep does not know. ${supported}`,
   ]);
 });
 

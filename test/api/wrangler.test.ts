@@ -212,7 +212,7 @@ describe('wrangler', () => {
     try {
       failedWith(
         await runWrangler(['deploy'], { cwd: other.dir, env }),
-        /Binding 'STORE' has type 'analytics_engine' \(Analytics Engine\), which this version of Skep does not support yet/,
+        /Binding 'STORE' has type 'analytics_engine' \(Analytics Engine\), which this version of Skep does not support yet\. Supported are vars, secrets, services, kv_namespaces/,
       );
       await other.write({
         'wrangler.toml':

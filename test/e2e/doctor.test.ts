@@ -87,3 +87,19 @@ test('a setting that cannot be used is said as by the server itself', () => {
   assert.equal(status, 1);
   assert.match(stderr, /--gateway-port is "many"/);
 });
+
+test('--help of each command tells what it does; a word that is no command is answered with those there are', () => {
+  const skep = (...args: string[]) =>
+    spawnSync(process.execPath, [resolve('bin/skep.js'), ...args], { encoding: 'utf8', cwd: '/' });
+  for (const command of ['doctor', 'backup', 'restore']) {
+    const { status, stdout } = skep(command, '--help');
+    assert.equal(status, 0);
+    assert.ok(stdout.startsWith(`Usage: skep ${command} `), stdout);
+  }
+  const { status, stderr } = skep('deploy');
+  assert.equal(status, 1);
+  assert.match(
+    stderr,
+    /Cannot understand the argument "deploy". Allowed are flags, and the commands doctor, backup and restore/,
+  );
+});

@@ -73,6 +73,10 @@ const PRODUCTS: ReadonlyMap<string, string> = new Map(
   }),
 );
 
+/** What may be asked for, in the words of wrangler's configuration. */
+const CONFIG_KEYS =
+  'vars, secrets, services, kv_namespaces, r2_buckets, d1_databases (PostgreSQL), hyperdrive and version_metadata';
+
 /** What does the same here. */
 const INSTEAD: ReadonlyMap<string, string> = new Map([
   [
@@ -180,9 +184,8 @@ function unsupportedType(bindingName: string, type: string): CloudflareProblem {
     product === undefined
       ? `type '${type}', which Skep does not know`
       : `type '${type}' (${product}), which this version of Skep does not support yet`;
-  const instead = INSTEAD.get(type);
-  const advice = instead === undefined ? '' : ` ${instead}`;
-  return cloudflareProblem('validation', { reason: `Binding '${bindingName}' has ${what}.${advice}` });
+  const advice = INSTEAD.get(type) ?? `Supported are ${CONFIG_KEYS}.`;
+  return cloudflareProblem('validation', { reason: `Binding '${bindingName}' has ${what}. ${advice}` });
 }
 
 /** Cloudflare counts variables and secrets together (10055) and limits the bytes of each (10054); their sum is our limit. */
