@@ -1,5 +1,6 @@
 /** Runs SQL for the API and makes D1's JSON of what comes of it. */
 import type { WorkerDatabases } from '../storage/databases/databases.ts';
+import { runUnderSizeRule, sizeRuleFor } from '../storage/databases/size-rules.ts';
 import { ServerError } from '../storage/wire/frames.ts';
 import {
   changedRows,
@@ -25,10 +26,6 @@ export interface AskedSql {
   readonly params: readonly unknown[];
 }
 
-/** Whether a text is let through when its database is larger than allowed. White space behind it is matched once: twice would take quadratic time. */
-export const mayRunInFullDatabase = (sql: string): boolean =>
-  /^\s*(?:delete|truncate|drop|vacuum|select)\b[^;]*(?:;\s*)?$/i.test(sql);
-
 /** All results of an answer together, in characters of JSON; stops one query from filling the server's memory. */
 const MAX_RESULT_CHARACTERS = 16 * 1024 * 1024;
 
@@ -41,12 +38,6 @@ export async function runSql(
 ): Promise<StatementResult[]> {
   const entered = await databases.enter(accountId, id);
   if (entered === null) throw fail('databaseNotFound', { database: id.slice(0, 100) });
-  if (entered.isOverSize && !mayRunInFullDatabase(sql)) {
-    throw fail('databaseQueryFailed', {
-      reason:
-        'The database is larger than allowed. One SELECT, DELETE, TRUNCATE, DROP or VACUUM at a time is let through.',
-    });
-  }
   const { statementMs } = databases.times;
   let session: Session | undefined;
   const timer = setTimeout(
@@ -54,10 +45,15 @@ export async function runSql(
     statementMs,
   );
   try {
-    session = await Session.open(entered.pool);
-    const collector = new Collector(() => session?.end(new SessionEnded('The results are larger than 16 MiB.')));
-    if (params.length > 0) await session.run([{ sql, params: params.map(toText) }], collector);
-    else await session.runScript(sql, collector);
+    const rule = sizeRuleFor(entered, [{ sql }]);
+    const opened = await Session.open(entered.pool);
+    session = opened;
+    const collector = new Collector(() => opened.end(new SessionEnded('The results are larger than 16 MiB.')));
+    // Under a rule it is one statement, whatever the text looks like: PostgreSQL refuses several when they are sent this way.
+    const isOne = params.length > 0 || rule !== null;
+    await runUnderSizeRule(rule, entered, opened, () =>
+      isOne ? opened.run([{ sql, params: params.map(toText) }], collector) : opened.runScript(sql, collector),
+    );
     return collector.results;
   } catch (error) {
     throw asApiError(error);

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Json } from '../support/api.ts';
-import { type Skep, startSkep } from '../support/server.ts';
+import { type HttpAnswer, type Skep, startSkep } from '../support/server.ts';
 import { withEmbedded } from '../support/embedded-sql.ts';
 import { until } from '../support/until.ts';
 
@@ -49,23 +49,38 @@ before(async () => {
     },
   });
   for (const name of ['mallory', 'victim', 'fat']) {
-    const made = await skep.api('POST', '/d1/database', { name });
     const metadata = {
-      bindings: [{ type: 'd1', name: 'DB', id: made.json().result.uuid }],
+      bindings: [{ type: 'd1', name: 'DB', id: await createDatabase(name) }],
       compatibility_date: '2026-01-01',
     };
     await skep.deploy(name, WORKER, metadata);
   }
+  await createDatabase('grown');
   await ask('victim', {
     script: "CREATE TABLE secrets (text text); INSERT INTO secrets VALUES ('hidden'); SELECT lo_create(77)",
   });
 });
+
+async function createDatabase(name: string): Promise<string> {
+  const id = (await skep.api('POST', '/d1/database', { name })).json().result.uuid as string;
+  databaseIds.set(name, id);
+  return id;
+}
 
 async function ask(worker: string, question: Json): Promise<{ rows?: Json; code?: string; message?: string }> {
   const answer = await skep.request(worker, '/', { method: 'POST', body: JSON.stringify(question) });
   assert.equal(answer.status, 200, answer.text);
   return answer.json();
 }
+
+/** Three megabytes. */
+const FILL =
+  "INSERT INTO fat SELECT string_agg(md5(random()::text), '') FROM generate_series(1, 8000) AS n, generate_series(1, 12) AS row GROUP BY row";
+
+const databaseIds = new Map<string, string>();
+
+const queryByApi = (name: string, sql: string): Promise<HttpAnswer> =>
+  skep.api('POST', `/d1/database/${databaseIds.get(name)}/query`, { sql });
 
 const DENIED = '42501';
 
@@ -268,12 +283,18 @@ test('temporary files, rows and results are bounded', async () => {
   assert.match(wide.message ?? '', /a row or message of 200000\d\d bytes came, allowed are 16777216/);
 });
 
+test('a database that only the API writes to cannot grow without end either', async () => {
+  await queryByApi('grown', 'CREATE TABLE fat (text text); ALTER TABLE fat ALTER text SET STORAGE EXTERNAL');
+  await until(async () => {
+    const { text } = await queryByApi('grown', `${FILL}; SELECT 1`);
+    return text.includes('larger than allowed');
+  }, 'the limit is noticed');
+});
+
 test('a database that is too large can be read and made smaller, and is as before when it is', async () => {
-  const fill =
-    "INSERT INTO fat SELECT string_agg(md5(random()::text), '') FROM generate_series(1, 8000) AS n, generate_series(1, 12) AS row GROUP BY row";
   await ask('fat', { script: 'CREATE TABLE fat (text text); ALTER TABLE fat ALTER text SET STORAGE EXTERNAL' });
   await until(async () => {
-    const { message } = await ask('fat', { sql: fill });
+    const { message } = await ask('fat', { sql: FILL });
     return message?.startsWith('The database is larger than allowed') === true;
   }, 'the limit is noticed');
   assert.ok((await ask('fat', { sql: 'SELECT count(*) AS n FROM fat' })).rows?.[0].n > 0);
@@ -287,6 +308,22 @@ test('a database that is too large can be read and made smaller, and is as befor
     assert.equal(code, '57014', `${sql}: ${message}`);
   }
   assert.equal((await ask('fat', { script: 'SELECT 1' })).code, '57014');
+  for (const leave of ['SET TRANSACTION READ WRITE', 'COMMIT']) {
+    const { code, message } = await ask('fat', { transaction: [[leave, 0]] });
+    assert.equal(code, '57014', `${leave} in a transaction: ${message}`);
+  }
+  for (const sql of [
+    'SELECT 1 AS x INTO more',
+    "INSERT INTO fat VALUES ('x')",
+    'COMMIT',
+    "SELECT 1; INSERT INTO fat VALUES ('x')",
+    "DELETE FROM fat WHERE false; INSERT INTO fat VALUES ('x')",
+  ]) {
+    const answer = await queryByApi('fat', sql);
+    assert.equal(answer.status, 400, `${sql}: ${answer.text}`);
+    assert.match(answer.text, /larger than allowed|multiple commands/, sql);
+  }
+  assert.equal((await queryByApi('fat', 'SELECT count(*) FROM fat;')).status, 200);
   assert.equal((await ask('fat', { sql: 'TRUNCATE fat' })).code, undefined);
   await until(
     async () => (await ask('fat', { sql: "INSERT INTO fat VALUES ('small')" })).code === undefined,

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { mayRunInFullDatabase } from '../../server/api/database-results.ts';
+import { sizeRuleOf } from '../../server/storage/databases/size-rules.ts';
 import { storable } from '../../server/bindings/cache/freshness.ts';
 import { parseXml } from '../../server/s3/xml.ts';
 import { headerRange } from '../../server/storage/objects/rules.ts';
@@ -48,10 +48,13 @@ test('what the cache is told about cookies is read at once, however often it is 
 });
 
 test('a statement for a database that is full is looked at at once, whatever stands behind it', () => {
-  const blank = ' '.repeat(DATABASE_LIMITS.maxSqlBytes - 20);
-  assertAtOnce(() => assert.equal(mayRunInFullDatabase(`select 1${blank};x`), false));
-  assertAtOnce(() => assert.equal(mayRunInFullDatabase(`select 1;${blank}x`), false));
-  assertAtOnce(() => assert.equal(mayRunInFullDatabase(`${blank}delete from t${blank};${blank}`), true));
+  const length = DATABASE_LIMITS.maxSqlBytes;
+  for (const front of [' ', '--\n', '/**/', '/*', '*/', '-', '/* */ '].map((piece) =>
+    piece.repeat(length / piece.length),
+  )) {
+    assertAtOnce(() => assert.equal(sizeRuleOf(`${front}x`), 'read-only'));
+  }
+  assertAtOnce(() => assert.equal(sizeRuleOf(`${' '.repeat(length)}delete from t`), 'shrinks'));
 });
 
 test('XML whose names never end is refused at once', () => {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isCacheable } from '../../server/bindings/hyperdrive/cacheable.ts';
-import { sizeRuleOf } from '../../server/bindings/database/size-rules.ts';
+import { sizeRuleOf } from '../../server/storage/databases/size-rules.ts';
 import { FrameReader } from '../../server/storage/wire/frames.ts';
 import { createTestApi } from '../support/api.ts';
 

@@ -6,14 +6,21 @@ import { DATABASE_LIMITS } from '../../../shared/limits.ts';
 import type { D1Binding } from '../../../shared/worker.ts';
 import type { Logger } from '../../log/types.ts';
 import type { EnteredDatabase, WorkerDatabases } from '../../storage/databases/databases.ts';
-import { type ResultSink, Session, SessionEnded, SessionLost, type Statement } from '../../storage/wire/session.ts';
+import { overSize, refuseToLeaveReadOnly, runUnderSizeRule, sizeRuleFor } from '../../storage/databases/size-rules.ts';
+import {
+  NO_RESULT,
+  type ResultSink,
+  Session,
+  SessionEnded,
+  SessionLost,
+  type Statement,
+} from '../../storage/wire/session.ts';
 import { StoreUnavailable } from '../../storage/store.ts';
 import type { BindingCall, WorkerEvent } from '../../supervisor/types.ts';
 import { createDataBinding, OperationError } from '../data-binding.ts';
 import { readArguments, readBegin, readRun, readScript, readTransaction } from './arguments.ts';
 import { failureOf } from './failures.ts';
 import { ResultWriter } from './results.ts';
-import { sizeRuleOf } from './size-rules.ts';
 import { Transactions } from './transactions.ts';
 
 export interface DatabaseBindingOptions {
@@ -21,8 +28,6 @@ export interface DatabaseBindingOptions {
   readonly onEvent: (event: WorkerEvent) => void;
   readonly log: Logger;
 }
-
-const NO_RESULT: ResultSink = { columns: () => undefined, row: () => undefined, done: () => undefined };
 
 /** The broker's handler of `d1` bindings. */
 export function createDatabaseBinding(
@@ -45,8 +50,7 @@ export function createDatabaseBinding(
     const { statements, transaction } = readRun(args);
     const work = (session: Session, sink: ResultSink): Promise<void> =>
       session.run(statements, sink, { isLast: transaction === null });
-    if (transaction !== null) return runInside(options, transactions, call, binding, transaction, work);
-    await runAlone(options, call, binding, statements, work);
+    await runAsked(options, transactions, call, binding, { statements, transaction, work });
   });
   return createDataBinding<D1Binding>({
     onEvent: options.onEvent,
@@ -58,8 +62,7 @@ export function createDatabaseBinding(
       exec: operation(async (call, binding, args) => {
         const { sql, transaction } = readScript(args);
         const work = (session: Session, sink: ResultSink): Promise<void> => session.runScript(sql, sink);
-        if (transaction !== null) return runInside(options, transactions, call, binding, transaction, work);
-        await runAlone(options, call, binding, null, work);
+        await runAsked(options, transactions, call, binding, { statements: null, transaction, work });
       }),
       begin: operation((call, binding, args) => begin(options, transactions, call, binding, args)),
       commit: operation((call, binding, args) => finish(options, transactions, call, binding, args, 'COMMIT')),
@@ -74,55 +77,47 @@ async function enter({ databases }: DatabaseBindingOptions, call: BindingCall, i
   return entered;
 }
 
-/** On a connection of its own. `statements` null: a script, of which nobody knows what it does. */
+interface Asked {
+  /** Null: a script, of which nobody knows what it does. */
+  readonly statements: readonly Statement[] | null;
+  /** Null: none, it is a connection of its own. */
+  readonly transaction: string | null;
+  readonly work: (session: Session, sink: ResultSink) => Promise<void>;
+}
+
+async function runAsked(
+  options: DatabaseBindingOptions,
+  transactions: Transactions,
+  call: BindingCall,
+  binding: D1Binding,
+  asked: Asked,
+): Promise<void> {
+  if (asked.transaction === null) return runAlone(options, call, binding, asked);
+  const { id, session, isSizeLimited } = transactions.find(call.caller, binding.databaseId, asked.transaction);
+  if (isSizeLimited) refuseToLeaveReadOnly(asked.statements);
+  await runWatched(options, session, call, asked.work);
+  // The statement itself may have been a COMMIT: what comes next must not run outside of any transaction.
+  if (session.backend.status === 'idle') transactions.close(id);
+}
+
 async function runAlone(
   options: DatabaseBindingOptions,
   call: BindingCall,
   binding: D1Binding,
-  statements: readonly Statement[] | null,
-  work: (session: Session, sink: ResultSink) => Promise<void>,
+  { statements, work }: Asked,
 ): Promise<void> {
   const database = await enter(options, call, binding.databaseId);
-  const rule = database.isOverSize ? strictest(statements) : null;
+  const rule = sizeRuleFor(database, statements);
   let isGivenUp = false;
   call.onAbort = () => (isGivenUp = true);
   const session = await Session.open(database.pool);
   if (isGivenUp) return session.release();
-  const unuse = rule === 'shrinks' ? () => undefined : database.use(() => session.end(overSize()));
   try {
-    if (rule === 'read-only') await answered(options, session, session.runScript('BEGIN READ ONLY', NO_RESULT));
-    await runWatched(options, session, call, work);
-  } catch (error) {
-    throw rule === 'read-only' && (error as { code?: string }).code === '25006' ? overSize() : error;
+    const run = (): Promise<void> => runWatched(options, session, call, work);
+    await runUnderSizeRule(rule, database, session, run, (statement) => answered(options, session, statement));
   } finally {
-    unuse();
     session.release();
   }
-}
-
-function strictest(statements: readonly Statement[] | null): 'shrinks' | 'read-only' {
-  const rules = new Set(statements?.map(({ sql }) => sizeRuleOf(sql)));
-  if (statements === null || rules.has('refused') || rules.size > 1) throw overSize();
-  return rules.has('shrinks') ? 'shrinks' : 'read-only';
-}
-
-const overSize = (): SessionEnded =>
-  new SessionEnded(
-    'The database is larger than allowed: until it is smaller it can only be read, and DELETE, TRUNCATE, DROP and VACUUM be run.',
-  );
-
-async function runInside(
-  options: DatabaseBindingOptions,
-  transactions: Transactions,
-  call: BindingCall,
-  { databaseId }: D1Binding,
-  id: string,
-  work: (session: Session, sink: ResultSink) => Promise<void>,
-): Promise<void> {
-  const { session } = transactions.find(call.caller, databaseId, id);
-  await runWatched(options, session, call, work);
-  // The statement itself may have been a COMMIT: what comes next must not run outside of any transaction.
-  if (session.backend.status === 'idle') transactions.close(id);
 }
 
 /** Runs it under the time limit of a statement, its results on their way to the worker as they come. */
@@ -175,12 +170,13 @@ async function begin(
 ): Promise<void> {
   const { isolation, readOnly } = readBegin(args);
   const database = await enter(options, call, binding.databaseId);
+  const isSizeLimited = database.isOverSize;
   let isGivenUp = false;
   call.onAbort = () => (isGivenUp = true);
   const session = await Session.open(database.pool);
   const unuse = database.use(() => session.end(overSize()));
   try {
-    const mode = readOnly || database.isOverSize ? 'READ ONLY' : 'READ WRITE';
+    const mode = readOnly || isSizeLimited ? 'READ ONLY' : 'READ WRITE';
     await answered(
       options,
       session,
@@ -195,7 +191,7 @@ async function begin(
   if (isGivenUp) {
     unuse();
     session.release();
-  } else transactions.add(call, binding.databaseId, session, unuse);
+  } else transactions.add(call, { databaseId: binding.databaseId, session, isSizeLimited }, unuse);
 }
 
 async function finish(

@@ -11,11 +11,13 @@ import { OperationError } from '../data-binding.ts';
 export interface OpenTransaction {
   readonly id: string;
   readonly session: Session;
+  readonly databaseId: string;
+  /** The database is too large: it is read-only, and has to stay so. */
+  readonly isSizeLimited: boolean;
 }
 
 interface Entry extends OpenTransaction {
   readonly cellId: string;
-  readonly databaseId: string;
   readonly finish: () => void;
   idle: NodeJS.Timeout;
 }
@@ -31,7 +33,8 @@ export class Transactions {
   }
 
   /** Answers the call, which stays open. `onOver` is called once, however it ends. */
-  add(call: BindingCall, databaseId: string, session: Session, onOver: () => void): void {
+  add(call: BindingCall, opened: Omit<OpenTransaction, 'id'>, onOver: () => void): void {
+    const { session } = opened;
     const id = randomBytes(12).toString('base64url');
     const transactionMs = this.#transactionMs;
     const total = setTimeout(
@@ -53,10 +56,9 @@ export class Transactions {
       finish();
     };
     const entry: Entry = {
+      ...opened,
       id,
-      session,
       cellId: call.caller.cellId,
-      databaseId,
       finish,
       idle: setTimeout(() => undefined, 0),
     };

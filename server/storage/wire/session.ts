@@ -35,6 +35,9 @@ export interface ResultSink {
   done(tag: string): void;
 }
 
+/** For statements of which nobody wants to hear more than that they are done. */
+export const NO_RESULT: ResultSink = { columns: () => undefined, row: () => undefined, done: () => undefined };
+
 /** The session was ended from outside: a limit. `message` is for the worker. */
 export class SessionEnded extends Error {
   override readonly name = 'SessionEnded';
