@@ -35,6 +35,10 @@ export interface PoolOptions {
   /** Takes one of the node's places, or says that there is none. */
   readonly takePlace: () => boolean;
   readonly freePlace: () => void;
+  /** True: another database has no connection at all and waits for one. Default: there is no other. */
+  readonly othersStarve?: (pool: BackendPool) => boolean;
+  /** The server takes no more connections, and this pool has none. */
+  readonly onFull?: (pool: BackendPool) => void;
   /** Ends a session whose statement does not stop. Absent: nobody may but the session itself. */
   readonly terminate?: (processId: number) => Promise<void>;
   /** SQLSTATE of a refused connection: true when trying again may help, because something was mended. */
@@ -54,6 +58,8 @@ const DISCARD = serialize.query('DISCARD ALL');
 const NOTHING = serialize.query('');
 /** SQLSTATEs with which a server refuses because it is full. */
 const FULL = new Set(['53300', '53400']);
+/** So long after that it is not asked again, give or take a half: many pools must not ask in step. */
+const FULL_PAUSE_MS = 200;
 
 const connectPlainly = (target: BackendTarget): Promise<Backend> =>
   Backend.connect(target, DATABASE_LIMITS.connectTimeoutMs);
@@ -71,6 +77,8 @@ export class BackendPool {
   #isClosed = false;
   #sweep: NodeJS.Timeout | undefined;
   #target: BackendTarget | undefined;
+  /** Set while a server that was full is left alone. */
+  #fullPause: NodeJS.Timeout | undefined;
   readonly #times: PoolTimes;
   readonly #silence: SilenceWatch;
 
@@ -91,6 +99,20 @@ export class BackendPool {
 
   get waiting(): number {
     return this.#waiting.size;
+  }
+
+  /** Where the connections lead; undefined before the first. */
+  get server(): string | undefined {
+    return this.#target === undefined ? undefined : `${this.#target.host}:${this.#target.port}`;
+  }
+
+  /** Somebody waits, and there is not one connection that could become free. */
+  get isStarving(): boolean {
+    return this.#waiting.size > 0 && this.#all.size === 0;
+  }
+
+  get foundServerFull(): boolean {
+    return this.#fullPause !== undefined;
   }
 
   /** A clean connection. Rejects with NoConnection. Give it back with `release`. */
@@ -146,8 +168,17 @@ export class BackendPool {
 
   #waitedTooLong(): NoConnection {
     const seconds = DATABASE_LIMITS.connectionWaitMs / 1000;
+    if (this.foundServerFull) {
+      return new NoConnection(
+        `The database server takes no more connections (53300), and none became free within ${seconds} s. Raise its max_connections, or lower origin_connection_limit.`,
+        { isUnreachable: false },
+      );
+    }
+    const isOwnDoing = this.connections >= this.#options.maxConnections;
     return new NoConnection(
-      `No connection to the database became free within ${seconds} s; ${this.#options.maxConnections} are allowed, all in use. Shorten transactions and queries.`,
+      isOwnDoing
+        ? `No connection to the database became free within ${seconds} s; ${this.connections} are allowed, all in use. Shorten transactions and queries.`
+        : `No connection to the database became free within ${seconds} s: other databases use all that this node may have.`,
       { isUnreachable: false },
     );
   }
@@ -214,7 +245,8 @@ export class BackendPool {
 
   /** It is clean: to who waits longest, or to the shelf. */
   #offer(backend: Backend): void {
-    if (this.#isClosed) {
+    const isLastHope = this.#waiting.size > 0 && this.#all.size === 1;
+    if (this.#isClosed || (!isLastHope && this.#options.othersStarve?.(this) === true)) {
       backend.end();
       return;
     }
@@ -252,6 +284,7 @@ export class BackendPool {
   }
 
   #grow(): void {
+    if (this.#fullPause !== undefined) return;
     while (this.#connecting < this.#waiting.size && this.connections < this.#options.maxConnections) {
       if (!this.#options.takePlace()) return;
       this.#connecting++;
@@ -269,8 +302,8 @@ export class BackendPool {
       this.#offer(backend);
     } catch (error) {
       this.#connecting--;
-      this.#options.freePlace();
       this.#refuse(error);
+      this.#options.freePlace();
     }
   }
 
@@ -289,7 +322,10 @@ export class BackendPool {
   /** A connection could not be made. Whoever waits hears why; when there are others, a full server is only waited for. */
   #refuse(error: unknown): void {
     const { code, message } = error as { code?: string; message: string };
-    if (FULL.has(code ?? '') && this.#all.size > 0) return;
+    if (FULL.has(code ?? '')) {
+      this.#waitForRoom();
+      return;
+    }
     const isUnreachable = isUnavailable(error);
     const reason = isUnreachable ? 'The database cannot be reached.' : `The database refuses connections: ${message}`;
     for (const waiting of this.#waiting) {
@@ -297,6 +333,17 @@ export class BackendPool {
       waiting.reject(error instanceof NoConnection ? error : new NoConnection(reason, { isUnreachable, cause: error }));
     }
     this.#waiting.clear();
+  }
+
+  /** Whoever waits goes on waiting: others give connections back, and the server is asked again in a moment. */
+  #waitForRoom(): void {
+    if (this.#fullPause !== undefined || this.#isClosed) return;
+    const pauseMs = FULL_PAUSE_MS * (0.5 + Math.random());
+    this.#fullPause = setTimeout(() => {
+      this.#fullPause = undefined;
+      this.#grow();
+    }, pauseMs);
+    if (this.isStarving) this.#options.onFull?.(this);
   }
 
   #forget(backend: Backend): void {
@@ -316,6 +363,7 @@ export class BackendPool {
   /** `isDraining`: who has a connection may go on with it; otherwise all end now. */
   close({ isDraining }: { readonly isDraining: boolean }): void {
     this.#isClosed = true;
+    clearTimeout(this.#fullPause);
     clearInterval(this.#sweep);
     for (const { timer, reject } of this.#waiting) {
       clearTimeout(timer);

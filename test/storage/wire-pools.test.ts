@@ -1,11 +1,13 @@
-/** Connections of workers to a PostgreSQL behind a network that swallows everything, on a real one behind a port. */
+/** Pools of connections to a real PostgreSQL behind a port: a network that swallows everything, and many databases that share few places. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DATABASE_LIMITS } from '../../shared/limits.ts';
+import type { BackendTarget } from '../../server/storage/wire/backend.ts';
 import { BackendPool, NoConnection } from '../../server/storage/wire/pool.ts';
+import { BackendPools } from '../../server/storage/wire/pools.ts';
 import { Session, SessionLost } from '../../server/storage/wire/session.ts';
 import { isThere } from '../../server/storage/wire/silence.ts';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.ts';
@@ -17,6 +19,7 @@ const NO_ONE = { columns: () => undefined, row: () => undefined, done: () => und
 let database: TestDatabase;
 let proxy: TcpProxy;
 let pool: BackendPool;
+let target: BackendTarget;
 before(async () => {
   database = await createTestDatabase();
   const [, user = '', password = '', host = '', name = ''] =
@@ -25,13 +28,13 @@ before(async () => {
   const [machine = '', tcpPort] = at.split(':');
   assert.ok(at.startsWith('/') || machine === '127.0.0.1' || machine === 'localhost', 'a PostgreSQL of this machine');
   proxy = await startTcpProxy(at.startsWith('/') ? `${at}/.s.PGSQL.5432` : Number(tcpPort ?? 5432));
-  const target = {
+  target = {
     host: '127.0.0.1',
     port: proxy.port,
     user,
     password: decodeURIComponent(password),
     database: name,
-    tls: false as const,
+    tls: false,
     settings: {},
   };
   pool = new BackendPool({
@@ -48,8 +51,8 @@ after(async () => {
   await database?.close();
 });
 
-async function run(sql: string): Promise<void> {
-  const session = await Session.open(pool);
+async function run(sql: string, on = pool): Promise<void> {
+  const session = await Session.open(on);
   try {
     await session.run([{ sql, params: [] }], NO_ONE, { isLast: true });
   } finally {
@@ -98,4 +101,35 @@ test('a server is there when anything at all comes back', async (t) => {
   await once(silent, 'listening');
   t.after(() => silent.close());
   assert.equal(await isThere(where((silent.address() as AddressInfo).port), 200), false);
+});
+
+/** Twelve databases on which ten operations each begin at once; resolves with how many connections there were at most. */
+async function storm(places: number, to: BackendTarget): Promise<number> {
+  const pools = new BackendPools(places);
+  const before = proxy.connections;
+  const each = Array.from({ length: 12 }, (_, index) =>
+    pools.of(`database ${index}`, () => ({ target: () => Promise.resolve(to), maxConnections: 10 })),
+  );
+  let peak = 0;
+  const watch = setInterval(() => (peak = Math.max(peak, proxy.connections - before)), 2);
+  try {
+    await Promise.all(each.flatMap((one) => Array.from({ length: 10 }, () => run('SELECT pg_sleep(0.02)', one))));
+    return peak;
+  } finally {
+    clearInterval(watch);
+    pools.close();
+  }
+}
+
+test('many databases at once on few places: all have their turn, and no place is exceeded', async () => {
+  assert.ok((await storm(4, target)) <= 4);
+});
+
+test('many databases at once on a server that takes fewer connections than there are places: all have their turn', async () => {
+  await database.database.query("CREATE ROLE few LOGIN CONNECTION LIMIT 3 PASSWORD 'few'");
+  try {
+    await storm(60, { ...target, user: 'few', password: 'few' });
+  } finally {
+    await database.database.query('DROP ROLE few');
+  }
 });
