@@ -381,6 +381,13 @@ export const DATABASE_LIMITS = {
   maxParameters: 65_535,
   /** One message of the server: a row, or an error. A longer one ends the connection. */
   maxMessageBytes: 16 * MiB,
+  /**
+   * Hyperdrive: large messages that have not come whole or not gone on, of all connections of an account … → the connection that needs more is
+   * ended. Stops thousands of connections, or a hostile database, from holding 16 MiB each.
+   */
+  maxHeldMessageBytesPerAccount: 256 * MiB,
+  /** … and of a node → as above. */
+  maxHeldMessageBytes: 1024 * MiB,
   /** All that a server says before it is ready. Stops a database of a tenant's own from filling the memory with its greeting → the connection ends. */
   maxStartupAnswerBytes: 64 * KiB,
   /** Temporary files of one session, in MiB: sorts and joins that do not fit into memory. */

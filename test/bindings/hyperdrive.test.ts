@@ -109,6 +109,24 @@ const cases = {
     const socket = connect('0123456789abcdef0123456789abcdef.hyperdrive.local:5432');
     return socket.opened.then(() => 'connected', (e) => e.message);
   },
+  async hoard({ HYPERDRIVE }) {
+    const startup = [0, 0, 0, 16, 0, 3, 0, 0, ...new TextEncoder().encode('user\\0x\\0\\0')];
+    const beginning = [0x51, 0, 0xff, 0xff, 0, 65];
+    const heard = await Promise.all(Array.from({ length: 20 }, async () => {
+      const socket = HYPERDRIVE.connect();
+      await socket.writable.getWriter().write(new Uint8Array([...startup, ...beginning]));
+      let text = '';
+      const reading = socket.readable.pipeThrough(new TextDecoderStream()).pipeTo(new WritableStream({ write: (part) => { text += part; } })).catch(() => {});
+      await Promise.race([reading, scheduler.wait(1_500)]);
+      return /there is no memory for a message of \\d+ bytes/.exec(text)?.[0];
+    }));
+    return heard.filter((text) => text !== undefined).length;
+  },
+  async flood({ HYPERDRIVE }) {
+    const socket = HYPERDRIVE.connect();
+    await socket.writable.getWriter().write(new Uint8Array([0, 0, 0, 8, 4, 210, 22, 47, 0, 0, 0, 8, 4, 210, 22, 47]));
+    return (await new Response(socket.readable).text()).replace(/[^ -~]/g, ' ').slice(0, 120);
+  },
   async garbage({ HYPERDRIVE }) {
     const answers = [];
     for (const bytes of [[255, 255, 255, 255, 0, 3, 0, 0], [0, 0, 0, 8, 0, 2, 0, 0], [0, 0, 0, 1]]) {
@@ -266,6 +284,16 @@ test('a host of Hyperdrive’s names leads nowhere from another binding', async 
 
 test('bytes that are no PostgreSQL are answered with an error and the end', async () => {
   for (const text of (await ask('garbage')).value) assert.match(text, /C08P01 MThe client broke the protocol/);
+});
+
+test('connections that begin large messages and do not end them hold no more than the account may', async () => {
+  // 16 MiB each, 256 MiB in all.
+  assert.equal((await ask('hoard')).value, 4);
+  assert.equal((await ask('one')).value, 1);
+});
+
+test('encryption is refused once and not as often as it is asked for', async () => {
+  assert.match((await ask('flood')).value, /^N.*08P01.*encryption was asked for twice/);
 });
 
 test('many cells at once share the few connections of the pool', async () => {

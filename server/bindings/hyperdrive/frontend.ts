@@ -8,7 +8,8 @@ import type { Duplex } from 'node:stream';
 import { randomInt } from 'node:crypto';
 import { DATABASE_LIMITS } from '../../../shared/limits.ts';
 import type { Backend } from '../../storage/wire/backend.ts';
-import { BACKEND, FrameReader, WireError } from '../../storage/wire/frames.ts';
+import { BACKEND, FrameReader, type OnFrame, WireError } from '../../storage/wire/frames.ts';
+import type { MessageRoom } from '../../storage/wire/message-room.ts';
 import { type BackendPool, NoConnection } from '../../storage/wire/pool.ts';
 import { SilentServer } from '../../storage/wire/silence.ts';
 import { Attachment } from './attachment.ts';
@@ -39,6 +40,8 @@ export interface FrontendOptions {
   /** The pool for the client's next transaction. Rejects with an error whose text the client is shown. */
   readonly enter: () => Promise<EnteredPool>;
   readonly cache: AnswerCache;
+  /** Where messages that wait are counted. */
+  readonly room: MessageRoom;
   readonly statementMs: number;
   readonly transactionMs: number;
   /** A cycle of question and answer is over. */
@@ -71,6 +74,8 @@ export class Frontend {
   readonly secret = randomInt(0, 2 ** 31);
   readonly #options: FrontendOptions;
   readonly #statements = new PreparedStatements();
+  /** Kinds of encryption. */
+  readonly #askedFor = new Set<number>();
   #startup: Buffer | null = Buffer.alloc(0);
   readonly #reader: FrameReader;
   #attachment: Attachment | null = null;
@@ -85,6 +90,8 @@ export class Frontend {
   #recording: { readonly key: string; readonly frames: Buffer[]; bytes: number } | null = null;
   #caching: EnteredPool['caching'] = null;
   #waitingBytes = 0;
+  /** Of what is held here, that much was counted. */
+  #countedBytes = 0;
   #answers: Buffer[] = [];
   #askedMs: number | null = null;
   #hasFailed = false;
@@ -94,8 +101,9 @@ export class Frontend {
 
   constructor(options: FrontendOptions) {
     this.#options = options;
-    this.#reader = new FrameReader(DATABASE_LIMITS.maxMessageBytes, (type, frame) => this.#onMessage(type, frame));
-    const { socket } = options;
+    const { socket, room } = options;
+    const onMessage: OnFrame = (type, frame) => this.#onMessage(type, frame);
+    this.#reader = new FrameReader(DATABASE_LIMITS.maxMessageBytes, onMessage, room);
     socket.on('data', (chunk: Buffer) => this.#onData(chunk));
     socket.on('end', () => this.#close());
     socket.on('close', () => this.#close());
@@ -118,10 +126,21 @@ export class Frontend {
     try {
       const rest = this.#startup === null ? chunk : this.#readStartup(chunk);
       if (rest.length > 0) this.#reader.push(rest);
+      this.#countHeld();
     } catch (error) {
       if (!(error instanceof WireError)) throw error;
       this.#die('08P01', `The client broke the protocol: ${error.message}`);
     }
+  }
+
+  /** What waits here, and what the database has not taken yet. */
+  #countHeld(): void {
+    const held = this.#isOver ? 0 : this.#waitingBytes + (this.#attachment?.backend.unsent ?? 0);
+    const { room } = this.#options;
+    const more = held - this.#countedBytes;
+    if (more > 0 && !room.take(more)) throw new WireError('too many large messages of this account wait');
+    if (more < 0) room.free(-more);
+    this.#countedBytes = held;
   }
 
   // --- the beginning ---
@@ -135,7 +154,7 @@ export class Frontend {
       if (bytes.length < length) break;
       const code = bytes.readUInt32BE(4);
       const rest = bytes.subarray(length);
-      if (code === STARTUP.tls || code === STARTUP.gssEncryption) this.#options.socket.write(NOT_SUPPORTED);
+      if (code === STARTUP.tls || code === STARTUP.gssEncryption) this.#refuseEncryption(code);
       else if (code === STARTUP.cancel) {
         if (length === 16) this.#options.onCancel(bytes.readUInt32BE(8), bytes.readUInt32BE(12));
         this.#close();
@@ -149,6 +168,13 @@ export class Frontend {
     }
     this.#startup = bytes;
     return Buffer.alloc(0);
+  }
+
+  /** Each may be asked for once, as in PostgreSQL: millions of such questions would be answered one by one. */
+  #refuseEncryption(code: number): void {
+    if (this.#askedFor.has(code)) throw new WireError('encryption was asked for twice');
+    this.#askedFor.add(code);
+    this.#options.socket.write(NOT_SUPPORTED);
   }
 
   async #greet(): Promise<void> {
@@ -309,6 +335,7 @@ export class Frontend {
 
   #onReady(isOpen: boolean): void {
     if (this.#askedMs !== null && this.#attachment?.isBusy === false) {
+      this.#countHeld();
       this.#options.onQuery(performance.now() - this.#askedMs, !this.#hasFailed);
       this.#askedMs = null;
       this.#hasFailed = false;
@@ -364,6 +391,9 @@ export class Frontend {
     this.#stopWatching();
     clearTimeout(this.#transactionTimer);
     this.#waiting = [];
+    this.#held = [];
+    this.#reader.close();
+    this.#countHeld();
     const { socket } = this.#options;
     if (!socket.destroyed) socket.end();
     socket.resume();

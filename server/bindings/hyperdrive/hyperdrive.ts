@@ -12,7 +12,7 @@ import { AnswerCache } from './cache.ts';
 import { type EnteredPool, Frontend } from './frontend.ts';
 
 export interface HyperdriveBindingOptions {
-  readonly hyperdrive: Pick<Hyperdrive, 'enter'>;
+  readonly hyperdrive: Pick<Hyperdrive, 'enter' | 'roomOf'>;
   readonly databases: Pick<WorkerDatabases, 'enter' | 'times'>;
   readonly onEvent: (event: WorkerEvent) => void;
   readonly log: Logger;
@@ -40,6 +40,7 @@ export function createHyperdriveBinding(
     const frontend: Frontend = new Frontend({
       socket,
       cache,
+      room: options.hyperdrive.roomOf(call.caller.version.accountId),
       statementMs,
       transactionMs,
       enter: () => enter(options, call.caller.version.accountId, binding, (reason) => frontend.end('53100', reason)),

@@ -4,6 +4,7 @@ import { DATABASE_LIMITS } from '../../../shared/limits.ts';
 import type { Database } from '../database.ts';
 import { Backend, type BackendTarget } from '../wire/backend.ts';
 import type { BackendPool } from '../wire/pool.ts';
+import { type MessageRoom, MessageRooms } from '../wire/message-room.ts';
 import { BackendPools } from '../wire/pools.ts';
 import {
   findConfig,
@@ -54,6 +55,8 @@ export interface Hyperdrive {
   check(config: NewHyperdriveConfig): Promise<void>;
   /** Null: there is no such configuration. */
   enter(accountId: string, id: string): Promise<EnteredOrigin | null>;
+  /** Where an account's large messages are counted. */
+  roomOf(accountId: string): MessageRoom;
   close(): void;
 }
 
@@ -66,6 +69,7 @@ interface Known {
 
 export function createHyperdrive({ database: db, masterKey, resolve }: HyperdriveOptions): Hyperdrive {
   const pools = new BackendPools(DATABASE_LIMITS.originConnectionsPerNode);
+  const rooms = new MessageRooms();
   const known = new Map<string, Known>();
   /** The newest key of each configuration that has a pool. */
   const current = new Map<string, string>();
@@ -133,12 +137,13 @@ export function createHyperdrive({ database: db, masterKey, resolve }: Hyperdriv
         current.set(id, key);
       }
       const pool = pools.of(key, () => ({
-        target: () => targetOf({ ...config, password }, resolve),
+        target: async () => ({ ...(await targetOf({ ...config, password }, resolve)), room: rooms.of(accountId) }),
         connect: (target) => connect(target, config.origin.sslMode),
         maxConnections: config.connectionLimit,
       }));
       return { pool, config, key };
     },
+    roomOf: (accountId) => rooms.of(accountId),
     close: () => pools.close(),
   };
 }

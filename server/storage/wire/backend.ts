@@ -9,6 +9,7 @@ import pg from 'pg';
 import { serialize } from 'pg-protocol';
 import { DATABASE_LIMITS } from '../../../shared/limits.ts';
 import { BACKEND, FrameReader, type OnFrame } from './frames.ts';
+import type { MessageRoom } from './message-room.ts';
 import { guardStartup, type StartupConnection } from './startup.ts';
 
 export interface BackendTarget {
@@ -20,6 +21,8 @@ export interface BackendTarget {
   readonly database: string;
   /** False: no TLS. */
   readonly tls: ConnectionOptions | false;
+  /** Large messages are counted there. */
+  readonly room?: MessageRoom;
   /** Settings of the session, that it comes back to with RESET. */
   readonly settings: Readonly<Record<string, string>>;
 }
@@ -106,13 +109,14 @@ export class Backend {
   #takeOver(): void {
     const stream = this.#stream;
     stream.removeAllListeners('data');
-    const reader = new FrameReader(DATABASE_LIMITS.maxMessageBytes, (type, frame) => {
+    const onFrame: OnFrame = (type, frame) => {
       if (type === BACKEND.ready) {
         this.status = STATUS[frame[5] as number] ?? 'failed';
         this.#owesSinceMs = undefined;
       }
       this.onFrame(type, frame);
-    });
+    };
+    const reader = new FrameReader(DATABASE_LIMITS.maxMessageBytes, onFrame, this.#target.room);
     stream.on('data', (chunk: Buffer) => {
       if (this.#owesSinceMs !== undefined) this.#owesSinceMs = performance.now();
       try {
@@ -124,6 +128,7 @@ export class Backend {
     stream.on('error', (error) => (this.#lostBecause ??= error));
     stream.on('end', () => stream.destroy());
     stream.once('close', () => {
+      reader.close();
       this.isGone = true;
       this.onGone();
       this.onLost(this.#lostBecause ?? new Error('Connection terminated unexpectedly'));
@@ -139,6 +144,11 @@ export class Backend {
   /** For how long the server has said nothing to what it was asked. */
   silentMs(now: number): number {
     return this.#owesSinceMs === undefined ? 0 : now - this.#owesSinceMs;
+  }
+
+  /** Bytes that were written and have not left. */
+  get unsent(): number {
+    return this.isGone ? 0 : this.#stream.writableLength;
   }
 
   /** Called when what was written has left, after `write` said false. */

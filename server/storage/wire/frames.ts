@@ -2,8 +2,12 @@
  * Messages of PostgreSQL's wire protocol (3.0): a type, a length that counts itself, the rest. Read without copying where a message lies
  * whole in what came, and never longer than a limit: the length is the other side's word.
  */
+import type { MessageRoom } from './message-room.ts';
 
 export const HEADER_BYTES = 5;
+
+/** Up to here a message that is not whole costs no more than its connection. */
+const SMALL_BYTES = 16 * 1024;
 
 /** Types that a server sends and that Skep looks at. */
 export const BACKEND = {
@@ -38,15 +42,28 @@ export class WireError extends Error {
 export class FrameReader {
   readonly #maxBytes: number;
   readonly #onFrame: OnFrame;
+  readonly #room: MessageRoom | undefined;
   /** A message of which the beginning is there. */
   #partial: Buffer | null = null;
   #filled = 0;
   #header = Buffer.alloc(HEADER_BYTES);
   #headerFilled = 0;
 
-  constructor(maxBytes: number, onFrame: OnFrame) {
+  /** `room`: takes account of large messages until they are whole. */
+  constructor(maxBytes: number, onFrame: OnFrame, room?: MessageRoom) {
     this.#maxBytes = maxBytes;
     this.#onFrame = onFrame;
+    this.#room = room;
+  }
+
+  /** Nothing more comes. */
+  close(): void {
+    if (this.#partial !== null) this.#free(this.#partial.length);
+    this.#partial = null;
+  }
+
+  #free(bytes: number): void {
+    if (bytes > SMALL_BYTES) this.#room?.free(bytes);
   }
 
   /** @throws WireError when a message is longer than allowed, or its length makes no sense */
@@ -68,6 +85,11 @@ export class FrameReader {
   }
 
   #begin(bytes: number): void {
+    if (bytes > SMALL_BYTES && this.#room?.take(bytes) === false) {
+      throw new WireError(
+        `there is no memory for a message of ${bytes} bytes beside the other large ones of this account`,
+      );
+    }
     this.#partial = Buffer.allocUnsafe(bytes);
     this.#filled = 0;
   }
@@ -95,6 +117,7 @@ export class FrameReader {
     this.#filled += taken;
     if (this.#filled === partial.length) {
       this.#partial = null;
+      this.#free(partial.length);
       this.#onFrame(partial[0] as number, partial);
     }
     return at + taken;
