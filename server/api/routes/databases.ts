@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { DATABASE_LIMITS } from '../../../shared/limits.ts';
 import type { DatabaseRecord } from '../../storage/databases/databases.ts';
+import { CannotMakeDatabases } from '../../storage/databases/server.ts';
 import { runSql, type StatementResult } from '../database-results.ts';
 import type { DatabaseImports } from '../database-imports.ts';
 import { fail, isStoreConflict, unavailable } from '../errors.ts';
@@ -118,6 +119,7 @@ async function create({ options, account }: AccountRequest<unknown>, name: strin
     return await options.databases.create(account.id, name);
   } catch (error) {
     if (isStoreConflict(error)) throw fail('databaseExists', { name });
+    if (error instanceof CannotMakeDatabases) throw unavailable(error.message, 60, error);
     if (!(error instanceof RangeError)) throw error;
     const limit = DATABASE_LIMITS.databasesPerAccount;
     throw fail('tooManyDatabases', { count: (await options.databases.list(account.id)).length, limit });

@@ -19,6 +19,7 @@ import {
   setDatabaseState,
 } from './records.ts';
 import {
+  checkRights,
   dropDatabase,
   makeDatabase,
   mendRole,
@@ -63,7 +64,7 @@ export interface WorkerDatabases {
   readonly times: SessionTimes;
   /** Whether the server that the databases are on still answers: by it statements are watched. */
   readonly liveness: Liveness;
-  /** Throws StoreConflict when the account has one of that name, RangeError when it has too many. */
+  /** Throws StoreConflict when the account has one of that name, RangeError when it has too many, CannotMakeDatabases. */
   create(accountId: string, name: string): Promise<DatabaseRecord>;
   list(accountId: string): Promise<DatabaseRecord[]>;
   /** By id, with hyphens or without. */
@@ -146,6 +147,7 @@ class Databases implements WorkerDatabases {
 
   async create(accountId: string, name: string): Promise<DatabaseRecord> {
     const { database: db, masterKey } = this.#options;
+    await checkRights(this.#run);
     await this.#sweep();
     const existing = await listDatabases(db, accountId);
     if (existing.length >= DATABASE_LIMITS.databasesPerAccount) {

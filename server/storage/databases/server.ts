@@ -44,8 +44,31 @@ const TELLING_FUNCTIONS = [
   'pg_get_replication_slots',
 ];
 
+/** Databases cannot be made on this server until its operator changes something. `message` may be shown to everybody. */
+export class CannotMakeDatabases extends Error {
+  override readonly name = 'CannotMakeDatabases';
+}
+
 /** Runs statements as the platform in one of the server's databases. */
 export type RunAsPlatform = <T>(database: string | null, work: (client: pg.Client) => Promise<T>) => Promise<T>;
+
+/** Whether databases can be made at all, before anything is. @throws CannotMakeDatabases */
+export async function checkRights(run: RunAsPlatform): Promise<void> {
+  const { rows } = await run(null, (client) =>
+    client.query<{ roles: boolean; databases: boolean }>(
+      `SELECT rolcreaterole OR rolsuper AS roles, rolcreatedb OR rolsuper AS databases FROM pg_roles WHERE rolname = current_user`,
+    ),
+  );
+  const missing = [
+    ...(rows[0]?.roles === true ? [] : ['create roles (CREATEROLE)']),
+    ...(rows[0]?.databases === true ? [] : ['create databases (CREATEDB)']),
+  ];
+  if (missing.length === 0) return;
+  throw new CannotMakeDatabases(
+    `this platform may not ${missing.join(' and may not ')} on the PostgreSQL of its workers. Its operator has to grant that with ` +
+      'ALTER ROLE, or to set SKEP_WORKER_DATABASE_URL to a PostgreSQL where it may',
+  );
+}
 
 /** Makes role and database. Safe to be called again after it failed half way. `isOurs`: the server is the embedded one. */
 export async function makeDatabase(
