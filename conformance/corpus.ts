@@ -18,9 +18,9 @@ export interface CaseModule {
 }
 
 export interface CaseBinding {
-  readonly type: 'plain_text' | 'secret_text' | 'json' | 'service' | 'kv_namespace' | 'r2_bucket';
+  readonly type: 'plain_text' | 'secret_text' | 'json' | 'service' | 'kv_namespace' | 'r2_bucket' | 'd1';
   readonly name: string;
-  /** Of a namespace or bucket: those of one case that name the same one share it. Default: the binding's name. */
+  /** Of a namespace, bucket or database: those of one case that name the same one share it. Default: the binding's name. */
   readonly resource?: string;
   readonly [key: string]: unknown;
 }
@@ -102,6 +102,8 @@ export interface ConformanceCase {
   readonly workers: readonly CaseWorker[];
   readonly requests: readonly CaseRequest[];
   readonly expected: Expected | undefined;
+  /** By request: what Cloudflare's documentation says where the simulators answer otherwise, and why that is preferred. */
+  readonly docs: Readonly<Record<string, { readonly value: unknown; readonly why: string }>>;
 }
 
 export interface CaseFilter {
@@ -144,6 +146,7 @@ interface CaseSpec extends WorkerSpec {
   readonly compare?: Comparison;
   readonly workers?: Readonly<Record<string, WorkerSpec>>;
   readonly requests?: readonly Partial<CaseRequest>[];
+  readonly docs?: ConformanceCase['docs'];
 }
 
 function loadCase(directory: string): ConformanceCase {
@@ -171,6 +174,7 @@ function loadCase(directory: string): ConformanceCase {
       path: '/',
       ...request,
     })),
+    docs: spec.docs ?? {},
     expected: existsSync(expectedFile) ? (readJson(expectedFile) as Expected) : undefined,
   };
 }

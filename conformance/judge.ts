@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { canonical, type CaseResult, differences } from './compare.ts';
 import type { CaseBinding, ConformanceCase, Expected } from './corpus.ts';
 import { exchange, makeTarget, type Target } from './exchange.ts';
+import { hasDataBindings, startMiniflare } from './miniflare.ts';
 import { createResource, deploy, type Skep } from './skep.ts';
 import { startWorkerd } from './workerd.ts';
 
@@ -24,13 +25,14 @@ export async function runOnSkep(conformanceCase: ConformanceCase, skep: Skep): P
   return { refusal: null, results: await ask(conformanceCase, makeTarget(host, skep.gatewayPort)) };
 }
 
-/** Namespaces and buckets, fresh for each run of a case: what the API calls each, by type and resource. */
+/** Namespaces, buckets and databases, fresh for each run of a case: what the API calls each, by type and resource. */
 async function makeResources({ workers }: ConformanceCase, skep: Skep): Promise<ReadonlyMap<string, string>> {
   const made = new Map<string, string>();
   for (const binding of workers.flatMap(({ bindings }) => bindings)) {
-    if (binding.type !== 'kv_namespace' && binding.type !== 'r2_bucket') continue;
+    const { type } = binding;
+    if (type !== 'kv_namespace' && type !== 'r2_bucket' && type !== 'd1') continue;
     const key = resourceKey(binding);
-    if (!made.has(key)) made.set(key, await createResource(skep, binding.type));
+    if (!made.has(key)) made.set(key, await createResource(skep, type));
   }
   return made;
 }
@@ -43,11 +45,14 @@ function bound(binding: CaseBinding, resources: ReadonlyMap<string, string>): Ca
   const { type, name } = binding;
   if (type === 'kv_namespace') return { type, name, namespace_id: id };
   if (type === 'r2_bucket') return { type, name, bucket_name: id };
+  if (type === 'd1') return { type, name, id };
   return binding;
 }
 
-export async function runOnWorkerd(conformanceCase: ConformanceCase): Promise<CaseRun & { readonly log: string }> {
-  const workerd = await startWorkerd(conformanceCase.workers);
+/** On workerd, or on Miniflare where there are data bindings. */
+export async function runOnReference(conformanceCase: ConformanceCase): Promise<CaseRun & { readonly log: string }> {
+  const start = hasDataBindings(conformanceCase) ? startMiniflare : startWorkerd;
+  const workerd = await start(conformanceCase.workers);
   if (workerd.port === null) return { refusal: startupMessage(workerd.log()), results: [], log: workerd.log() };
   try {
     const results = await ask(conformanceCase, makeTarget(`${conformanceCase.name}.localhost:8787`, workerd.port));

@@ -21,7 +21,8 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import type { CaseResult } from './compare.ts';
 import { type ConformanceCase, type Expected, loadCases } from './corpus.ts';
-import { comparesTexts, judge, readLedger, runOnSkep, runOnWorkerd, type Verdict, verdictOf } from './judge.ts';
+import { comparesTexts, judge, readLedger, runOnSkep, runOnReference, type Verdict, verdictOf } from './judge.ts';
+import { hasDataBindings, miniflareVersion } from './miniflare.ts';
 import { runningSkep, type Skep, startSkep } from './skep.ts';
 import { workerdBinary } from './workerd.ts';
 
@@ -69,7 +70,7 @@ async function judgeAll(cases: readonly ConformanceCase[], skep: Skep): Promise<
   const ledger = readLedger();
   const judged: Judged[] = [];
   await forEachCase(cases, async (one) => {
-    const expected = options.oracle ? await askWorkerd(one) : one.expected;
+    const expected = options.oracle ? await askReference(one) : one.expected;
     if (expected === undefined || !expected.stable) return;
     const run = await runOnSkep(one, skep);
     const found = judge(expected, run, options.strict || comparesTexts(one));
@@ -83,8 +84,8 @@ async function judgeAll(cases: readonly ConformanceCase[], skep: Skep): Promise<
   return judged.sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
-async function askWorkerd(one: ConformanceCase): Promise<Expected> {
-  const { refusal, results } = await runOnWorkerd(one);
+async function askReference(one: ConformanceCase): Promise<Expected> {
+  const { refusal, results } = await runOnReference(one);
   if (refusal !== null) return { oracle: 'now', stable: true, startup: 'error', startup_message: refusal };
   return { oracle: 'now', stable: true, startup: 'ok', requests: results };
 }
@@ -99,12 +100,24 @@ function showBoth(one: ConformanceCase, expected: Expected, results: readonly Ca
   }
 }
 
+/** Where the documentation says something else, that is expected, and what the simulator said stands beside it. */
+function preferDocumentation(expected: Expected, { docs }: ConformanceCase): Expected {
+  if (expected.requests === undefined) return expected;
+  const requests = expected.requests.map((request) => {
+    const said = docs[request.id];
+    if (said === undefined) return request;
+    return { ...request, oracle_said: request.body, docs: said.why, body: { kind: 'json', value: said.value } };
+  });
+  return { ...expected, requests: requests as CaseResult[] };
+}
+
 /** Writes what workerd answers, for new and changed cases. A case whose two runs differ is kept but never compared. */
 async function record(cases: readonly ConformanceCase[]): Promise<boolean> {
-  const oracle = spawnSync(workerdBinary(), ['--version'], { encoding: 'utf8' }).stdout.trim();
+  const workerd = spawnSync(workerdBinary(), ['--version'], { encoding: 'utf8' }).stdout.trim();
   let isFine = true;
   await forEachCase(cases, async (one) => {
-    const [first, second] = [await runOnWorkerd(one), await runOnWorkerd(one)];
+    const oracle = hasDataBindings(one) ? miniflareVersion() : workerd;
+    const [first, second] = [await runOnReference(one), await runOnReference(one)];
     const expected: Expected =
       first.refusal === null
         ? { oracle, stable: true, startup: 'ok', requests: first.results }
@@ -112,7 +125,7 @@ async function record(cases: readonly ConformanceCase[]): Promise<boolean> {
     const unstable = judge(expected, second, true);
     writeFileSync(
       join(one.directory, 'expected.json'),
-      `${JSON.stringify({ ...expected, stable: unstable.length === 0 }, null, 1)}\n`,
+      `${JSON.stringify({ ...preferDocumentation(expected, one), stable: unstable.length === 0 }, null, 1)}\n`,
     );
     if (unstable.length > 0) say(`UNSTABLE ${one.id}\n    ${unstable.join('\n    ')}`);
     if ((first.refusal !== null) !== one.expectsStartupFailure) {
@@ -122,7 +135,7 @@ async function record(cases: readonly ConformanceCase[]): Promise<boolean> {
     }
     isFine &&= unstable.length === 0 && (first.refusal !== null) === one.expectsStartupFailure;
   });
-  say(`${cases.length} cases recorded from ${oracle}`);
+  say(`${cases.length} cases recorded`);
   return isFine;
 }
 

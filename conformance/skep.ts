@@ -100,10 +100,11 @@ const CONTENT_TYPES: Readonly<Record<CaseModuleType, string>> = {
   json: 'application/json',
 };
 
-/** Makes a namespace or a bucket, and resolves with what bindings call it. */
-export async function createResource(skep: Skep, type: 'kv_namespace' | 'r2_bucket'): Promise<string> {
+/** Makes a namespace, a bucket or a database, and resolves with what bindings call it. */
+export async function createResource(skep: Skep, type: 'kv_namespace' | 'r2_bucket' | 'd1'): Promise<string> {
   const name = `conformance-${randomBytes(6).toString('hex')}`;
-  const [path, body] = type === 'kv_namespace' ? ['storage/kv/namespaces', { title: name }] : ['r2/buckets', { name }];
+  const path = { kv_namespace: 'storage/kv/namespaces', r2_bucket: 'r2/buckets', d1: 'd1/database' }[type];
+  const body = type === 'kv_namespace' ? { title: name } : { name };
   const response = await fetch(`${skep.apiUrl}/accounts/${skep.accountId}/${path}`, {
     method: 'POST',
     headers: { authorization: `Bearer ${skep.token}`, 'content-type': 'application/json' },
@@ -111,8 +112,8 @@ export async function createResource(skep: Skep, type: 'kv_namespace' | 'r2_buck
   });
   const answer = await response.text();
   if (!response.ok) throw new Error(`POST ${path} was answered ${response.status}: ${answer.slice(0, 500)}`);
-  const { result } = JSON.parse(answer) as { result: { id?: string } };
-  return type === 'kv_namespace' ? (result.id as string) : name;
+  const { result } = JSON.parse(answer) as { result: { id?: string; uuid?: string } };
+  return result.id ?? result.uuid ?? name;
 }
 
 /** Uploads as wrangler does and switches the workers.dev address on. Resolves with the reason of a refusal, or null. */

@@ -15,5 +15,7 @@ export const BOOTSTRAP_LOCK = 5_360_175_003;
  * away between the moment an upload finds them and the moment its version refers to them.
  */
 export const MODULES_LOCK = 5_360_175_004;
+/** Databases of workers are made one after the other: their grants change the same rows of PostgreSQL's catalogs. */
+export const PROVISION_LOCK = 5_360_175_005;
 /** One node at a time removes expired KV entries. */
 export const KV_SWEEP_LOCK = 5_360_175_010;

@@ -35,6 +35,14 @@ async function ask(path: string): Promise<Json> {
 
 /** A case is a path. Code cannot be made from text in a worker, so they stand here. */
 const CASES = `
+async function bookmarks(DB) {
+  const session = DB.withSession('first-primary');
+  const before = session.getBookmark();
+  await session.prepare('SELECT 1').run();
+  const first = session.getBookmark();
+  await session.batch([session.prepare('SELECT 2')]);
+  return [before, /^[0-9a-f]{8}(-[0-9a-f]{8}){2}-[0-9a-f]{32}$/.test(first), session.getBookmark() > first, DB.withSession(' mine ').getBookmark()];
+}
 const cases = {
   async types({ DB }) {
     const [row] = await DB.query(\`SELECT 1::int2 AS small, 2147483647 AS whole, 9007199254740991::int8 AS safe, 9223372036854775807::int8 AS large,
@@ -67,10 +75,12 @@ const cases = {
       dollar: await DB.prepare('SELECT $1::int + $2::int AS sum').bind(1, 2).first('sum'),
       literals: await DB.prepare("SELECT '?' AS a, ? AS b, \\"c?\\".x AS c, E'\\\\'?' AS d, $$?$$ AS e -- ?\\n FROM (SELECT 1 AS x) AS \\"c?\\" /* ? /* ? */ */").bind('v').first(),
       operator: await DB.prepare("SELECT '{\\"a\\":1}'::jsonb ?? ? AS has").bind('a').first('has'),
-      session: [(await DB.withSession('first-primary').prepare('SELECT 1 AS one').first('one')), DB.withSession().getBookmark()],
+      session: await bookmarks(DB),
       names: [DB.constructor.name, insert.constructor.name, Object.prototype.toString.call(DB)],
     };
   },
+  async scriptError({ DB }) { return DB.exec('SELECT 1;\\nSELECT oops;\\nSELECT 3'); },
+  async emptyScript({ DB }) { return DB.exec(' '); },
   async wrongCount({ DB }) { return DB.prepare('SELECT ?, ?').bind(1).all(); },
   async missingColumn({ DB }) { return DB.prepare('SELECT 1 AS a').first('b'); },
   async dump({ DB }) { return DB.dump(); },
@@ -236,8 +246,8 @@ test("prepare, bind, first, all, run, raw, batch and exec have D1's shape", asyn
       dollar: 3,
       literals: { a: '?', b: 'v', c: 1, d: "'?", e: '?' },
       operator: true,
-      session: [1, null],
-      names: ['D1Database', 'D1PreparedStatement', '[object D1Database]'],
+      session: [null, true, true, 'mine'],
+      names: ['D1Database', 'D1PreparedStatement', '[object Object]'],
     },
     JSON.stringify(error),
   );
@@ -260,7 +270,11 @@ test('an error has SQLSTATE, position and detail, and D1’s beginning where D1 
   assert.match((await ask('wrongCount')).error.message, /Wrong number of parameter bindings for SQL query: 1 for 2/);
   assert.equal((await ask('missingColumn')).error.message, 'D1_COLUMN_NOTFOUND: Column not found (b)');
   assert.match((await ask('undefinedParameter')).error.message, /^D1_TYPE_ERROR: Type 'undefined' not supported/);
-  assert.match((await ask('dump')).error.message, /dump\(\) is not supported/);
+  assert.match((await ask('dump')).error.message, /^D1_DUMP_ERROR: dump\(\) is not supported/);
+  const script = (await ask('scriptError')).error;
+  assert.equal(script.message, 'D1_EXEC_ERROR: Error in line 2: SELECT oops;: column "oops" does not exist');
+  assert.deepEqual([script.code, script.position], ['42703', 'SELECT 1;\nSELECT '.length + 1]);
+  assert.match((await ask('emptyScript')).error.message, /^D1_EXEC_ERROR: .*No SQL statements detected\.$/);
 });
 
 test('a batch is carried out whole or not at all', async () => {
@@ -317,6 +331,11 @@ const postgresPids = (): number[] =>
   descendantsOf(skep.pid)
     .filter(({ command }) => /postgres/.test(command))
     .map(({ pid }) => pid);
+
+test('databases that are asked for at the same time are all made', async () => {
+  const ids = await Promise.all(['one', 'two', 'three', 'four'].map((name) => makeDatabase(`together-${name}`)));
+  assert.equal(new Set(ids).size, 4);
+});
 
 test('a database that hangs is an error within seconds, and is as before when it goes on', async () => {
   assert.equal((await ask('one')).value, 1);

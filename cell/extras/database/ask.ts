@@ -8,13 +8,12 @@ import {
   NativeError,
   NativeUint8Array,
   copyInto,
-  objectKeys,
   readerRead,
   streamGetReader,
   utf8Decode,
   utf8Encode,
 } from '../../primordials.ts';
-import { originalPosition } from './placeholders.ts';
+import { databaseError, scriptError } from './errors.ts';
 import { readerOf } from './values.ts';
 
 export interface SentStatement {
@@ -66,22 +65,6 @@ export async function ask(
   }
 }
 
-/** The same error without the marks of the way it came. */
-export function databaseError(error: unknown, prefix: string, grown: readonly number[]): unknown {
-  if (!(error instanceof NativeError)) return error;
-  const { message } = error;
-  const shown = new NativeError(`${prefix}${message}`);
-  const keys = objectKeys(error);
-  for (let index = 0; index < keys.length; index++) {
-    const key = keys[index] as string;
-    if (key === 'remote') continue;
-    const given = (error as unknown as Record<string, unknown>)[key];
-    const value = key === 'position' ? originalPosition(given as number, grown) : given;
-    defineProperty(shown, key, { value, writable: true, enumerable: true, configurable: true });
-  }
-  return shown;
-}
-
 type Line = readonly (string | null)[] | { readonly columns: readonly (readonly [string, number])[] } | Done;
 
 interface Done {
@@ -106,9 +89,21 @@ export async function runStatements(
   return readResults(await readAll(answer, prefix, grown));
 }
 
+/** PostgreSQL answers a text without a statement with a result that has no tag. */
+function isNothing(results: readonly Result[]): boolean {
+  for (let index = 0; index < results.length; index++) if (results[index]?.tag !== '') return false;
+  return true;
+}
+
 /** Statements without parameters. */
-export async function runScript({ binding, transaction }: Place, sql: string, prefix: string): Promise<Result[]> {
-  return readResults(await readAll(await ask(binding, 'exec', { sql, transaction }, prefix), prefix, []));
+export async function runScript({ binding, transaction }: Place, sql: string): Promise<Result[]> {
+  try {
+    const results = readResults(await readAll(await ask(binding, 'exec', { sql, transaction }, ''), '', []));
+    if (isNothing(results)) throw new NativeError('No SQL statements detected.');
+    return results;
+  } catch (error) {
+    throw scriptError(error, sql);
+  }
 }
 
 async function readAll({ body }: DataAnswer, prefix: string, grown: readonly number[]): Promise<Line[]> {
@@ -232,6 +227,12 @@ export function changesOf(tag: string): number {
   const verb = words[0];
   const changes = verb === 'INSERT' || verb === 'UPDATE' || verb === 'DELETE' || verb === 'MERGE';
   return changes ? +(words[words.length - 1] as string) : 0;
+}
+
+/** Whether a statement made, changed or removed something else than rows. */
+export function changesSchema(tag: string): boolean {
+  const verb = splitWords(tag)[0];
+  return verb === 'CREATE' || verb === 'DROP' || verb === 'ALTER' || verb === 'TRUNCATE' || verb === 'COMMENT';
 }
 
 /** Rows a statement is about, changed or read. */

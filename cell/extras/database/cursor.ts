@@ -18,7 +18,8 @@ import {
   utf8Decode,
   utf8Encode,
 } from '../../primordials.ts';
-import { databaseError, LineReader, type Place, type SentStatement, toObject } from './ask.ts';
+import { databaseError } from './errors.ts';
+import { LineReader, type Place, type SentStatement, toObject } from './ask.ts';
 
 const NEWLINE = 10;
 const EMPTY = new NativeUint8Array(0);

@@ -2,11 +2,12 @@
  * `env.DB`: D1's classes (https://developers.cloudflare.com/d1/worker-api/) over PostgreSQL, and beside them what PostgreSQL can do more:
  * `query`, `cursor`, `transaction`.
  */
+import { workerNow } from '../../clock.ts';
+import { compatFlag } from '../../compat.ts';
 import { dressClass } from '../../jsg.ts';
 import {
   defineProperty,
   isArray,
-  NativeError,
   NativePromise,
   NativeTypeError,
   nativeString,
@@ -14,13 +15,15 @@ import {
   promiseThen,
   readerRead,
   streamGetReader,
+  stringSlice,
+  stringTrim,
+  symbolToStringTag,
 } from '../../primordials.ts';
+import { refuseClonesOf } from '../../scope-functions.ts';
 import { illegalConstructor } from '../../webidl.ts';
 import {
   ask,
-  changesOf,
   countOf,
-  databaseError,
   type Place,
   type Result,
   runScript,
@@ -29,42 +32,12 @@ import {
   toObjects,
 } from './ask.ts';
 import { openCursor } from './cursor.ts';
-import { rewritePlaceholders } from './placeholders.ts';
-import { toParameter } from './values.ts';
+import { databaseError, errorWithCause } from './errors.ts';
+import { batch, type D1PreparedStatement, type D1Result, prepare, type Target, toParameters } from './statement.ts';
 
 const CREATE = {};
-const D1_PREFIX = 'D1_ERROR: ';
 
 type Row = Record<string, unknown>;
-type Args = readonly unknown[];
-
-interface D1Meta {
-  readonly served_by: string;
-  readonly duration: number;
-  readonly changes: number;
-  readonly last_row_id: number;
-  readonly changed_db: boolean;
-  readonly size_after: number;
-  readonly rows_read: number;
-  readonly rows_written: number;
-}
-
-interface D1Result {
-  readonly success: true;
-  readonly meta: D1Meta;
-  readonly results: readonly Row[];
-}
-
-/** Where statements go, and in which order: those of one transaction one after the other. */
-interface Target extends Place {
-  inTurn<T>(work: () => Promise<T>): Promise<T>;
-}
-
-function toParameters(values: Args): (string | null)[] {
-  const params: (string | null)[] = [];
-  for (let index = 0; index < values.length; index++) params[index] = toParameter(values[index]);
-  return params;
-}
 
 /** `sql` and `params` of `query` and `cursor`: PostgreSQL's own placeholders. */
 function nativeStatement(sql: unknown, params: unknown): SentStatement {
@@ -90,115 +63,9 @@ function hide(target: object, key: string, value: unknown): void {
   defineProperty(target, key, { value, writable: true, enumerable: false, configurable: true });
 }
 
-function toD1Result(result: Result): D1Result {
-  const results = toObjects(result);
-  const changes = changesOf(result.tag);
-  return {
-    success: true,
-    meta: {
-      served_by: 'skep',
-      duration: result.ms,
-      changes,
-      // PostgreSQL has no such thing: INSERT … RETURNING tells.
-      last_row_id: 0,
-      changed_db: changes > 0,
-      size_after: 0,
-      rows_read: results.length,
-      rows_written: changes,
-    },
-    results,
-  };
-}
-
-let sentOf: (statement: unknown) => SentStatement;
-
-export class D1PreparedStatement {
-  readonly #target: Target;
-  readonly #sql: string;
-  readonly #params: Args;
-
-  constructor(...args: unknown[]) {
-    if (args[0] !== CREATE) throw illegalConstructor();
-    this.#target = args[1] as Target;
-    this.#sql = args[2] as string;
-    this.#params = args[3] as Args;
-  }
-
-  static {
-    sentOf = (statement) => {
-      if (typeof statement !== 'object' || statement === null || !(#sql in statement)) {
-        throw new NativeTypeError('A batch is an array of statements that prepare() made.');
-      }
-      const { sql, count, grown } = rewritePlaceholders(statement.#sql);
-      const given = statement.#params.length;
-      if (count !== undefined && count !== given) {
-        throw new NativeError(`D1_ERROR: Wrong number of parameter bindings for SQL query: ${given} for ${count}.`);
-      }
-      return { sql, params: statement.#params as (string | null)[], grown };
-    };
-  }
-
-  bind(...values: unknown[]): D1PreparedStatement {
-    return new D1PreparedStatement(CREATE, this.#target, this.#sql, toParameters(values));
-  }
-
-  async first(...args: unknown[]): Promise<unknown> {
-    const result = await this.#run();
-    const [row] = toObjects(result);
-    if (row === undefined) return null;
-    const column = args[0];
-    if (column === undefined) return row;
-    for (let index = 0; index < result.columns.length; index++) {
-      if (result.columns[index]?.name === column) return row[column as string];
-    }
-    throw new NativeError(`D1_COLUMN_NOTFOUND: Column not found (${nativeString(column)})`);
-  }
-
-  async all(): Promise<D1Result> {
-    return toD1Result(await this.#run());
-  }
-
-  async run(): Promise<D1Result> {
-    return toD1Result(await this.#run());
-  }
-
-  async raw(...args: unknown[]): Promise<unknown[]> {
-    const { columnNames } = (args[0] ?? {}) as { columnNames?: unknown };
-    const { columns, rows } = await this.#run();
-    const raw: unknown[] = [];
-    if (columnNames === true) {
-      const names: string[] = [];
-      for (let index = 0; index < columns.length; index++) names[index] = columns[index]?.name as string;
-      raw[0] = names;
-    }
-    for (let index = 0; index < rows.length; index++) raw[raw.length] = rows[index];
-    return raw;
-  }
-
-  async #run(): Promise<Result> {
-    const statement = sentOf(this);
-    const [result] = (await this.#target.inTurn(() => runStatements(this.#target, [statement], D1_PREFIX))) as [Result];
-    return result;
-  }
-}
-dressClass(D1PreparedStatement, 'D1PreparedStatement');
-
-const prepare = (target: Target, sql: unknown): D1PreparedStatement =>
-  new D1PreparedStatement(CREATE, target, `${sql as string}`, []);
-
-async function batch(target: Target, statements: unknown): Promise<D1Result[]> {
-  if (!isArray(statements)) throw new NativeTypeError('batch() takes an array of statements that prepare() made.');
-  const sent: SentStatement[] = [];
-  for (let index = 0; index < statements.length; index++) sent[index] = sentOf(statements[index]);
-  if (sent.length === 0) throw new NativeError('D1_ERROR: No SQL statements detected.');
-  const results = await target.inTurn(() => runStatements(target, sent, D1_PREFIX));
-  const d1Results: D1Result[] = [];
-  for (let index = 0; index < results.length; index++) d1Results[index] = toD1Result(results[index] as Result);
-  return d1Results;
-}
-
 async function exec(target: Target, sql: unknown): Promise<{ count: number; duration: number }> {
-  const results = await target.inTurn(() => runScript(target, `${sql as string}`, D1_PREFIX));
+  if (typeof sql !== 'string') throw new NativeTypeError(`exec() takes SQL as text, not ${nativeString(sql)}.`);
+  const results = await target.inTurn(() => runScript(target, sql));
   let duration = 0;
   for (let index = 0; index < results.length; index++) duration += results[index]?.ms as number;
   return { count: results.length, duration };
@@ -233,28 +100,59 @@ export class DatabaseTransaction {
 }
 dressClass(DatabaseTransaction, 'DatabaseTransaction');
 
-/** One PostgreSQL has the last word about everything: every session sees what was written before, and has no use for bookmarks. */
+const FIRST_PRIMARY = 'first-primary';
+const FIRST_UNCONSTRAINED = 'first-unconstrained';
+
+/**
+ * One PostgreSQL has the last word about everything: every session sees what was written before it. So any bookmark is good, and those
+ * given out only have to grow, as D1's do.
+ */
 export class D1DatabaseSession {
   readonly #target: Target;
+  #bookmark: string | null;
 
   constructor(...args: unknown[]) {
     if (args[0] !== CREATE) throw illegalConstructor();
-    this.#target = args[1] as Target;
+    const bookmark = args[2] as string;
+    this.#bookmark = bookmark === FIRST_PRIMARY || bookmark === FIRST_UNCONSTRAINED ? null : bookmark;
+    const onAnswer = (): void => {
+      this.#bookmark = nextBookmark();
+    };
+    this.#target = { ...(args[1] as Target), onAnswer };
   }
 
-  prepare(...args: unknown[]): D1PreparedStatement {
-    return prepare(this.#target, args[0]);
+  prepare(sql: unknown): D1PreparedStatement {
+    return prepare(this.#target, sql);
   }
 
-  batch(...args: unknown[]): Promise<D1Result[]> {
-    return batch(this.#target, args[0]);
+  async batch(statements: unknown): Promise<D1Result[]> {
+    return await batch(this.#target, statements);
   }
 
-  getBookmark(): null {
-    return null;
+  getBookmark(): string | null {
+    return this.#bookmark;
   }
 }
-dressClass(D1DatabaseSession, 'D1DatabaseSession');
+
+let bookmarks = 0;
+
+/** The time of the last answer, and how many there were: in the shape of D1's, and growing as text, too. */
+function nextBookmark(): string {
+  const time = stringSlice(`0000000000000000${workerNow()}`, -16);
+  const count = stringSlice(`00000000${++bookmarks}`, -8);
+  return `${stringSlice(time, 0, 8)}-${stringSlice(time, 8)}-${count}-00000000000000000000000000000000`;
+}
+
+/** What `withSession` was given, without the spaces around it. @throws TypeError for what is no text */
+function constraintOf(given: unknown): string {
+  if (given === undefined || given === null) return FIRST_UNCONSTRAINED;
+  if (typeof given !== 'string') {
+    throw new NativeTypeError(
+      `withSession() takes '${FIRST_PRIMARY}', '${FIRST_UNCONSTRAINED}' or a bookmark, not ${nativeString(given)}.`,
+    );
+  }
+  return stringTrim(given) || FIRST_UNCONSTRAINED;
+}
 
 export class D1Database {
   readonly #target: Target;
@@ -268,25 +166,26 @@ export class D1Database {
     return new D1Database(CREATE, { binding, transaction: null, inTurn: atOnce });
   }
 
-  prepare(...args: unknown[]): D1PreparedStatement {
-    return prepare(this.#target, args[0]);
+  prepare(sql: unknown): D1PreparedStatement {
+    return prepare(this.#target, sql);
   }
 
-  batch(...args: unknown[]): Promise<D1Result[]> {
-    return batch(this.#target, args[0]);
+  async batch(statements: unknown): Promise<D1Result[]> {
+    return await batch(this.#target, statements);
   }
 
-  exec(...args: unknown[]): Promise<{ count: number; duration: number }> {
-    return exec(this.#target, args[0]);
+  async exec(sql: unknown): Promise<{ count: number; duration: number }> {
+    return await exec(this.#target, sql);
   }
 
-  withSession(): D1DatabaseSession {
-    return new D1DatabaseSession(CREATE, this.#target);
+  withSession(constraintOrBookmark: unknown): D1DatabaseSession {
+    return new D1DatabaseSession(CREATE, this.#target, constraintOf(constraintOrBookmark));
   }
 
   async dump(): Promise<never> {
-    throw new NativeError(
-      'D1_ERROR: dump() is not supported: the database is a PostgreSQL. Use pg_dump, or read tables with cursor().',
+    throw errorWithCause(
+      'D1_DUMP_ERROR: ',
+      'dump() is not supported: the database is a PostgreSQL. Use pg_dump, or read tables with cursor().',
     );
   }
 
@@ -325,7 +224,15 @@ export class D1Database {
     return outcome.value;
   }
 }
-dressClass(D1Database, 'D1Database');
+defineProperty(D1Database, 'name', { value: 'D1Database', configurable: true });
+// D1 is JavaScript in workerd, too, and its classes look like that: on one of theirs it is the base class that has a tag.
+if (compatFlag('set_tostring_tag')) {
+  defineProperty(D1Database.prototype, symbolToStringTag, { value: 'WrappedBinding', configurable: true });
+}
+refuseClonesOf(
+  D1Database,
+  'Could not serialize object of type "WrappedBinding". This type does not support serialization.',
+);
 
 /** A transaction that the server has ended already needs no end. */
 async function end({ binding, transaction }: Place, how: 'rollback'): Promise<void> {

@@ -7,15 +7,14 @@ import {
   jsonParse,
   jsonStringify,
   NativeDate,
-  NativeError,
   NativeUint8Array,
-  nativeString,
   stringCharCodeAt,
   stringIndexOf,
   stringSlice,
   uncurry,
 } from '../../primordials.ts';
 import { bigintText, isDate } from '../../value-primordials.ts';
+import { errorWithCause } from './errors.ts';
 
 const dateToISOString = uncurry(Date.prototype.toISOString);
 const dateTime = uncurry(Date.prototype.getTime);
@@ -40,7 +39,7 @@ export function toParameter(value: unknown): string | null {
     case 'object':
       return objectToParameter(value as object);
     default:
-      throw new NativeError(`D1_TYPE_ERROR: Type '${typeof value}' not supported for value '${nativeString(value)}'`);
+      throw errorWithCause('D1_TYPE_ERROR: ', `Type '${typeof value}' not supported for value '${value as string}'`);
   }
 }
 

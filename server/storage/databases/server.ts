@@ -5,6 +5,7 @@
 import pg from 'pg';
 import { DATABASE_LIMITS } from '../../../shared/limits.ts';
 import { codeOf } from '../errors.ts';
+import { PROVISION_LOCK } from '../locks.ts';
 import { scramVerifier } from './scram.ts';
 
 /** What of a server's catalogs would tell about other tenants. Taken away where we may (as superuser). */
@@ -77,7 +78,7 @@ export async function makeDatabase(
   password: string,
   { isOurs }: { readonly isOurs: boolean },
 ): Promise<void> {
-  const isSuperuser = await run(null, async (client) => {
+  const isSuperuser = await alone(run, async (client) => {
     const facts = await readFacts(client);
     // On a server of our own nobody else has business in these; on another one that is not for us to say.
     if (isOurs) await client.query('REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC');
@@ -104,6 +105,17 @@ export async function makeDatabase(
     await hideCatalogs(client);
   });
 }
+
+/** Runs on the server's own database, while nobody else does so: PostgreSQL refuses grants on one object that meet. */
+const alone = <T>(run: RunAsPlatform, work: (client: pg.Client) => Promise<T>): Promise<T> =>
+  run(null, async (client) => {
+    await client.query('SELECT pg_advisory_lock($1)', [PROVISION_LOCK]);
+    try {
+      return await work(client);
+    } finally {
+      await client.query('SELECT pg_advisory_unlock($1)', [PROVISION_LOCK]);
+    }
+  });
 
 async function grantDatabase(client: pg.Client, name: string): Promise<void> {
   await client.query(`GRANT CONNECT, TEMPORARY, CREATE ON DATABASE ${name} TO ${name}`);
