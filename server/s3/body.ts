@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { type CrcName, startCrc } from '../../shared/crc.ts';
 import { R2_LIMITS } from '../../shared/limits.ts';
 import type { Checksums } from '../../shared/r2.ts';
+import { readBounded } from '../storage/read-bounded.ts';
 import { withIdleLimit } from '../storage/objects/idle-limit.ts';
 import { S3Error } from './errors.ts';
 import type { S3Request } from './request.ts';
@@ -205,14 +206,7 @@ export async function readDocument(request: S3Request, signed: Signed): Promise<
   const declared = Number(request.header('content-length') ?? 0);
   if (declared > R2_LIMITS.maxXmlBytes) throw tooLong();
   const { content, checksums } = readContent(request, signed);
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of content) {
-    bytes += chunk.length;
-    if (bytes > R2_LIMITS.maxXmlBytes) throw tooLong();
-    chunks.push(chunk);
-  }
-  const document = Buffer.concat(chunks);
+  const document = await readBounded(content, R2_LIMITS.maxXmlBytes, tooLong);
   for (const name of ['md5', 'sha256'] as const) {
     const wanted = checksums[name];
     if (wanted !== undefined && createHash(name).update(document).digest('hex') !== wanted) {

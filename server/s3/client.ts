@@ -8,6 +8,7 @@ import { AwsV4Signer } from 'aws4fetch';
 import { R2_LIMITS } from '../../shared/limits.ts';
 import { R2Error } from '../storage/objects/types.ts';
 import type { S3BackendSettings } from '../storage/objects/backends.ts';
+import { readBounded } from '../storage/read-bounded.ts';
 import { Circuit } from './circuit.ts';
 import { encode } from './request.ts';
 
@@ -248,22 +249,15 @@ function toR2Error(error: unknown): R2Error {
 
 /** All of an answer's body, which is a document. @throws R2Error unavailable */
 export async function readText({ body }: BackendAnswer): Promise<string> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
   const deadline = setTimeout(() => body.destroy(new NoAnswer('did not end its answer')), R2_LIMITS.backendDocumentMs);
   try {
-    for await (const chunk of body) {
-      bytes += (chunk as Buffer).length;
-      if (bytes > R2_LIMITS.maxXmlBytes) throw garbage();
-      chunks.push(chunk as Buffer);
-    }
+    return (await readBounded(body, R2_LIMITS.maxXmlBytes, garbage)).toString('utf8');
   } catch (error) {
     body.destroy();
     throw toR2Error(error);
   } finally {
     clearTimeout(deadline);
   }
-  return Buffer.concat(chunks).toString('utf8');
 }
 
 export const garbage = (): R2Error =>

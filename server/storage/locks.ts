@@ -1,7 +1,6 @@
 /**
  * The advisory locks of Skep's database, in one list so that no two parts take the same one: any numbers, the same in every version for ever.
- * Backups have a pair of numbers (`backup/lock.ts`), which no single one collides with; objects have one for each key besides
- * (`objects/rows.ts`), by a hash of 64 bits.
+ * Objects have one for each key besides (`objects/rows.ts`), by a hash of 64 bits.
  */
 
 /** Migrations run one node at a time. */
@@ -19,3 +18,8 @@ export const MODULES_LOCK = 5_360_175_004;
 export const PROVISION_LOCK = 5_360_175_005;
 /** One node at a time removes expired KV entries. */
 export const KV_SWEEP_LOCK = 5_360_175_010;
+/**
+ * A backup holds it shared from before it copies the database until it has copied the files; whoever removes files that rows spoke of takes
+ * it exclusively for that (`isBackedUp`), and comes again later when it cannot have it. A pair, which no single number collides with.
+ */
+export const BACKUP_LOCK: readonly [number, number] = [0x736b6570, 1];

@@ -9,7 +9,7 @@ import { Readable } from 'node:stream';
 import pg from 'pg';
 import { R2_LIMITS } from '../../shared/limits.ts';
 import type { UploadedPart } from '../../shared/r2.ts';
-import { BACKUP_LOCK } from '../../server/storage/backup/lock.ts';
+import { BACKUP_LOCK } from '../../server/storage/locks.ts';
 import { headerRange } from '../../server/storage/objects/rules.ts';
 import { R2Error } from '../../server/storage/objects/types.ts';
 import { contentOf, createTestObjects, listOptions, md5, putOptions, type TestObjects } from '../support/objects.ts';

@@ -1,5 +1,6 @@
 /** What a worker asks of a database. Everything in it is the worker's own words. */
 import { DATABASE_LIMITS } from '../../../shared/limits.ts';
+import { readBounded } from '../../storage/read-bounded.ts';
 import type { Statement } from '../../storage/wire/session.ts';
 import type { BindingCall } from '../../supervisor/types.ts';
 import { OperationError } from '../data-binding.ts';
@@ -29,17 +30,8 @@ export async function readArguments(call: BindingCall, args: unknown): Promise<R
   throw new OperationError('The arguments of the operation are no object.', 'TypeError');
 }
 
-async function readBody(call: BindingCall): Promise<Buffer> {
-  if (call.wholeBody !== null) return Buffer.from(call.wholeBody);
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of call.body ?? []) {
-    bytes += (chunk as Buffer).length;
-    if (bytes > DATABASE_LIMITS.maxOperationBytes) throw tooLarge();
-    chunks.push(chunk as Buffer);
-  }
-  return Buffer.concat(chunks);
-}
+const readBody = ({ wholeBody, body }: BindingCall): Promise<Buffer> =>
+  readBounded(wholeBody === null ? (body ?? []) : [wholeBody], DATABASE_LIMITS.maxOperationBytes, tooLarge);
 
 const tooLarge = (): OperationError =>
   new OperationError(

@@ -5,6 +5,7 @@ import type { KvNamespaceBinding } from '../../../shared/worker.ts';
 import type { Logger } from '../../log/types.ts';
 import { codeOf } from '../../storage/errors.ts';
 import { type KvEntry, type KvLargeValue, KvRefused, type KvStore } from '../../storage/kv/types.ts';
+import { readBounded } from '../../storage/read-bounded.ts';
 import type { BindingCall, WorkerEvent } from '../../supervisor/types.ts';
 import { createDataBinding, type Operation, OperationError } from '../data-binding.ts';
 import { sendChunks } from '../send-chunks.ts';
@@ -215,18 +216,12 @@ function isJson(text: string): boolean {
 }
 
 async function keysOf(call: BindingCall): Promise<unknown> {
-  let bytes = 0;
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of chunksOf(call)) {
-    bytes += chunk.length;
-    if (bytes > KV_LIMITS.maxBulkReadRequestBytes) {
-      const limit = KV_LIMITS.maxBulkReadRequestBytes;
-      return refuseWith('GET_BULK', 414, `The keys together exceed the limit of ${limit} bytes.`);
-    }
-    chunks.push(chunk);
-  }
+  const limit = KV_LIMITS.maxBulkReadRequestBytes;
+  const body = await readBounded(chunksOf(call), limit, () =>
+    refuseWith('GET_BULK', 414, `The keys together exceed the limit of ${limit} bytes.`),
+  );
   try {
-    return JSON.parse(Buffer.concat(chunks).toString('utf8'));
+    return JSON.parse(body.toString('utf8'));
   } catch {
     throw new OperationError('The keys of this operation are no JSON.', 'TypeError');
   }

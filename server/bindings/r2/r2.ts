@@ -10,6 +10,7 @@ import type { Logger } from '../../log/types.ts';
 import { withIdleLimit } from '../../storage/objects/idle-limit.ts';
 import type { ObjectStorage } from '../../storage/objects/open.ts';
 import { type BucketRecord, type Content, type ObjectStore, R2Error } from '../../storage/objects/types.ts';
+import { readBounded } from '../../storage/read-bounded.ts';
 import type { BindingCall, WorkerEvent } from '../../supervisor/types.ts';
 import { createDataBinding, type Operation, OperationError } from '../data-binding.ts';
 import { sendChunks } from '../send-chunks.ts';
@@ -161,17 +162,14 @@ const broughtNothing = (): R2Error =>
 /** A list that is too long for the call's head. */
 async function readJson(call: BindingCall): Promise<unknown> {
   const content = contentOf(call);
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of content instanceof Uint8Array ? [content] : content) {
-    bytes += chunk.length;
-    if (bytes > R2_LIMITS.maxListBodyBytes) {
-      throw new R2Error('invalidArgument', `The list has more than ${R2_LIMITS.maxListBodyBytes} bytes.`);
-    }
-    chunks.push(chunk);
-  }
+  const limit = R2_LIMITS.maxListBodyBytes;
+  const list = await readBounded(
+    content instanceof Uint8Array ? [content] : content,
+    limit,
+    () => new R2Error('invalidArgument', `The list has more than ${limit} bytes.`),
+  );
   try {
-    return JSON.parse(Buffer.concat(chunks).toString('utf8')) as unknown;
+    return JSON.parse(list.toString('utf8')) as unknown;
   } catch {
     throw new R2Error('invalidArgument', 'The list is not JSON.');
   }

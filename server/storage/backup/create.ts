@@ -21,7 +21,7 @@ import { connectionOf, startEmbeddedPostgres } from '../embedded/embedded.ts';
 import { codeOf } from '../errors.ts';
 import { BackupError, FILE_FOLDERS, writeArchive } from './archive.ts';
 import { baseBackup } from './base-backup.ts';
-import { BACKUP_LOCK } from './lock.ts';
+import { BACKUP_LOCK } from '../locks.ts';
 import { checkOfKey, requireMasterKey } from './key.ts';
 import { bytesEntry, readTar, type TarEntry } from './tar.ts';
 

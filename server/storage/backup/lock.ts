@@ -1,10 +1,6 @@
-/**
- * Advisory lock of the database (two keys). A backup holds it shared from before it copies the database until it has copied the files; whoever removes
- * files that rows spoke of takes it exclusively for that, and comes again later when it cannot have it.
- */
+/** Removing files and making backups keep out of one another's way. */
 import type { Queryable } from '../database.ts';
-
-export const BACKUP_LOCK: readonly [number, number] = [0x736b6570, 1];
+import { BACKUP_LOCK } from '../locks.ts';
 
 /** True: a backup is being made. False: none can begin before this transaction ends. */
 export async function isBackedUp(tx: Queryable): Promise<boolean> {
