@@ -10,7 +10,7 @@ import type { AddressInfo } from 'node:net';
 import type { ReadableStream } from 'node:stream/web';
 import { getRequestListener } from '@hono/node-server';
 import { type Context, Hono } from 'hono';
-import { DATABASE_LIMITS, UPLOAD_LIMITS } from '../../shared/limits.ts';
+import { DATABASE_LIMITS, GATEWAY_LIMITS, UPLOAD_LIMITS } from '../../shared/limits.ts';
 import { type CloudflareProblem, cloudflareProblem } from '../../shared/cloudflare-errors.ts';
 import { ListenError } from '../../shared/listen-error.ts';
 import type { Logger } from '../log/types.ts';
@@ -48,6 +48,8 @@ import { UploadSlots } from './upload/multipart.ts';
 
 const PREFIX = '/client/v4';
 const API_VERSION = '4';
+/** How often the API looks whose request takes too long: so much later than its limit one ends at most. */
+const CONNECTION_CHECK_MS = 5_000;
 
 /** Problems in one answer; a hostile upload could cause one per binding. */
 const MAX_PROBLEMS = 50;
@@ -316,8 +318,15 @@ function envelope(context: ApiContext, problems: readonly CloudflareProblem[]): 
 async function listen(app: Hono<Env>, options: ApiOptions, host: string, port: number): Promise<ApiServer> {
   // The global Request and Response stay Node's own: other parts of the process use them.
   const handle = getRequestListener(app.fetch, { overrideGlobalObjects: false });
+  const requestTimeout = options.requestTimeoutMs ?? UPLOAD_LIMITS.requestTimeoutMs;
   const server = createServer(
-    { requestTimeout: UPLOAD_LIMITS.requestTimeoutMs, headersTimeout: 30_000, keepAliveTimeout: 75_000 },
+    {
+      requestTimeout,
+      headersTimeout: Math.min(GATEWAY_LIMITS.headersTimeoutMs, requestTimeout),
+      keepAliveTimeout: GATEWAY_LIMITS.keepAliveTimeoutMs,
+      // Node looks every 30 s by default: so much later than its time a request would end.
+      connectionsCheckingInterval: Math.min(CONNECTION_CHECK_MS, requestTimeout / 10),
+    },
     (incoming, outgoing) => {
       const { s3 } = options;
       if (s3?.isFor(incoming.headers.authorization, incoming.url) === true) {

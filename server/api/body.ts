@@ -3,6 +3,11 @@ import type { ReadableStream, ReadableStreamDefaultReader } from 'node:stream/we
 import { UPLOAD_LIMITS } from '../../shared/limits.ts';
 import { fail } from './errors.ts';
 
+/** What of `UPLOAD_LIMITS` bounds the reading of one body; tests make them small. */
+export type BodyLimits = {
+  readonly [name in 'bodyWindowMs' | 'minBodyBytesPerWindow' | 'maxDrainBytes' | 'maxDrainMs']: number;
+};
+
 /**
  * Hands every chunk of the body to `onChunk` and resolves at the end. When `onChunk` throws, the rest of the body is read and
  * thrown away (up to `maxDrainBytes` and `maxDrainMs`) before the error goes on: most clients, undici among them, only read
@@ -11,10 +16,11 @@ import { fail } from './errors.ts';
 export async function readChunks(
   body: ReadableStream<Uint8Array> | null,
   onChunk: (chunk: Uint8Array) => void | Promise<void>,
+  limits: BodyLimits = UPLOAD_LIMITS,
 ): Promise<void> {
   if (body === null) return;
   const reader = body.getReader();
-  const pace = new Pace();
+  const pace = new Pace(limits);
   try {
     for (;;) {
       const { done, value } = await pace.hold(reader.read());
@@ -23,7 +29,7 @@ export async function readChunks(
       try {
         await onChunk(value);
       } catch (error) {
-        await drain(reader);
+        await drain(reader, limits);
         throw error;
       }
     }
@@ -36,12 +42,14 @@ export async function readChunks(
 
 /** Holds a client to a least speed: who sends a byte at a time would hold a place, and its memory, for as long as it likes. */
 class Pace {
+  readonly #limits: BodyLimits;
   readonly #timer: NodeJS.Timeout;
   #bytes = 0;
   #reject: ((error: unknown) => void) | undefined;
 
-  constructor() {
-    this.#timer = setInterval(() => this.#check(), UPLOAD_LIMITS.bodyWindowMs);
+  constructor(limits: BodyLimits) {
+    this.#limits = limits;
+    this.#timer = setInterval(() => this.#check(), limits.bodyWindowMs);
   }
 
   /** Waits for what is read. Rejects with an ApiError 408 when the client is too slow meanwhile. */
@@ -63,7 +71,7 @@ class Pace {
   }
 
   #check(): void {
-    const { bodyWindowMs, minBodyBytesPerWindow } = UPLOAD_LIMITS;
+    const { bodyWindowMs, minBodyBytesPerWindow } = this.#limits;
     const seen = this.#bytes;
     this.#bytes = 0;
     // Nobody waits for the client at this moment: then it is not what everything waits for.
@@ -78,9 +86,9 @@ class Pace {
   }
 }
 
-async function drain(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
-  let left: number = UPLOAD_LIMITS.maxDrainBytes;
-  const deadline = Date.now() + UPLOAD_LIMITS.maxDrainMs;
+async function drain(reader: ReadableStreamDefaultReader<Uint8Array>, limits: BodyLimits): Promise<void> {
+  let left = limits.maxDrainBytes;
+  const deadline = Date.now() + limits.maxDrainMs;
   try {
     while (left > 0 && Date.now() < deadline) {
       const { done, value } = await withDeadline(reader.read(), deadline);

@@ -54,6 +54,8 @@ export interface ApiOptions {
   readonly links?: (accountId: string, workerName: string, minutes: number) => Promise<readonly Link[]>;
   /** Prometheus' text; absent: this process has no metrics. */
   readonly metrics?: () => string;
+  /** `UPLOAD_LIMITS.requestTimeoutMs` when absent; tests make it short. */
+  readonly requestTimeoutMs?: number;
 }
 
 export type Method = 'GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE';

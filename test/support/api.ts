@@ -70,6 +70,7 @@ export interface TestApiOptions {
   /** Answers start-up runs instead of the scripted ones. */
   readonly checker?: StartupChecker;
   readonly health?: VersionHealthSource;
+  readonly requestTimeoutMs?: number;
 }
 
 export async function createTestApi(options: TestApiOptions = {}): Promise<TestApi> {
@@ -125,6 +126,7 @@ export async function createTestApi(options: TestApiOptions = {}): Promise<TestA
     log: options.log ?? testLog,
     maxLimits: { cpuMs: 100, subrequests: 50 },
     publicUrl: (worker, subdomain) => `http://${worker}.${subdomain}.localhost:8787`,
+    ...(options.requestTimeoutMs !== undefined && { requestTimeoutMs: options.requestTimeoutMs }),
     readiness: async () => ({ ready: true, parts: { database: { ok: true } }, sandbox: { layers: [] } }),
   });
   const server = await api.listen('127.0.0.1', 0);

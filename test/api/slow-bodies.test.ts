@@ -1,0 +1,155 @@
+/** Bodies that are refused, and requests that take too long: below, at and above what the API still reads and waits for. */
+import assert from 'node:assert/strict';
+import { connect, type Socket } from 'node:net';
+import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type BodyLimits, readChunks } from '../../server/api/body.ts';
+import { UPLOAD_LIMITS } from '../../shared/limits.ts';
+import { createTestApi, type TestApi, TOKEN } from '../support/api.ts';
+import { until } from '../support/until.ts';
+
+const REQUEST_TIMEOUT_MS = 1_500;
+let api: TestApi;
+before(async () => {
+  api = await createTestApi({ requestTimeoutMs: REQUEST_TIMEOUT_MS });
+});
+after(() => api.close());
+
+const KIB = 1024;
+const REFUSAL = new Error('refused');
+
+/** Refuses a body at its first byte; returns how much of the rest was read, whether its end was, and how long that took. */
+async function readRefused(
+  rest: readonly { readonly bytes: number; readonly afterMs?: number }[],
+  limits: Partial<BodyLimits>,
+): Promise<{ readonly readBytes: number; readonly isWhole: boolean; readonly tookMs: number }> {
+  let readBytes = 0;
+  let isWhole = false;
+  const pieces = [{ bytes: 1, afterMs: 0 }, ...rest];
+  const body = new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const piece = pieces.shift();
+        if (piece === undefined) {
+          isWhole = true;
+          controller.close();
+          return;
+        }
+        await sleep(piece.afterMs ?? 0);
+        readBytes += piece.bytes;
+        controller.enqueue(new Uint8Array(piece.bytes));
+      },
+    },
+    { highWaterMark: 0 },
+  );
+  const startedAt = performance.now();
+  await assert.rejects(
+    readChunks(body, () => Promise.reject(REFUSAL), { ...UPLOAD_LIMITS, ...limits }),
+    REFUSAL,
+  );
+  return { readBytes: readBytes - 1, isWhole, tookMs: performance.now() - startedAt };
+}
+
+test('of a refused body one byte less than `maxDrainBytes` is read to its end; from the limit on nothing more is read', async () => {
+  const limits = { maxDrainBytes: 8 * KIB };
+  const pieces = (last: number) => [{ bytes: 4 * KIB }, { bytes: 4 * KIB + last }, { bytes: 100 }];
+  const below = await readRefused(pieces(-1).slice(0, 2), limits);
+  assert.deepEqual([below.readBytes, below.isWhole], [8 * KIB - 1, true]);
+  for (const last of [0, 1]) {
+    const { readBytes, isWhole } = await readRefused(pieces(last), limits);
+    assert.deepEqual([readBytes, isWhole], [8 * KIB + last, false], 'the 100 bytes behind the limit are left');
+  }
+});
+
+test('of a refused body what comes within `maxDrainMs` is read, and nobody waits for what comes later', async () => {
+  // A timer never fires early; how late it fires is the machine's business: a second of it is tolerated.
+  const maxDrainMs = 600;
+  const below = await readRefused([{ bytes: 10, afterMs: maxDrainMs / 3 }], { maxDrainMs });
+  assert.deepEqual([below.readBytes, below.isWhole], [10, true]);
+  assert.ok(below.tookMs < maxDrainMs, `${below.tookMs} ms`);
+  // At: the timer of the piece is set later than the deadline was.
+  for (const afterMs of [maxDrainMs, maxDrainMs * 4]) {
+    const { isWhole, tookMs } = await readRefused(
+      [
+        { bytes: 10, afterMs },
+        { bytes: 10, afterMs },
+      ],
+      { maxDrainMs },
+    );
+    assert.equal(isWhole, false);
+    assert.ok(tookMs >= maxDrainMs - 1 && tookMs < maxDrainMs + 1_000, `${tookMs} ms`);
+  }
+});
+
+/** A connection whose every byte the test writes itself. */
+function dial(): Socket & { text: string; isClosed: boolean } {
+  const socket = Object.assign(connect(Number(new URL(api.origin).port), '127.0.0.1'), { text: '', isClosed: false });
+  socket.setEncoding('latin1').on('data', (chunk: string) => (socket.text += chunk));
+  const closed = (): void => void (socket.isClosed = true);
+  socket
+    .on('error', () => undefined)
+    .on('end', closed)
+    .on('close', closed);
+  return socket;
+}
+
+const head = (bytes: number): string =>
+  `POST /client/v4/accounts/${api.account.id}/workers/scripts/none/subdomain HTTP/1.1\r\nhost: api\r\nauthorization: Bearer ${TOKEN}\r\ncontent-type: application/json\r\ncontent-length: ${bytes}\r\n\r\n`;
+const OK_HEAD = `GET /healthz HTTP/1.1\r\nhost: api\r\n\r\n`;
+
+test('after a body that was refused and read to its end the connection goes on; beyond `maxDrainBytes` it is closed, after the answer', async () => {
+  const { maxJsonBodyBytes, maxDrainBytes } = UPLOAD_LIMITS;
+  const isAnswered = (socket: { text: string }) => () => socket.text.startsWith('HTTP/1.1 413 ');
+  const below = dial();
+  below.write(head(maxJsonBodyBytes + 1_000_000));
+  below.write(Buffer.alloc(maxJsonBodyBytes + 1_000_000, ' '));
+  await until(isAnswered(below), 'the body is refused');
+  below.write(OK_HEAD);
+  await until(() => /HTTP\/1\.1 200 /.test(below.text), 'the next request of the connection is answered');
+  below.destroy();
+
+  const above = dial();
+  // Endless, as far as the server can know.
+  above.write(head(maxJsonBodyBytes + 4 * maxDrainBytes));
+  const piece = Buffer.alloc(1_000_000, ' ');
+  const write = (): void => {
+    if (!above.isClosed) above.write(piece, write);
+  };
+  write();
+  await until(isAnswered(above), 'the body is refused');
+  await until(() => above.isClosed, 'the connection is closed');
+  const slackBytes = 16_000_000;
+  assert.ok(above.bytesWritten < maxJsonBodyBytes + maxDrainBytes + slackBytes, `${above.bytesWritten} bytes`);
+});
+
+test('a request that is whole within `requestTimeoutMs` is answered, a later one is 408 and its connection closed', async () => {
+  const body = JSON.stringify({ enabled: true });
+  const send = async (restAfterMs: number) => {
+    const socket = dial();
+    const startedAt = performance.now();
+    socket.write(head(body.length) + body.slice(0, 5));
+    await sleep(restAfterMs);
+    socket.write(body.slice(5));
+    await until(() => socket.text.includes('\r\n\r\n'), 'an answer', 5_000);
+    const tookMs = performance.now() - startedAt;
+    return { socket, status: Number(socket.text.slice(9, 12)), tookMs };
+  };
+  const below = await send(REQUEST_TIMEOUT_MS / 2);
+  assert.equal(below.status, 404, 'there is no such worker');
+  below.socket.destroy();
+  const above = await send(REQUEST_TIMEOUT_MS * 1.5);
+  assert.equal(above.status, 408);
+  await until(() => above.socket.isClosed, 'the connection is closed');
+});
+
+test('a request that never ends is ended at `requestTimeoutMs`, not before, and at most a tenth of it later', async () => {
+  const socket = dial();
+  const startedAt = performance.now();
+  socket.write(head(100));
+  const dripping = setInterval(() => socket.write(' '), 50);
+  await until(() => socket.text.startsWith('HTTP/1.1 408 ') && socket.isClosed, 'it is ended', 5_000);
+  clearInterval(dripping);
+  const tookMs = performance.now() - startedAt;
+  // Node looks at its connections at times; a second is for a machine that is busy.
+  assert.ok(tookMs >= REQUEST_TIMEOUT_MS && tookMs < REQUEST_TIMEOUT_MS * 1.1 + 1_000, `${tookMs} ms`);
+});
