@@ -375,6 +375,14 @@ export const DATABASE_LIMITS = {
   /** SQL files that wait in the API's memory to be run, each at most as large as an operation, and how long. */
   waitingImports: 8,
   importWaitMs: 600_000,
+  /**
+   * Links to exports of one account that are good at a time, and how long: each is some bytes of memory and lets whoever has it read a database.
+   * → the oldest link of the account stops working
+   */
+  exportLinksPerAccount: 20,
+  exportLinkMs: 3_600_000,
+  /** What an export reads at a time, in bytes: it is in memory. → the export ends with an error */
+  maxExportPieceBytes: 32 * MiB,
   /** Statements of one batch. */
   maxStatements: 1_000,
   /** Parameters of one statement: what the wire protocol can count. */

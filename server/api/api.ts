@@ -28,8 +28,9 @@ import {
   readJsonBody,
   type Route,
 } from './router.ts';
+import { DatabaseExports } from './database-exports.ts';
 import { DatabaseImports } from './database-imports.ts';
-import { databaseRoutes, IMPORT_PATH } from './routes/databases.ts';
+import { databaseRoutes, EXPORT_PATH, IMPORT_PATH } from './routes/databases.ts';
 import { hyperdriveRoutes } from './routes/hyperdrive.ts';
 import { identityRoutes } from './routes/identity.ts';
 import { kvRoutes } from './routes/kv.ts';
@@ -81,6 +82,7 @@ export interface Api {
 /** Builds the API. Opens nothing by itself. */
 export function createApi(options: ApiOptions): Api {
   const imports = new DatabaseImports();
+  const exports = new DatabaseExports();
   const routes: readonly Route[] = [
     ...identityRoutes,
     ...workerRoutes,
@@ -92,7 +94,7 @@ export function createApi(options: ApiOptions): Api {
     ...r2KeyRoutes,
     ...linkRoutes,
     ...analyticsRoutes,
-    ...databaseRoutes(imports),
+    ...databaseRoutes(imports, exports),
     ...hyperdriveRoutes,
     ...kvRoutes,
     ...platformRoutes,
@@ -108,6 +110,10 @@ export function createApi(options: ApiOptions): Api {
     return context.json(document);
   });
   app.put(`${PREFIX}${IMPORT_PATH}/:token`, (context) => receiveImport(context, imports));
+  app.get(`${PREFIX}${EXPORT_PATH}/:token`, async (context) => {
+    const content = await exports.open(options.databases, context.req.param('token'));
+    return context.body(content, 200, { 'content-type': 'application/sql; charset=utf-8' });
+  });
   app.use(`${PREFIX}/*`, async (context, next) => {
     context.set('identity', await authenticate(context, options));
     await next();

@@ -68,7 +68,8 @@ const toText = (value: unknown): string | null => {
   return typeof value === 'string' ? value : JSON.stringify(value);
 };
 
-function asApiError(error: unknown): unknown {
+/** What storage says of SQL that failed, as the API says it. Other errors as they are. */
+export function asApiError(error: unknown): unknown {
   const { name, message } = error as Error;
   if (error instanceof ServerError) {
     const { code, fields } = error;
@@ -76,7 +77,7 @@ function asApiError(error: unknown): unknown {
     const detail = fields.detail === undefined ? '' : ` (${fields.detail})`;
     return fail('databaseQueryFailed', { reason: `${message}${detail}: SQLSTATE ${code}${where}`.slice(0, 4096) });
   }
-  if (name === 'SessionEnded') return fail('databaseQueryFailed', { reason: message });
+  if (name === 'SessionEnded' || name === 'NoSuchTable') return fail('databaseQueryFailed', { reason: message });
   if (name === 'NoConnection' || name === 'SessionLost') return unavailable(message.replace(/\.$/, ''), 2, error);
   return error;
 }

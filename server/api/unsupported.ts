@@ -30,7 +30,7 @@ const FEATURES: readonly (readonly [pattern: RegExp, feature: string, instead?: 
   [
     new RegExp(`${ACCOUNT}/d1/database/[^/]+/time_travel(/|$)`),
     'Time Travel of databases',
-    'The operator of this platform can keep copies of everything with `skep backup`.',
+    'Keep exports (`wrangler d1 export`); the operator of this platform can keep copies of everything with `skep backup`.',
   ],
   [new RegExp(`${ACCOUNT}/queues(/|$)`), 'Queues'],
   [new RegExp(`${ACCOUNT}/workflows(/|$)`), 'Workflows'],

@@ -1,6 +1,8 @@
 /** The real wrangler's commands for stores, against the real API: what it asks, and what it is refused with. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { createTestApi, type Json, type TestApi, TOKEN } from '../support/api.ts';
 import { simpleUpload } from '../support/multipart.ts';
@@ -157,5 +159,98 @@ describe('wrangler and the stores', () => {
       assert.match(answer.body.errors[0]?.message ?? '', message);
     }
     assert.deepEqual((await made('GET', '/r2/buckets/plain/usage')).objectCount, '0');
+  });
+
+  const EVERYTHING = String.raw`
+    CREATE SCHEMA extra; CREATE TYPE mood AS ENUM ('sad', 'it''s ok'); CREATE TYPE pair AS (a int, b text);
+    CREATE DOMAIN few AS integer DEFAULT 1 NOT NULL CONSTRAINT few_is CHECK (VALUE < 9);
+    CREATE SEQUENCE extra.counter START 5 INCREMENT 3; SELECT nextval('extra.counter');
+    CREATE FUNCTION twice(x int) RETURNS int LANGUAGE sql IMMUTABLE AS $$ SELECT x * 2 $$;
+    CREATE TABLE people (id serial PRIMARY KEY, name text NOT NULL UNIQUE, m mood DEFAULT 'sad', few few, tags text[], doc jsonb, raw bytea, at timestamptz,
+      n numeric(20,5), d float8, pair pair, two int GENERATED ALWAYS AS (twice(1)) STORED, iv interval, CHECK (length(name) < 100));
+    CREATE TABLE "Odd ""%s" (id bigint GENERATED ALWAYS AS IDENTITY, "select" text COLLATE "C", person int REFERENCES people ON DELETE CASCADE);
+    CREATE TABLE extra.log (day date NOT NULL, what text) PARTITION BY RANGE (day);
+    CREATE TABLE extra.log_2025 PARTITION OF extra.log FOR VALUES FROM ('2025-01-01') TO ('2026-01-01');
+    CREATE INDEX log_day ON extra.log (day DESC); CREATE INDEX ON people USING gin (tags);
+    CREATE TABLE base (a int); CREATE TABLE child (b int) INHERITS (base);
+    CREATE VIEW names AS SELECT name FROM people; CREATE MATERIALIZED VIEW counted AS SELECT count(*) FROM people;
+    INSERT INTO people (name, m, few, tags, doc, raw, at, n, d, pair, iv) VALUES
+      (E'a''b\\c\nnew', 'it''s ok', 7, '{"x,y",NULL,"q\"uote"}', '{"k": [1, "%s"]}', '\x00ff', '2026-01-02 03:04:05.678901Z', 12345.6789, 0.1::float8 + 0.2, ROW(1, 'z "q"'), '1 year 2 days 03:04'),
+      ('ünï 100%', NULL, 1, NULL, NULL, NULL, '-infinity', NULL, 'NaN', NULL, NULL);
+    INSERT INTO "Odd ""%s" ("select", person) VALUES ('s', 1), (NULL, NULL);
+    INSERT INTO extra.log VALUES ('2025-05-05', 'x'); INSERT INTO base VALUES (1); INSERT INTO child VALUES (2, 3);
+    INSERT INTO base SELECT generate_series(1, 20000);
+    CREATE FUNCTION shout() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.name := NEW.name || '!'; RETURN NEW; END $$;
+    CREATE TRIGGER shouted BEFORE INSERT ON people FOR EACH ROW EXECUTE FUNCTION shout();`;
+
+  async function exported(database: string, options: object = {}): Promise<string> {
+    const { result } = await made('POST', `/d1/database/${database}/export`, { dump_options: options });
+    const response = await fetch(result.signed_url);
+    assert.equal(response.status, 200);
+    return await response.text();
+  }
+
+  test('`d1 export` writes SQL that makes the same database again', async () => {
+    const [one, two] = [
+      await made('POST', '/d1/database', { name: 'one' }),
+      await made('POST', '/d1/database', { name: 'two' }),
+    ];
+    await made('POST', `/d1/database/${one.uuid}/query`, { sql: EVERYTHING });
+    assert.equal((await wrangler('d1', 'export', 'one', '--remote', '--output', 'one.sql', '-y')).code, 0);
+    const text = await readFile(join(project.dir, 'one.sql'), 'utf8');
+    await made('POST', `/d1/database/${two.uuid}/query`, { sql: text });
+    assert.equal(await exported(two.uuid), text);
+    const [{ results }] = await made('POST', `/d1/database/${two.uuid}/query`, {
+      sql: `SELECT name, tags::text, raw::text, d, two, (pair).b, nextval('people_id_seq') AS next, (SELECT count(*) FROM ONLY base) AS rows,
+              (SELECT count(*) FROM pg_index WHERE indrelid = 'extra.log_2025'::regclass) AS indexes FROM people WHERE id = 1`,
+    });
+    assert.deepEqual(results, [
+      {
+        name: "a'b\\c\nnew",
+        tags: '{"x,y",NULL,"q\\"uote"}',
+        raw: '\\x00ff',
+        d: 0.300_000_000_000_000_04,
+        two: 2,
+        b: 'z "q"',
+        next: 3,
+        rows: 20_001,
+        indexes: 1,
+      },
+    ]);
+  });
+
+  test('an export is of the tables that are asked for, with or without rows; of what is not there it is refused', async () => {
+    const { uuid } = await made('POST', '/d1/database', { name: 'some' });
+    await made('POST', `/d1/database/${uuid}/query`, {
+      sql: 'CREATE TABLE a (x serial); INSERT INTO a DEFAULT VALUES; CREATE TABLE b (y int)',
+    });
+    const schema = await exported(uuid, { tables: ['public.a'], no_data: true });
+    assert.match(schema, /CREATE SEQUENCE public.a_x_seq.*CREATE TABLE public.a /s);
+    assert.doesNotMatch(schema, /INSERT|public\.b|setval/);
+    const rows = await exported(uuid, { tables: ['a'], no_schema: true });
+    assert.match(rows, /INSERT INTO public.a \(x\) VALUES \('1'\);\nSELECT pg_catalog.setval/);
+    assert.doesNotMatch(rows, /CREATE/);
+    const { status, body } = await t.call('POST', `/d1/database/${uuid}/export`, {
+      dump_options: { tables: ['a', 'c'] },
+    });
+    assert.deepEqual(
+      [status, body.errors[0]?.code, body.errors[0]?.message],
+      [400, 7500, "The database has no table 'c'."],
+    );
+    // Policies that would hide rows from the owner.
+    await made('POST', `/d1/database/${uuid}/query`, {
+      sql: 'ALTER TABLE b ENABLE ROW LEVEL SECURITY; ALTER TABLE b FORCE ROW LEVEL SECURITY',
+    });
+    const { result } = await made('POST', `/d1/database/${uuid}/export`, {});
+    await assert.rejects(fetch(result.signed_url).then((response) => response.text()));
+  });
+
+  test('a link to an export is good for nothing when its database is gone, or when it was made up', async () => {
+    const { uuid } = await made('POST', '/d1/database', { name: 'gone' });
+    const { result } = await made('POST', `/d1/database/${uuid}/export`, {});
+    await made('DELETE', `/d1/database/${uuid}`);
+    for (const link of [result.signed_url, `${t.url}/skep/database-exports/${'0'.repeat(48)}`]) {
+      assert.equal((await fetch(link)).status, 404);
+    }
   });
 });

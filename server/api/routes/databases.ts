@@ -4,6 +4,7 @@ import { DATABASE_LIMITS } from '../../../shared/limits.ts';
 import type { DatabaseRecord } from '../../storage/databases/databases.ts';
 import { CannotMakeDatabases } from '../../storage/databases/server.ts';
 import { runSql, type StatementResult } from '../database-results.ts';
+import type { DatabaseExports } from '../database-exports.ts';
 import type { DatabaseImports } from '../database-imports.ts';
 import { fail, isStoreConflict, unavailable } from '../errors.ts';
 import { printableName } from '../json.ts';
@@ -25,10 +26,21 @@ const importBody = z.discriminatedUnion('action', [
   z.object({ action: z.literal('poll'), current_bookmark: z.string().max(200) }),
 ]);
 
-/** Below `/client/v4`: files are sent there without a token. */
-export const IMPORT_PATH = '/skep/database-imports';
+const exportBody = z.looseObject({
+  dump_options: z
+    .looseObject({
+      no_schema: z.boolean().optional(),
+      no_data: z.boolean().optional(),
+      tables: z.array(printableName).max(DATABASE_LIMITS.maxStatements).optional(),
+    })
+    .optional(),
+});
 
-export const databaseRoutes = (imports: DatabaseImports): readonly Route[] => [
+/** Below `/client/v4`: files are sent there, and fetched from there, without a token. */
+export const IMPORT_PATH = '/skep/database-imports';
+export const EXPORT_PATH = '/skep/database-exports';
+
+export const databaseRoutes = (imports: DatabaseImports, exports: DatabaseExports): readonly Route[] => [
   accountBodyRoute('POST', '/d1/database', {
     summary: 'Make a database: a PostgreSQL of its own, for the Workers that are bound to it',
     body: z.looseObject({
@@ -75,13 +87,11 @@ export const databaseRoutes = (imports: DatabaseImports): readonly Route[] => [
     body: importBody,
     handle: (request) => importFile(request, imports),
   }),
-  accountRoute('POST', '/d1/database/:database/export', {
-    summary: 'Not supported: `pg_dump` and `skep backup` do it',
-    handle: async () => {
-      throw fail('databaseQueryFailed', {
-        reason: 'Export is not supported: the database is a PostgreSQL. Use pg_dump, or `skep backup`.',
-      });
-    },
+  accountBodyRoute('POST', '/d1/database/:database/export', {
+    summary:
+      'A link, good for an hour, to the database as SQL that makes it again: whole, or `tables`, `no_schema`, `no_data`',
+    body: exportBody,
+    handle: (request) => exportDatabase(request, exports),
   }),
 ];
 
@@ -112,6 +122,21 @@ async function importFile(
   const meta = { duration, changes, rows_read: 0, rows_written: changes, size_after: usage?.sizeBytes ?? 0 };
   const result = { num_queries: results.length, final_bookmark: bookmark, meta };
   return { result: { success: true, status: 'complete', at_bookmark: bookmark, messages: [], result } };
+}
+
+async function exportDatabase(
+  request: AccountRequest<z.infer<typeof exportBody>>,
+  exports: DatabaseExports,
+): Promise<ApiResult> {
+  const { id, name } = await requireDatabase(request);
+  const { no_schema: noSchema = false, no_data: noData = false, tables = [] } = request.body.dump_options ?? {};
+  const token = await exports.begin(request.options.databases, request.account.id, id, {
+    tables,
+    schema: !noSchema,
+    rows: !noData,
+  });
+  const result = { filename: `${name}.sql`, signed_url: `${request.origin}/client/v4${EXPORT_PATH}/${token}` };
+  return { result: { success: true, status: 'complete', at_bookmark: `skep-${id}`, messages: [], result } };
 }
 
 async function create({ options, account }: AccountRequest<unknown>, name: string): Promise<DatabaseRecord> {

@@ -1,0 +1,83 @@
+/**
+ * Exports of databases (`wrangler d1 export`): the client asks for one, is told a link, and fetches it without its token. The text is made
+ * while it is fetched, and nothing of it is kept.
+ */
+import { randomBytes } from 'node:crypto';
+import { DATABASE_LIMITS } from '../../shared/limits.ts';
+import type { WorkerDatabases } from '../storage/databases/databases.ts';
+import { dumpDatabase, type DumpOptions } from '../storage/databases/dump.ts';
+import { asApiError } from './database-results.ts';
+import { fail } from './errors.ts';
+
+interface Link {
+  readonly accountId: string;
+  readonly databaseId: string;
+  readonly options: DumpOptions;
+  readonly expiresMs: number;
+}
+
+/** Of one process. */
+export class DatabaseExports {
+  readonly #links = new Map<string, Link>();
+
+  /** The secret part of a link. What would fail at once fails here: who fetches the link is told a status and no more. @throws as `open` does */
+  async begin(
+    databases: WorkerDatabases,
+    accountId: string,
+    databaseId: string,
+    options: DumpOptions,
+  ): Promise<string> {
+    await (await openDump(databases, { accountId, databaseId, options })).cancel();
+    const nowMs = Date.now();
+    for (const [token, { expiresMs }] of this.#links) if (expiresMs < nowMs) this.#links.delete(token);
+    const own = [...this.#links].filter(([, link]) => link.accountId === accountId);
+    const [oldest] = own;
+    if (oldest !== undefined && own.length >= DATABASE_LIMITS.exportLinksPerAccount) this.#links.delete(oldest[0]);
+    const token = randomBytes(24).toString('hex');
+    this.#links.set(token, { accountId, databaseId, options, expiresMs: nowMs + DATABASE_LIMITS.exportLinkMs });
+    return token;
+  }
+
+  /** The text behind a link. @throws ApiError 7404 when the link or its database is gone, 7500, 503 */
+  async open(databases: WorkerDatabases, token: string): Promise<ReadableStream<Uint8Array>> {
+    const link = this.#links.get(token);
+    if (link === undefined || link.expiresMs < Date.now()) {
+      throw fail('databaseNotFound', { database: 'behind this link (it is good for an hour)' });
+    }
+    return await openDump(databases, link);
+  }
+}
+
+/** Begins the dump, so that what fails at once is an answer of its own and no file that was cut off. */
+async function openDump(
+  databases: WorkerDatabases,
+  { accountId, databaseId, options }: Omit<Link, 'expiresMs'>,
+): Promise<ReadableStream<Uint8Array>> {
+  const entered = await databases.enter(accountId, databaseId);
+  if (entered === null) throw fail('databaseNotFound', { database: databaseId });
+  const pieces = dumpDatabase(databases, entered.pool, options);
+  let next: Promise<IteratorResult<string, void>> = pieces.next();
+  try {
+    await next;
+  } catch (error) {
+    throw asApiError(error);
+  }
+  const encoder = new TextEncoder();
+  return new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      const { done, value } = await next;
+      if (done === true) {
+        controller.close();
+        return;
+      }
+      controller.enqueue(encoder.encode(value));
+      next = pieces.next();
+      // Whoever pulls next hears of it; until then it is no unhandled one.
+      next.catch(() => undefined);
+    },
+    async cancel() {
+      await next.catch(() => undefined);
+      await pieces.return();
+    },
+  });
+}

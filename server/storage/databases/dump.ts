@@ -1,0 +1,124 @@
+/** A database as a text of SQL that makes it again, read in one snapshot and as the database's own role: what that may not see is not in it. */
+import type { WorkerDatabases } from './databases.ts';
+import { AFTER_ROWS, BEFORE_ROWS, FIND_TABLE, ROW_QUERIES, SEQUENCE_STATES } from './dump-queries.ts';
+import { type ResultSink, rowToJson, Session, SessionEnded } from '../wire/session.ts';
+import { DATABASE_LIMITS } from '../../../shared/limits.ts';
+
+export interface DumpOptions {
+  /** With or without their schema; empty: everything. */
+  readonly tables: readonly string[];
+  readonly schema: boolean;
+  readonly rows: boolean;
+}
+
+/** A table that was asked for is not there. */
+export class NoSuchTable extends Error {
+  override readonly name = 'NoSuchTable';
+}
+
+const HEADER = `-- A PostgreSQL database of Skep. To make it again: wrangler d1 execute <database> --remote --file <this file>, or psql.
+-- Not in here: privileges, policies, rules, comments, aggregates, operators, range types and the data of large objects.
+SET check_function_bodies = off;
+`;
+/** A file that does not end so was cut off. */
+const FOOTER = '-- The end of the export.\n';
+
+const ROWS_AT_ONCE = { first: 64, most: 4096 };
+/** More rows are asked for at once until an answer has about as much. */
+const AIM_CHARACTERS = 256 * 1024;
+
+/**
+ * Pieces of the text. It has the time of a transaction. Null: there is no such database.
+ * @throws NoSuchTable, ServerError, SessionEnded, SessionLost, NoConnection
+ */
+export async function* dumpDatabase(
+  databases: WorkerDatabases,
+  pool: ConstructorParameters<typeof Session>[0],
+  options: DumpOptions,
+): AsyncGenerator<string, void> {
+  const session = await Session.open(pool);
+  const { transactionMs } = databases.times;
+  const tooLong = `The export took longer than a transaction may, ${transactionMs / 1000} s. Export tables one by one (--table).`;
+  const timer = setTimeout(() => session.end(new SessionEnded(tooLong)), transactionMs);
+  try {
+    yield* new Dump(session, options).text();
+  } finally {
+    clearTimeout(timer);
+    session.release();
+  }
+}
+
+class Dump {
+  readonly #session: Session;
+  readonly #options: DumpOptions;
+
+  constructor(session: Session, options: DumpOptions) {
+    this.#session = session;
+    this.#options = options;
+  }
+
+  async *text(): AsyncGenerator<string, void> {
+    const { tables, schema, rows } = this.#options;
+    await this.#ask('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+    // Policies that hide rows make it fail, rather than make a file without them.
+    await this.#ask(`SELECT set_config('search_path', '', true), set_config('row_security', 'off', true)`);
+    const oids = tables.length === 0 ? null : `{${(await this.#findTables()).join(',')}}`;
+    const part = oids === null ? 'whole' : 'ofTables';
+    yield HEADER;
+    if (schema) for (const query of BEFORE_ROWS[part]) yield* this.#statements(query, [oids]);
+    if (rows) {
+      for (const query of await this.#ask(ROW_QUERIES, [oids])) yield* this.#rows(query);
+      for (const query of await this.#ask(SEQUENCE_STATES, [oids])) yield* this.#statements(query);
+    }
+    if (schema) for (const query of AFTER_ROWS[part]) yield* this.#statements(query, [oids]);
+    await this.#ask('COMMIT');
+    yield FOOTER;
+  }
+
+  async #findTables(): Promise<string[]> {
+    const oids: string[] = [];
+    for (const name of this.#options.tables) {
+      const [oid] = await this.#ask(FIND_TABLE, [name]);
+      if (oid === undefined) throw new NoSuchTable(`The database has no table '${name.slice(0, 100)}'.`);
+      oids.push(oid);
+    }
+    return oids;
+  }
+
+  async *#statements(query: string, params: (string | null)[] = []): AsyncGenerator<string, void> {
+    const given = query.includes('$1') ? params : [];
+    for (const statement of await this.#ask(query, given)) yield `${statement}\n`;
+  }
+
+  async *#rows(query: string): AsyncGenerator<string, void> {
+    await this.#ask(`DECLARE export_rows NO SCROLL CURSOR FOR ${query}`);
+    let count = ROWS_AT_ONCE.first;
+    for (;;) {
+      const rows = await this.#ask(`FETCH ${count} FROM export_rows`);
+      if (rows.length === 0) break;
+      const text = rows.map((row) => `${row}\n`).join('');
+      yield text;
+      count = Math.max(1, Math.min(ROWS_AT_ONCE.most, Math.floor((rows.length * AIM_CHARACTERS) / text.length)));
+    }
+    await this.#ask('CLOSE export_rows');
+  }
+
+  /** The first column of all rows. */
+  async #ask(sql: string, params: (string | null)[] = []): Promise<string[]> {
+    const found: string[] = [];
+    let size = 0;
+    const sink: ResultSink = {
+      columns: () => undefined,
+      row: (frame) => {
+        size += frame.length;
+        if (size > DATABASE_LIMITS.maxExportPieceBytes) this.#session.end(new SessionEnded(TOO_LARGE));
+        else found.push((JSON.parse(rowToJson(frame)) as string[])[0] ?? '');
+      },
+      done: () => undefined,
+    };
+    await this.#session.run([{ sql, params }], sink);
+    return found;
+  }
+}
+
+const TOO_LARGE = `Rows or definitions have more than ${DATABASE_LIMITS.maxExportPieceBytes / 1024 / 1024} MiB at once, which is too large to export.`;
