@@ -456,6 +456,13 @@ export const R2_LIMITS = {
   maxKeys: 100,
   /** Of an account. Stops floods of rows; Cloudflare has a million. */
   maxBuckets: 1_000,
+  /**
+   * Contents that are streamed into the embedded store of a node at a time; each holds a file open → 10058, an error of that operation. Stops many
+   * that bring nothing from taking all descriptors.
+   */
+  maxArrivingContents: 4_096,
+  /** Of one account: an eighth, so that others find places → as above. */
+  maxArrivingContentsPerAccount: 512,
   /** A put or part that brings no byte for this long is given up: what it wrote takes disk. */
   bodyIdleMs: 120_000,
 } as const;

@@ -136,6 +136,10 @@ export const R2_ERRORS = {
   badDigest: [10037, 'A checksum you specified did not match what we received.'],
   invalidRange: [10039, 'The requested range is not satisfiable'],
   badUpload: [10048, 'There was a problem with the multipart upload.'],
+  tooManyUploads: [
+    10058,
+    'Too many uploads of this account are under way at once. Try again when some of them are over.',
+  ],
   invalidStorageClass: [10062, 'The storage class specified is not valid.'],
   /** Not Cloudflare's: there a bucket has no end. */
   quotaExceeded: [10063, 'The bucket is full.'],

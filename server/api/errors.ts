@@ -36,6 +36,7 @@ export function ofObjectStore(error: R2Error): ApiError {
   const reason = error.message.replace(/\.$/, '');
   switch (error.kind) {
     case 'unavailable':
+    case 'tooManyUploads':
       return unavailable(reason, 5, error);
     case 'quotaExceeded':
       return fail('r2QuotaExceeded', { reason });

@@ -69,6 +69,7 @@ const CODE_OF: Readonly<Record<R2ErrorName, S3ErrorCode>> = {
   badDigest: 'BadDigest',
   invalidRange: 'InvalidRange',
   badUpload: 'InvalidPart',
+  tooManyUploads: 'SlowDown',
   invalidStorageClass: 'InvalidStorageClass',
   quotaExceeded: 'QuotaExceeded',
   unavailable: 'ServiceUnavailable',

@@ -5,13 +5,13 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { Readable } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
 import pg from 'pg';
 import { R2_LIMITS } from '../../shared/limits.ts';
 import type { UploadedPart } from '../../shared/r2.ts';
 import { BACKUP_LOCK } from '../../server/storage/locks.ts';
 import { headerRange } from '../../server/storage/objects/rules.ts';
-import { R2Error } from '../../server/storage/objects/types.ts';
+import { type BucketRecord, R2Error } from '../../server/storage/objects/types.ts';
 import { contentOf, createTestObjects, listOptions, md5, putOptions, type TestObjects } from '../support/objects.ts';
 import { until } from '../support/until.ts';
 
@@ -222,6 +222,43 @@ test('a bucket is full when its quota is reached, and has room again after a del
   await store.put(limited, 'b', Buffer.alloc(40), putOptions(Buffer.alloc(40)));
   await store.delete(limited, ['a']);
   await store.put(limited, 'c', Buffer.alloc(60, 1), putOptions(Buffer.alloc(60)));
+});
+
+test('what is being received counts as if it were there: a thousand puts at once do not fill the disk of a small bucket', async () => {
+  const { bucket, store } = await objects.bucket('arriving');
+  const limited = (await objects.storage.updateBucket(bucket, { quotaBytes: 40 * 1024 * 1024 })) as BucketRecord;
+  const open: PassThrough[] = [];
+  const begin = (key: string, size: number): Promise<unknown> => {
+    const body = new PassThrough();
+    open.push(body.on('error', () => undefined));
+    return store.put(limited, key, body, { ...putOptions(''), size });
+  };
+  const first = begin('first', 30 * 1024 * 1024);
+  await assert.rejects(begin('second', 30 * 1024 * 1024), isR2('quotaExceeded'));
+  const small = Array.from({ length: 40 }, (_, index) => begin(`small-${index}`, 512 * 1024));
+  const outcomes = await Promise.allSettled(small.slice(20));
+  assert.ok(outcomes.every((outcome) => outcome.status === 'rejected' && isR2('quotaExceeded')(outcome.reason)));
+  for (const body of open) body.destroy(new Error('given up'));
+  await assert.rejects(first, /given up/);
+  await Promise.allSettled(small);
+  // Nothing is left of it: all of the room is there again.
+  const whole = Buffer.alloc(39 * 1024 * 1024);
+  assert.equal((await store.put(limited, 'whole', whole, putOptions(whole)))?.size, whole.length);
+});
+
+test('one account has a share of the contents that are received at a time, and no more', async () => {
+  const { bucket, store } = await objects.bucket('share');
+  const bodies = Array.from({ length: R2_LIMITS.maxArrivingContentsPerAccount + 1 }, () => new PassThrough());
+  const put = (body: PassThrough, index: number): Promise<unknown> =>
+    store.put(bucket, `k${index}`, body, { ...putOptions(''), size: 1 });
+  const puts = bodies.slice(0, -1).map(put);
+  await assert.rejects(put(bodies.at(-1) as PassThrough, bodies.length), isR2('tooManyUploads'));
+  assert.notEqual(await store.put(bucket, 'whole', Buffer.of(1), putOptions(Buffer.of(1))), null);
+  for (const body of bodies) body.end(Buffer.of(1));
+  await Promise.all(puts);
+  const late = new PassThrough();
+  late.end(Buffer.of(1));
+  assert.notEqual(await put(late, 0), null);
 });
 
 test('only an empty bucket can be deleted, and a put to one that is gone is told so', async () => {

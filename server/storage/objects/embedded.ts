@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import type { ByteRange, Checksums, ObjectHead, UploadedPart } from '../../../shared/r2.ts';
 import type { Database, Queryable } from '../database.ts';
+import { ArrivingContents } from './arriving.ts';
 import { changeUsage, readUsage } from './buckets.ts';
 import type { Draft, FileSlice, ObjectFiles } from './files.ts';
 import { listObjects } from './list.ts';
@@ -69,8 +70,10 @@ export interface EmbeddedStoreOptions {
 /** A file that is swept between the look at its row and its opening makes a second look necessary; a third would be a fault. */
 const READ_ATTEMPTS = 3;
 
-/** A content larger than this is not written down when its bucket is full. A smaller one costs less than the question. */
+/** A content larger than this is not written down when its bucket is full. A smaller one costs less than the question … */
 const EARLY_LOOK_BYTES = 1024 * 1024;
+/** … as long as there are few of them at a time. */
+const EARLY_LOOK_TOGETHER_BYTES = 16 * EARLY_LOOK_BYTES;
 
 /** What an object is made of besides its content. */
 type NewHead = Pick<NewObject, 'etag' | 'checksums' | 'httpMetadata' | 'customMetadata' | 'storageClass'>;
@@ -79,6 +82,7 @@ export class EmbeddedStore implements ObjectStore {
   readonly #db: Database;
   readonly #files: ObjectFiles;
   readonly #options: EmbeddedStoreOptions;
+  readonly #arriving = new ArrivingContents();
 
   constructor(options: EmbeddedStoreOptions) {
     this.#db = options.database;
@@ -135,10 +139,9 @@ export class EmbeddedStore implements ObjectStore {
     checkKey(key);
     checkSize(size);
     checkMetadata(customMetadata, httpMetadata);
-    if (size > EARLY_LOOK_BYTES) await this.#checkQuota(this.#db, bucket, size);
     // Judged once more when it is written; here it saves writing down what would be thrown away.
     if (onlyIf !== undefined && !conditionsHold(onlyIf, await this.#current(bucket, key))) return null;
-    return await this.#withFile(content, size, checksums, async (draft) => {
+    return await this.#withFile(bucket, content, size, checksums, async (draft) => {
       const head: NewHead = {
         etag: draft.digests.md5 as string,
         checksums: keptChecksums(checksums),
@@ -163,12 +166,22 @@ export class EmbeddedStore implements ObjectStore {
 
   /** Writes a content down, and sees to it that it goes again when nobody comes to refer to it. */
   async #withFile<T>(
+    bucket: BucketRecord,
     content: Content,
     size: number,
     checksums: Checksums,
     use: (draft: Draft) => Promise<T>,
   ): Promise<T> {
-    const draft = await this.#files.receive(content, size, neededHashes(checksums));
+    const end = this.#arriving.begin(bucket, content, size);
+    try {
+      await this.#checkRoom(bucket, size);
+      return await this.#withDraft(await this.#files.receive(content, size, neededHashes(checksums)), checksums, use);
+    } finally {
+      end();
+    }
+  }
+
+  async #withDraft<T>(draft: Draft, checksums: Checksums, use: (draft: Draft) => Promise<T>): Promise<T> {
     const unpin = this.#files.pin([draft.hash]);
     let isNamed = false;
     try {
@@ -181,6 +194,12 @@ export class EmbeddedStore implements ObjectStore {
       unpin();
       if (!isNamed) await this.#abandon(draft);
     }
+  }
+
+  /** All that arrives counts: together it may be more than there is room for. @throws R2Error quotaExceeded */
+  async #checkRoom(bucket: BucketRecord, size: number): Promise<void> {
+    const bytes = this.#arriving.bytesFor(bucket.id);
+    if (size > EARLY_LOOK_BYTES || bytes > EARLY_LOOK_TOGETHER_BYTES) await this.#checkQuota(this.#db, bucket, bytes);
   }
 
   /** If the database cannot be told now, the next start finds the file. */
@@ -287,8 +306,7 @@ export class EmbeddedStore implements ObjectStore {
     checkKey(upload.key);
     checkSize(size);
     if (!(await isOpen(this.#db, bucket, upload))) throw new R2Error('noSuchUpload');
-    if (size > EARLY_LOOK_BYTES) await this.#checkQuota(this.#db, bucket, size);
-    return await this.#withFile(content, size, checksums, async (draft) => {
+    return await this.#withFile(bucket, content, size, checksums, async (draft) => {
       const md5 = Buffer.from(draft.digests.md5 as string, 'hex');
       const part = { number, md5, size, uploaded: new Date(), store: this.#files.id, hash: draft.hash };
       await this.#db.transaction((tx) => this.#writePart(tx, bucket, upload, part));
