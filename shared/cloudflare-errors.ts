@@ -335,6 +335,14 @@ export const CLOUDFLARE_ERRORS = {
     remedy: 'Create it with `wrangler d1 create`, and put its id into the wrangler configuration.',
     source: 'cloudflare',
   },
+  boundHyperdriveNotFound: {
+    code: 10181,
+    status: 400,
+    message: "Binding '{binding}' references the Hyperdrive configuration '{id}' which was not found.",
+    remedy:
+      '`wrangler hyperdrive list` shows those that exist, `wrangler hyperdrive create` makes one; put its id into the wrangler configuration.',
+    source: 'skep',
+  },
   hyperdriveNotFound: {
     code: 2004,
     status: 404,

@@ -161,6 +161,25 @@ describe('wrangler and the stores', () => {
     assert.deepEqual((await made('GET', '/r2/buckets/plain/usage')).objectCount, '0');
   });
 
+  test('a binding to what is not there, in a jurisdiction, or a version under an alias is refused in its own words', async () => {
+    const refusals: [Record<string, unknown>, RegExp][] = [
+      [
+        { bindings: [{ type: 'hyperdrive', name: 'HD', id: 'x' }] },
+        /^Binding 'HD' references the Hyperdrive configuration 'x'/,
+      ],
+      [{ bindings: [{ type: 'd1', name: 'DB', id: 'x' }] }, /^Binding 'DB' references database 'x'/],
+      [
+        { bindings: [{ type: 'r2_bucket', name: 'B', bucket_name: 'plain', jurisdiction: 'eu' }] },
+        /is not supported: this platform keeps all objects/,
+      ],
+      [{ annotations: { 'workers/alias': 'pv' } }, /^Preview URLs of versions \(`--preview-alias`\): this version/],
+    ];
+    for (const [metadata, message] of refusals) {
+      const { body } = await t.upload('PUT', '/workers/scripts/refused', simpleUpload(metadata));
+      assert.match(body.errors[0]?.message ?? 'nothing', message);
+    }
+  });
+
   const EVERYTHING = String.raw`
     CREATE SCHEMA extra; CREATE TYPE mood AS ENUM ('sad', 'it''s ok'); CREATE TYPE pair AS (a int, b text);
     CREATE DOMAIN few AS integer DEFAULT 1 NOT NULL CONSTRAINT few_is CHECK (VALUE < 9);

@@ -169,6 +169,7 @@ function refusedFeatures(raw: RawMetadata): CloudflareProblem[] {
   if (raw.containers !== undefined && raw.containers !== null && raw.containers.length > 0)
     refused.push('Containers (`containers`)');
   if (namesTailWorkers(raw)) refused.push(TAIL_WORKERS);
+  if (raw.annotations?.['workers/alias'] !== undefined) refused.push('Preview URLs of versions (`--preview-alias`)');
   for (const [name, value] of Object.entries(raw.exports ?? {})) {
     const type = typeof value === 'object' && value !== null ? (value as { type?: unknown }).type : undefined;
     refused.push(`Export '${name}' of type '${String(type).slice(0, 50)}' (\`exports\`)`);

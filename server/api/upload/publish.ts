@@ -102,9 +102,13 @@ async function checkDatabases(request: AccountRequest, bindings: readonly Bindin
   const problems: CloudflareProblem[] = [];
   for (const binding of bindings) {
     if (binding.type !== 'd1' && binding.type !== 'hyperdrive') continue;
-    const database = binding.type === 'd1' ? binding.databaseId : binding.id;
-    if (!(await hasDatabase(request, binding.type, database)))
-      problems.push(cloudflareProblem('boundDatabaseNotFound', { binding: binding.name, database }));
+    const id = binding.type === 'd1' ? binding.databaseId : binding.id;
+    if (await hasDatabase(request, binding.type, id)) continue;
+    problems.push(
+      binding.type === 'd1'
+        ? cloudflareProblem('boundDatabaseNotFound', { binding: binding.name, database: id })
+        : cloudflareProblem('boundHyperdriveNotFound', { binding: binding.name, id }),
+    );
   }
   return problems;
 }
