@@ -187,6 +187,8 @@ export const CACHE_LIMITS = {
   objectMiB: 64,
   /** Responses of a node; each takes about 150 bytes of memory → what was not used for longest goes. */
   maxEntries: 100_000,
+  /** Responses that one account has the node store at a time; each holds a file open → further ones are not kept. Stops bodies that never end. */
+  maxOpenPutsPerAccount: 256,
   /** Cloudflare: bytes of a cache's name, one less → an exception. */
   maxNameBytes: 1024,
 } as const;

@@ -3,10 +3,11 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
 import { after, test } from 'node:test';
 import { storable } from '../../server/bindings/cache/freshness.ts';
 import { type CacheKey, CacheStore, type CacheStoreOptions, TooLarge } from '../../server/bindings/cache/store.ts';
+import { CACHE_LIMITS } from '../../shared/limits.ts';
 import { parseCallHead } from '../../server/supervisor/cell-call.ts';
 import { recordingLog } from '../support/log.ts';
 import { createTestSupervisor } from '../support/supervisor.ts';
@@ -109,6 +110,44 @@ test('when the room is used up, what was not used for longest goes', async () =>
   assert.ok(store.usedBytes <= 3_000);
   await until(() => filesIn(dir).length === 2, 'the file is gone');
   await store.close();
+});
+
+test('an account that stores without end throws out its own responses, and nobody else’s', async () => {
+  const dir = newFolder();
+  const store = await openStore({ dir, maxBytes: 64 * 1024, maxEntries: 20 });
+  const quiet = key('quiet', { accountId: 'quiet' });
+  await put(store, quiet, 'still here');
+  for (let index = 0; index < 30; index++) await put(store, key(`large-${index}`), 'x'.repeat(10_000));
+  assert.ok(store.usedBytes <= 64 * 1024);
+  for (let index = 0; index < 30; index++) await put(store, key(`small-${index}`), 'x');
+  assert.equal(await textOf(store, quiet), 'still here');
+  assert.equal(await textOf(store, key('small-29')), 'x');
+  assert.equal(await textOf(store, key('large-0')), undefined);
+  await store.close();
+  const again = await openStore({ dir, maxBytes: 4 * 1024 });
+  await put(again, key('last'), 'x'.repeat(3_000));
+  assert.equal(await textOf(again, quiet), 'still here');
+});
+
+test('bodies that do not end leave room for what others store', async () => {
+  const store = await openStore({ maxBytes: 1024 * 1024, maxObjectBytes: 200 * 1024 });
+  const bodies: PassThrough[] = [];
+  const begin = (url: string, bytes: number): Promise<unknown> => {
+    const body = new PassThrough();
+    bodies.push(body);
+    body.write(Buffer.alloc(bytes));
+    return put(store, key(url), body).catch((error: unknown) => error);
+  };
+  const puts = Array.from({ length: 8 }, (_, index) => begin(`k${index}`, 150 * 1024));
+  assert.ok((await Promise.race(puts)) instanceof TooLarge);
+  await until(() => store.usedBytes <= 300 * 1024, 'the refused ones are gone');
+  await put(store, key('theirs', { accountId: 'b' }), 'x'.repeat(100 * 1024));
+  assert.equal((await textOf(store, key('theirs', { accountId: 'b' })))?.length, 100 * 1024);
+  const many = Array.from({ length: CACHE_LIMITS.maxOpenPutsPerAccount }, (_, index) => begin(`s${index}`, 0));
+  assert.ok((await begin('one more', 1)) instanceof TooLarge);
+  for (const body of bodies) body.end();
+  await Promise.all([...puts, ...many]);
+  await put(store, key('after'), 'x');
 });
 
 test('a node keeps so many responses and not one more: again what was not used for longest goes', async () => {

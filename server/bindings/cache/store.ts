@@ -1,6 +1,6 @@
 /**
- * Responses on this node's disk: one file each, whole or not there. Together they never take more than `maxBytes`; what was not used for
- * longest goes first. Bodies pass through, they are never held.
+ * Responses on this node's disk: one file each, whole or not there. Together they never take more than `maxBytes`; of the account that has
+ * most, what was not used for longest goes first. Bodies pass through, they are never held.
  *
  * A file: "SKC1" | u32 length of the head | u64 length of the body (0xff…: not complete) | head as JSON | body. It is written beside its
  * place and renamed, so who reads sees the old response or the new one, and who has begun to read one goes on reading it.
@@ -12,6 +12,8 @@ import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { Logger } from '../../log/types.ts';
 import { CACHE_LIMITS } from '../../../shared/limits.ts';
+import { withIdleLimit } from '../../storage/objects/idle-limit.ts';
+import { ACCOUNT_CHARACTERS, CacheIndex } from './disk-index.ts';
 
 /** Whose cache, which of them (null: the default one), and what in it. */
 export interface CacheKey {
@@ -48,6 +50,9 @@ export interface CacheStoreOptions {
   readonly log: Logger;
 }
 
+const NAME_CHARACTERS = ACCOUNT_CHARACTERS + 64;
+/** One account's part of the room, for what is being written. */
+const INCOMING_SHARE = 4;
 const MAGIC = Buffer.from('SKC1');
 const PREFIX_BYTES = 16;
 const INCOMPLETE = 0xffff_ffff_ffff_ffffn;
@@ -62,11 +67,10 @@ export class CacheStore {
   readonly #options: CacheStoreOptions;
   readonly #entries: string;
   readonly #incoming: string;
-  /** Bytes by file name, the one used last at the end. */
-  #index = new Map<string, number>();
-  #bytes = 0;
+  #index = new CacheIndex();
   /** Of files that are being written: they take room as well. */
   #incomingBytes = 0;
+  readonly #incomingByAccount = new Map<string, { bytes: number; puts: number }>();
   #closed = false;
   readonly #scan: Promise<void>;
 
@@ -94,7 +98,7 @@ export class CacheStore {
 
   /** Bytes on disk, for tests and reports. */
   get usedBytes(): number {
-    return this.#bytes + this.#incomingBytes;
+    return this.#index.bytes + this.#incomingBytes;
   }
 
   /** The response when it is there and fresh. Read it or close it. */
@@ -102,12 +106,12 @@ export class CacheStore {
     const name = nameOf(key);
     const file = await open(this.#pathOf(name), 'r').catch(() => undefined);
     if (file === undefined) {
-      this.#forget(name);
+      this.#index.delete(name);
       return undefined;
     }
     const stored = await readStored(file).catch(() => undefined);
     if (stored !== undefined && stored.freshUntilMs > Date.now()) {
-      this.#touch(name);
+      this.#index.touch(name);
       return stored;
     }
     await file.close();
@@ -119,36 +123,70 @@ export class CacheStore {
   async put(key: CacheKey, head: StoredHead, body: Readable | null): Promise<void> {
     const temporary = join(this.#incoming, randomUUID());
     const encoded = Buffer.from(JSON.stringify(head));
+    const incoming = this.#incomingOf(key.accountId);
+    if (incoming.puts >= CACHE_LIMITS.maxOpenPutsPerAccount) throw new TooLarge('Too many responses are being stored');
     let bytes = 0;
     const take = (count: number): void => {
       bytes += count;
+      incoming.bytes += count;
       this.#incomingBytes += count;
-      if (bytes > this.#options.maxObjectBytes || !this.#makeRoom()) throw new TooLarge('The response is too large');
+      const isTooLarge = bytes > this.#options.maxObjectBytes || incoming.bytes > this.#maxIncomingBytes;
+      if (isTooLarge || !this.#makeRoom()) throw new TooLarge('The response is too large');
     };
-    const file = await open(temporary, 'wx', 0o600);
-    try {
-      try {
-        take(PREFIX_BYTES + encoded.length);
-        await file.write(Buffer.concat([prefixOf(encoded.length, INCOMPLETE), encoded]));
-        let bodyBytes = 0;
-        for await (const chunk of body ?? []) {
-          take((chunk as Buffer).length);
-          await writeAll(file, chunk as Buffer, PREFIX_BYTES + encoded.length + bodyBytes);
-          bodyBytes += (chunk as Buffer).length;
-        }
-        await file.write(prefixOf(encoded.length, BigInt(bodyBytes)), 0, PREFIX_BYTES, 0);
-      } finally {
-        await file.close();
-      }
-      await this.#adopt(temporary, nameOf(key));
+    const release = (): void => {
+      incoming.bytes -= bytes;
       this.#incomingBytes -= bytes;
-      this.#count(nameOf(key), bytes);
       bytes = 0;
+    };
+    incoming.puts++;
+    try {
+      await this.#receive(temporary, encoded, body, take);
+      await this.#adopt(temporary, nameOf(key));
+      const size = bytes;
+      release();
+      this.#count(nameOf(key), size);
     } catch (error) {
       await rm(temporary, { force: true });
       throw error;
     } finally {
-      this.#incomingBytes -= bytes;
+      release();
+      if (--incoming.puts === 0) this.#incomingByAccount.delete(key.accountId);
+    }
+  }
+
+  #incomingOf(accountId: string): { bytes: number; puts: number } {
+    const known = this.#incomingByAccount.get(accountId);
+    if (known !== undefined) return known;
+    const incoming = { bytes: 0, puts: 0 };
+    this.#incomingByAccount.set(accountId, incoming);
+    return incoming;
+  }
+
+  /** Of one account: what is being written counts before anything else, and would leave no room for others. */
+  get #maxIncomingBytes(): number {
+    const { maxBytes, maxObjectBytes } = this.#options;
+    return Math.max(maxBytes / INCOMING_SHARE, maxObjectBytes);
+  }
+
+  async #receive(
+    temporary: string,
+    encoded: Buffer,
+    body: Readable | null,
+    take: (count: number) => void,
+  ): Promise<void> {
+    const file = await open(temporary, 'wx', 0o600);
+    try {
+      take(PREFIX_BYTES + encoded.length);
+      await file.write(Buffer.concat([prefixOf(encoded.length, INCOMPLETE), encoded]));
+      let bodyBytes = 0;
+      for await (const chunk of body === null ? [] : withIdleLimit(body, broughtNothing)) {
+        take(chunk.length);
+        await writeAll(file, chunk, PREFIX_BYTES + encoded.length + bodyBytes);
+        bodyBytes += chunk.length;
+      }
+      await file.write(prefixOf(encoded.length, BigInt(bodyBytes)), 0, PREFIX_BYTES, 0);
+    } finally {
+      await file.close();
     }
   }
 
@@ -168,34 +206,20 @@ export class CacheStore {
   }
 
   #count(name: string, bytes: number): void {
-    this.#forget(name);
     this.#index.set(name, bytes);
-    this.#bytes += bytes;
     this.#makeRoom();
   }
 
-  #touch(name: string): void {
-    const bytes = this.#index.get(name);
-    if (bytes === undefined) return;
-    this.#index.delete(name);
-    this.#index.set(name, bytes);
-  }
-
-  #forget(name: string): void {
-    this.#bytes -= this.#index.get(name) ?? 0;
-    this.#index.delete(name);
-  }
-
   async #drop(name: string): Promise<void> {
-    this.#forget(name);
+    this.#index.delete(name);
     await rm(this.#pathOf(name), { force: true });
   }
 
-  /** Throws out what was not used for longest, until everything fits. False: what is being written alone is too much. */
+  /** Throws out what was not used for longest, of the account that has most, until everything fits. False: what is being written alone is too much. */
   #makeRoom(): boolean {
     const { maxBytes, maxEntries = CACHE_LIMITS.maxEntries, log } = this.#options;
     while (this.usedBytes > maxBytes || this.#index.size > maxEntries) {
-      const [oldest] = this.#index.keys();
+      const oldest = this.#index.victim(this.usedBytes > maxBytes ? 'bytes' : 'files');
       if (oldest === undefined) return this.#incomingBytes <= maxBytes;
       this.#drop(oldest).catch((error: Error) => log.warn('A cached response stays on disk', { error: error.message }));
     }
@@ -208,32 +232,33 @@ export class CacheStore {
     for (const shard of await readdir(this.#entries)) {
       for (const file of await readdir(join(this.#entries, shard))) {
         if (this.#closed) return;
-        const info = await stat(join(this.#entries, shard, file)).catch(() => undefined);
-        if (info !== undefined) found.push({ name: shard + file, bytes: info.size, at: info.mtimeMs });
+        const path = join(this.#entries, shard, file);
+        // As an earlier release called them: nobody finds them again.
+        if (file.length !== NAME_CHARACTERS) await rm(path, { force: true });
+        const info = await stat(path).catch(() => undefined);
+        if (info !== undefined) found.push({ name: file, bytes: info.size, at: info.mtimeMs });
       }
     }
     found.sort((one, other) => one.at - other.at);
-    const index = new Map<string, number>();
-    for (const { name, bytes } of found) {
-      if (this.#index.has(name)) continue;
-      index.set(name, bytes);
-      this.#bytes += bytes;
-    }
-    for (const [name, bytes] of this.#index) index.set(name, bytes);
+    const index = new CacheIndex();
+    for (const { name, bytes } of found) if (!this.#index.has(name)) index.set(name, bytes);
+    for (const [name, bytes] of this.#index.entries()) index.set(name, bytes);
     this.#index = index;
     this.#makeRoom();
   }
 
   #pathOf(name: string): string {
-    return join(this.#entries, name.slice(0, 2), name.slice(2));
+    return join(this.#entries, name.slice(-2), name);
   }
 }
 
 /** One account's key can never be another's: the parts are told apart before they are hashed. */
 const nameOf = ({ accountId, cache, url }: CacheKey): string =>
-  createHash('sha256')
-    .update(JSON.stringify([accountId, cache, url]))
-    .digest('hex');
+  sha256(accountId).slice(0, ACCOUNT_CHARACTERS) + sha256(JSON.stringify([accountId, cache, url]));
+
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+const broughtNothing = (): Error => new Error('The body of a response brought nothing for too long');
 
 function prefixOf(headBytes: number, bodyBytes: bigint): Buffer {
   const prefix = Buffer.alloc(PREFIX_BYTES);
@@ -243,7 +268,7 @@ function prefixOf(headBytes: number, bodyBytes: bigint): Buffer {
   return prefix;
 }
 
-async function writeAll(file: FileHandle, chunk: Buffer, position: number): Promise<void> {
+async function writeAll(file: FileHandle, chunk: Uint8Array, position: number): Promise<void> {
   for (let at = 0; at < chunk.length; ) {
     at += (await file.write(chunk, at, chunk.length - at, position + at)).bytesWritten;
   }
