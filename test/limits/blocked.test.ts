@@ -66,7 +66,7 @@ test('Atomics.waitAsync does not block: the request goes on, and its cell serves
 test('a thread that WebAssembly blocks for ever is ended by its wall time, and only its own request fails', async () => {
   deploy(
     'wasm-wait',
-    `if (request.url.endsWith('/wait')) new WebAssembly.Instance(waitModule).exports.w(); return new Response('fine');`,
+    `if (request.url.endsWith('/wait')) new WebAssembly.Instance(waitModule).exports.w(-1n); return new Response('fine');`,
     `import waitModule from './wait.wasm';`,
   );
   assert.equal((await cells.fetch('wasm-wait')).body, 'fine');

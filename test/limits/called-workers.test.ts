@@ -113,7 +113,7 @@ const DEATHS: Readonly<Record<string, Death>> = {
     ways: ALL_WAYS,
   },
   'wall time': {
-    code: 'new WebAssembly.Instance(waitModule).exports.w();',
+    code: 'new WebAssembly.Instance(waitModule).exports.w(-1n);',
     cpuMs: 2_000,
     outcome: 'exceededWallTime',
     message: 'Worker exceeded wall time limit.',
