@@ -13,7 +13,8 @@ before(async () => {
   cells = await createTestSupervisor({
     prestarted: 2,
     memoryMiB: 64,
-    timings: { hangMs: 700 },
+    // Longer than a machine that is full keeps a cell from a processor: that must not look like a hang.
+    timings: { hangMs: 2_500 },
     onCellEvent: (event) => cellEvents.push(event),
   });
   cells.deploy({ name: 'bystander', modules: { 'index.js': BYSTANDER } });
