@@ -1,8 +1,9 @@
 /* oxlint-disable oxc/no-this-in-exported-function -- these functions are constructors */
 /** The classes of `cloudflare:workers` that workers extend. They are markers: what they mean is decided by who calls them. */
-import { dressBase, needsNew, wrongParameter } from './jsg.ts';
+import { dressBase, needsNew } from './jsg.ts';
 import { getPrototypeOf } from './primordials.ts';
 import { isExecutionContext } from './execution-context.ts';
+import { constructorParameterError } from './webidl.ts';
 
 interface Entrypoint {
   ctx: unknown;
@@ -15,7 +16,7 @@ const isObject = (value: unknown): value is object =>
 /** Base of entrypoints: `this.ctx` and `this.env` are what the handlers of an object get as arguments. */
 function WorkerEntrypoint(this: Entrypoint, ctx: unknown, env: unknown): void {
   if (new.target === undefined) throw needsNew('WorkerEntrypoint');
-  if (!isObject(ctx)) throw wrongParameter("construct 'WorkerEntrypoint'", 1, 'Object');
+  if (!isObject(ctx)) throw constructorParameterError('WorkerEntrypoint', 1, 'Object');
   this.ctx = ctx;
   this.env = env;
 }
@@ -23,12 +24,12 @@ function WorkerEntrypoint(this: Entrypoint, ctx: unknown, env: unknown): void {
 /** Can be extended and exported; nobody can make one, because bindings to Durable Objects are refused at deploy. */
 function DurableObject(this: Entrypoint): void {
   if (new.target === undefined) throw needsNew('DurableObjectBase');
-  throw wrongParameter("construct 'DurableObjectBase'", 1, 'DurableObjectState');
+  throw constructorParameterError('DurableObjectBase', 1, 'DurableObjectState');
 }
 
 function WorkflowEntrypoint(this: Entrypoint, ctx: unknown, env: unknown): void {
   if (new.target === undefined) throw needsNew('WorkflowEntrypoint');
-  if (!isExecutionContext(ctx)) throw wrongParameter("construct 'WorkflowEntrypoint'", 1, 'ExecutionContext');
+  if (!isExecutionContext(ctx)) throw constructorParameterError('WorkflowEntrypoint', 1, 'ExecutionContext');
   this.ctx = ctx;
   this.env = env;
 }

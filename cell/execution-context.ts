@@ -2,8 +2,8 @@
 import { compatFlag } from './compat.ts';
 import type { Invocation } from './context.ts';
 import { endInvocation, waitUntil } from './invocation.ts';
-import { dressClass, wrongParameter } from './jsg.ts';
-import { illegalConstructor, illegalInvocation } from './webidl.ts';
+import { dressClass } from './jsg.ts';
+import { illegalConstructor, illegalInvocation, parameterError } from './webidl.ts';
 import { defineProperty, NativeError } from './primordials.ts';
 import { createTracing } from './tracing.ts';
 
@@ -28,7 +28,7 @@ class ExecutionContext {
 
   waitUntil(...promise: unknown[]): void {
     if (!isExecutionContext(this)) throw illegalInvocation();
-    if (promise.length === 0) throw wrongParameter("execute 'waitUntil' on 'ExecutionContext'", 1, 'Promise');
+    if (promise.length === 0) throw parameterError('waitUntil', 'ExecutionContext', 1, 'Promise');
     waitUntil(this.#invocation, promise[0]);
   }
 

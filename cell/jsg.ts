@@ -1,6 +1,6 @@
 /**
  * Helpers for classes that look to user code as those of Workers do: methods that are enumerable, constructors whose length is 0, and
- * the error texts of a missing `new` or a wrong argument. `webidl.ts` has the texts that need no class.
+ * the error text of a missing `new`. `webidl.ts` has the texts that need no class.
  */
 import { defineProperty, getOwnPropertyDescriptor, NativeTypeError } from './primordials.ts';
 
@@ -8,12 +8,6 @@ import { defineProperty, getOwnPropertyDescriptor, NativeTypeError } from './pri
 export const needsNew = (name: string): TypeError =>
   new NativeTypeError(
     `Failed to construct '${name}': Please use the 'new' operator, this object constructor cannot be called as a function.`,
-  );
-
-/** The exception for an argument of a wrong type; `where` as in `execute 'waitUntil' on 'ExecutionContext'` or `construct 'RpcStub'`. */
-export const wrongParameter = (where: string, index: number, type: string): TypeError =>
-  new NativeTypeError(
-    `Failed to ${where}: ${where.startsWith('construct') ? 'constructor ' : ''}parameter ${index} is not of type '${type}'.`,
   );
 
 /** Gives a class the tag, and its prototype's methods the attributes and lengths, that Workers' own have. Before user code runs. */

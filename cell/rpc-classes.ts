@@ -57,42 +57,38 @@ export class RpcPromise {
     throw illegalConstructor();
   }
 
-  // oxlint-disable-next-line no-thenable -- it is a promise
-  then(onFulfilled?: unknown, onRejected?: unknown): Promise<unknown> {
-    return runtime().settle(this, 'then', onFulfilled, onRejected);
-  }
-
-  catch(onRejected?: unknown): Promise<unknown> {
-    return runtime().settle(this, 'catch', onRejected, undefined);
-  }
-
-  finally(onFinally?: unknown): Promise<unknown> {
-    return runtime().settle(this, 'finally', onFinally, undefined);
-  }
-
   [Symbol.dispose](): void {
     runtime().dispose(this);
   }
 }
 
+// oxlint-disable-next-line no-extraneous-class -- user code sees a class; its methods are given below
 export class RpcProperty {
   constructor() {
     throw illegalConstructor();
   }
+}
 
-  // oxlint-disable-next-line no-thenable -- it can be awaited
-  then(onFulfilled?: unknown, onRejected?: unknown): Promise<unknown> {
-    return runtime().settle(this, 'then', onFulfilled, onRejected);
-  }
-
-  catch(onRejected?: unknown): Promise<unknown> {
-    return runtime().settle(this, 'catch', onRejected, undefined);
-  }
-
-  finally(onFinally?: unknown): Promise<unknown> {
-    return runtime().settle(this, 'finally', onFinally, undefined);
+/** Both can be awaited; each has methods of its own. */
+function addReactions({ prototype }: { readonly prototype: object }): void {
+  const reactions = {
+    // oxlint-disable-next-line no-thenable -- it is a promise
+    then(onFulfilled?: unknown, onRejected?: unknown): Promise<unknown> {
+      return runtime().settle(this, 'then', onFulfilled, onRejected);
+    },
+    catch(onRejected?: unknown): Promise<unknown> {
+      return runtime().settle(this, 'catch', onRejected, undefined);
+    },
+    finally(onFinally?: unknown): Promise<unknown> {
+      return runtime().settle(this, 'finally', onFinally, undefined);
+    },
+  };
+  for (const [name, value] of Object.entries(reactions)) {
+    defineProperty(prototype, name, { value, writable: true, configurable: true });
   }
 }
+addReactions(RpcPromise);
+addReactions(RpcProperty);
 
 dressClass(RpcStub as unknown as { prototype: object }, 'JsRpcStub', 'JsRpcStub');
 dressClass(RpcPromise, 'JsRpcPromise');

@@ -13,8 +13,8 @@ import { compatFlag } from './compat.ts';
 import { loadExtra } from './extras.ts';
 import { bodyArrayBuffer, bodyJson, bodyText, type Response, setFetcherCheck, streamBehind } from './http/index.ts';
 import { connectThrough } from './sockets.ts';
-import { dressClass, wrongParameter } from './jsg.ts';
-import { illegalConstructor, illegalInvocation } from './webidl.ts';
+import { dressClass } from './jsg.ts';
+import { illegalConstructor, illegalInvocation, parameterError } from './webidl.ts';
 import {
   defineProperty,
   deleteProperty,
@@ -56,7 +56,7 @@ export class Fetcher {
 
   fetch(input?: unknown, init?: unknown): Promise<Response> {
     const destination = requireDestination(this);
-    if (arguments.length === 0) throw wrongParameter("execute 'fetch' on 'Fetcher'", 1, 'Request or string');
+    if (arguments.length === 0) throw parameterError('fetch', 'Fetcher', 1, 'Request or string');
     return isImported(destination)
       ? rpc().fetchImported(destination, input, init)
       : fetchThrough(destination, input, init);
@@ -154,7 +154,7 @@ export function createLoopback(entrypoint: string | null): unknown {
 
 function withProps(entrypoint: string | null, options: unknown): Fetcher {
   if ((typeof options !== 'object' && typeof options !== 'function') || options === null) {
-    throw wrongParameter("execute '(called as function)' on 'LoopbackServiceStub'", 1, 'Options');
+    throw parameterError('(called as function)', 'LoopbackServiceStub', 1, 'Options');
   }
   const { props } = options as { props?: unknown };
   if (props === undefined) return createFetcher({ entrypoint, props: null });

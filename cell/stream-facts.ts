@@ -1,7 +1,6 @@
 /** What the harness knows about single streams and cannot ask the streams themselves, and the chunks of byte streams. */
+import { copyOfAny } from './http/bytes.ts';
 import {
-  arrayBufferView,
-  copyBytes,
   NativeReadableStream,
   NativeTypeError,
   NativeUint8Array,
@@ -37,16 +36,17 @@ export const markDisturbed = (stream: ReadableStream): void => {
   (stream as unknown as Record<symbol, boolean>)[disturbedSlot] = true;
 };
 
-const NOT_BYTES =
-  'This TransformStream is being used as a byte stream, but received an object of non-ArrayBuffer/ArrayBufferView type on its writable side.';
+/** workerd's words for a chunk that is no bytes. */
+export const notBytes = (): TypeError =>
+  new NativeTypeError(
+    'This TransformStream is being used as a byte stream, but received an object of non-ArrayBuffer/ArrayBufferView type on its writable side.',
+  );
 
 /** The bytes of a chunk, in a buffer of their own: text as UTF-8, nothing as no bytes. */
 export function chunkBytes(chunk: unknown): Uint8Array<ArrayBuffer> {
   if (typeof chunk === 'string') return utf8Encode(chunk);
   if (chunk === undefined) return new NativeUint8Array(0);
-  if (chunk instanceof ArrayBuffer || chunk instanceof SharedArrayBuffer) {
-    return copyBytes(new NativeUint8Array(chunk as ArrayBuffer));
-  }
-  if (!arrayBufferView(chunk)) throw new NativeTypeError(NOT_BYTES);
-  return copyBytes(new NativeUint8Array(chunk.buffer as ArrayBuffer, chunk.byteOffset, chunk.byteLength));
+  const bytes = copyOfAny(chunk);
+  if (bytes === undefined) throw notBytes();
+  return bytes;
 }

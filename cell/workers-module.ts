@@ -5,7 +5,6 @@ import { stopProcess } from './channel.ts';
 import { DurableObject, RpcTarget, WorkerEntrypoint, WorkflowEntrypoint } from './entrypoints.ts';
 import { workerExports } from './execution-context.ts';
 import { waitUntil as extendInvocation } from './invocation.ts';
-import { wrongParameter } from './jsg.ts';
 import {
   apply,
   defineProperty,
@@ -22,6 +21,7 @@ import { nameRpcClasses, RpcPromise, RpcProperty, RpcStub } from './rpc-classes.
 import { serviceStubClass } from './service.ts';
 import { requireInvocation } from './timers.ts';
 import { createTracing } from './tracing.ts';
+import { parameterError } from './webidl.ts';
 
 interface Overrides {
   readonly env: object;
@@ -67,7 +67,7 @@ const orElse = (value: unknown, fallback: object): object =>
   typeof value === 'object' && value !== null ? value : fallback;
 
 function runWith(store: Overrides, callback: unknown, method: string, parameter: number): unknown {
-  if (typeof callback !== 'function') throw wrongParameter(`execute '${method}' on 'EnvModule'`, parameter, 'function');
+  if (typeof callback !== 'function') throw parameterError(method, 'EnvModule', parameter, 'function');
   overrides ??= new AsyncLocalStorage();
   return run(overrides, store, () => apply(callback as Callback, undefined, []));
 }
@@ -126,7 +126,7 @@ const abortIsolate = (_reason: unknown): void => {
 };
 
 const waitUntil = (...args: unknown[]): void => {
-  if (args.length === 0) throw wrongParameter("execute 'waitUntil' on 'EntrypointsModule'", 1, 'Promise');
+  if (args.length === 0) throw parameterError('waitUntil', 'EntrypointsModule', 1, 'Promise');
   extendInvocation(requireInvocation(), args[0]);
 };
 defineProperty(waitUntil, 'name', { value: 'bound waitUntil', configurable: true });

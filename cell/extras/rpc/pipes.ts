@@ -4,6 +4,7 @@
  */
 import { RPC_LIMITS } from '../../../shared/limits.ts';
 import { type Invocation, runInvocation } from '../../context.ts';
+import { copyOfAny, viewOf } from '../../http/bytes.ts';
 import {
   copyBytes,
   MapConstructor,
@@ -24,22 +25,13 @@ import {
   utf8Encode,
 } from '../../primordials.ts';
 import {
-  bufferBytes,
-  dataViewBuffer,
-  dataViewBytes,
-  dataViewOffset,
-  isAnyArrayBuffer,
-  isArrayBufferView,
-  isDataView,
   NativeWritableStream,
-  viewBuffer,
-  viewBytes,
-  viewOffset,
   writableGetWriter,
   writerAbort,
   writerClose,
   writerWrite,
 } from '../../value-primordials.ts';
+import { notBytes } from '../../stream-facts.ts';
 import { type ByteReader, type ByteWriter, malformed } from './bytes.ts';
 import { encodeThrown, readThrown } from './thrown.ts';
 
@@ -495,20 +487,9 @@ const disconnected = (): Error => new NativeError('ReadableStream received over 
 function toBytes(chunk: unknown): Uint8Array {
   if (typeof chunk === 'string') return utf8Encode(chunk);
   if (chunk instanceof NativeUint8Array) return chunk;
-  if (isArrayBufferView(chunk)) {
-    return isDataView(chunk)
-      ? new NativeUint8Array(
-          dataViewBuffer(chunk as object),
-          dataViewOffset(chunk as object),
-          dataViewBytes(chunk as object),
-        )
-      : new NativeUint8Array(viewBuffer(chunk as object), viewOffset(chunk as object), viewBytes(chunk as object));
-  }
-  if (isAnyArrayBuffer(chunk) && bufferBytes(chunk as ArrayBuffer) >= 0)
-    return new NativeUint8Array(chunk as ArrayBuffer);
-  throw new NativeTypeError(
-    'This TransformStream is being used as a byte stream, but received an object of non-ArrayBuffer/ArrayBufferView type on its writable side.',
-  );
+  const bytes = viewOf(chunk) ?? copyOfAny(chunk);
+  if (bytes === undefined) throw notBytes();
+  return bytes;
 }
 
 const ignore = (promise: Promise<unknown>): void => void promiseThen(promise, undefined, () => undefined);

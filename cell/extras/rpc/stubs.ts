@@ -7,8 +7,7 @@ import { fetchThrough } from '../../fetch.ts';
 import { compatFlag } from '../../compat.ts';
 import { currentInvocation } from '../../context.ts';
 import { Request, type Response } from '../../http/index.ts';
-import { wrongParameter } from '../../jsg.ts';
-import { illegalInvocation } from '../../webidl.ts';
+import { illegalInvocation, parameterError } from '../../webidl.ts';
 import {
   apply,
   defineProperty,
@@ -309,7 +308,7 @@ export function settle(promise: unknown, how: Reaction, onSettled: unknown, onRe
 function requireFunction(promise: unknown, how: Reaction, index: number, given: unknown): void {
   if (typeof given === 'function') return;
   const name = stateOf(promise)?.kind === 'promise' ? 'JsRpcPromise' : 'JsRpcProperty';
-  throw wrongParameter(`execute '${how}' on '${name}'`, index, 'Function');
+  throw parameterError(how, name, index, 'Function');
 }
 
 // --- ownership ---

@@ -1,55 +1,15 @@
-/** Bytes in and out: what counts as a BufferSource, base64url, and big-endian numbers. */
+/** Bytes in and out: buffers, base64url, and big-endian numbers. */
 import {
   copyBytes,
   copyInto,
   freeze,
-  getOwnPropertyDescriptor,
   getPrototypeOf,
   getterOf,
   NativeUint8Array,
   subarray,
 } from '../../primordials.ts';
 
-const TypedArrayPrototype = getPrototypeOf(Uint8Array.prototype) as object;
-const typedArrayTag = getterOf<unknown, string | undefined>(TypedArrayPrototype, Symbol.toStringTag);
-const typedArrayBuffer = getterOf<unknown, ArrayBufferLike>(TypedArrayPrototype, 'buffer');
-const typedArrayOffset = getterOf<unknown, number>(TypedArrayPrototype, 'byteOffset');
-const typedArrayBytes = getterOf<unknown, number>(TypedArrayPrototype, 'byteLength');
-const dataViewBuffer = getterOf<unknown, ArrayBufferLike>(DataView.prototype, 'buffer');
-const dataViewOffset = getterOf<unknown, number>(DataView.prototype, 'byteOffset');
-const dataViewBytes = getterOf<unknown, number>(DataView.prototype, 'byteLength');
-const bufferBytes = getterOf<unknown, number>(ArrayBuffer.prototype, 'byteLength');
-const isDetached =
-  getOwnPropertyDescriptor(ArrayBuffer.prototype, 'detached') === undefined
-    ? () => false
-    : getterOf<unknown, boolean>(ArrayBuffer.prototype, 'detached');
-const isView = ArrayBuffer.isView;
-
-function isArrayBuffer(value: unknown): value is ArrayBuffer {
-  try {
-    bufferBytes(value);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function view(buffer: ArrayBufferLike, offset: number, length: number): Uint8Array<ArrayBuffer> | undefined {
-  if (!isArrayBuffer(buffer)) return undefined;
-  return isDetached(buffer) ? new NativeUint8Array(0) : new NativeUint8Array(buffer, offset, length);
-}
-
-/** The bytes of an ArrayBuffer or a view, without a copy; undefined for anything else, shared memory included. */
-export function bytesOf(value: unknown): Uint8Array<ArrayBuffer> | undefined {
-  if (typeof value !== 'object' || value === null) return undefined;
-  if (!isView(value)) return isArrayBuffer(value) ? view(value, 0, bufferBytes(value)) : undefined;
-  if (typedArrayTag(value) === undefined) {
-    return view(dataViewBuffer(value), isDetached(dataViewBuffer(value)) ? 0 : dataViewOffset(value), sizeOf(value));
-  }
-  return view(typedArrayBuffer(value), typedArrayOffset(value), typedArrayBytes(value));
-}
-
-const sizeOf = (value: unknown): number => (isDetached(dataViewBuffer(value)) ? 0 : dataViewBytes(value));
+const typedArrayBuffer = getterOf<unknown, ArrayBufferLike>(getPrototypeOf(Uint8Array.prototype) as object, 'buffer');
 
 /** A copy of the bytes as an ArrayBuffer of exactly their length. */
 export const toArrayBuffer = (bytes: Uint8Array): ArrayBuffer => typedArrayBuffer(copyBytes(bytes)) as ArrayBuffer;

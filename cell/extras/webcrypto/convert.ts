@@ -4,7 +4,7 @@
  */
 import { compatFlag } from '../../compat.ts';
 import { isArray, NativeTypeError } from '../../primordials.ts';
-import { bytesOf } from './bytes.ts';
+import { viewOf } from '../../http/bytes.ts';
 import { type KeyState, keyState } from './key.ts';
 
 type Kind = 'string' | 'int' | 'boolean' | 'bytes' | 'strings' | 'hash' | 'key' | 'primes';
@@ -181,7 +181,7 @@ function convert(value: unknown, kind: Kind): unknown {
   if (kind === 'string') return toText(value);
   if (kind === 'int') return toInt(value);
   if (kind === 'boolean') return Boolean(value);
-  if (kind === 'bytes') return bytesOf(value);
+  if (kind === 'bytes') return viewOf(value);
   if (kind === 'strings') return toTexts(value);
   if (kind === 'hash') return toAlgorithm<Named>(value, HASH).name;
   if (kind === 'key') return keyState(value);

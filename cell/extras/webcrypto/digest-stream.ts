@@ -10,7 +10,8 @@ import {
   utf8Encode,
 } from '../../primordials.ts';
 import { constructorParameterError, illegalInvocation } from '../../webidl.ts';
-import { bytesOf, toArrayBuffer } from './bytes.ts';
+import { viewOf } from '../../http/bytes.ts';
+import { toArrayBuffer } from './bytes.ts';
 import { toHashAlgorithm } from './convert.ts';
 import type { RunningDigest } from '../../../shared/crc.ts';
 import { startChecksum } from './crc.ts';
@@ -49,7 +50,7 @@ interface State {
 }
 
 function takeChunk(state: State, chunk: unknown): void {
-  const bytes = typeof chunk === 'string' ? utf8Encode(chunk) : bytesOf(chunk);
+  const bytes = typeof chunk === 'string' ? utf8Encode(chunk) : viewOf(chunk);
   if (bytes === undefined) {
     throw new NativeTypeError(
       'DigestStream is a byte stream but received an object of non-ArrayBuffer/ArrayBufferView/string type on its writable side.',

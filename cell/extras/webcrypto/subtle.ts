@@ -9,7 +9,8 @@ import {
 } from '../../primordials.ts';
 import { illegalConstructor, illegalInvocation, parameterError } from '../../webidl.ts';
 import { type Bytes } from './algorithm.ts';
-import { bytesOf, toArrayBuffer } from './bytes.ts';
+import { viewOf } from '../../http/bytes.ts';
+import { toArrayBuffer } from './bytes.ts';
 import {
   type DeriveAlgorithm,
   type EncryptAlgorithm,
@@ -53,14 +54,14 @@ const GENERATE = algorithm('GenerateKeyAlgorithm', toGenerateAlgorithm);
 const DERIVE = algorithm('DeriveKeyAlgorithm', toDeriveAlgorithm);
 const IMPORT = algorithm('ImportKeyAlgorithm', toImportAlgorithm);
 const KEY: Parameter = { type: 'CryptoKey', convert: keyState };
-const BYTES: Parameter = { type: 'BufferSource', convert: bytesOf };
+const BYTES: Parameter = { type: 'BufferSource', convert: viewOf };
 const TEXT: Parameter = { type: 'string', convert: (value) => `${value as string}` };
 const BOOLEAN: Parameter = { type: 'boolean', convert: Boolean };
 const USAGES: Parameter = { type: 'Array', convert: toTexts };
 const KEY_DATA: Parameter = {
   type: 'BufferSource or JsonWebKey',
   convert: (value) => {
-    const bytes = bytesOf(value);
+    const bytes = viewOf(value);
     if (bytes !== undefined) return bytes;
     const isObject = typeof value === 'object' || typeof value === 'function' || value === undefined;
     return isObject ? toJsonWebKey(value) : undefined;
