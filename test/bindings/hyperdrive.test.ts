@@ -355,6 +355,15 @@ test('wrong passwords, unknown hosts, private addresses and sockets are refused 
   }
   const moved = await skep.api('PATCH', `/hyperdrive/configs/${configId}`, { origin: { host: 'example.com' } });
   assert.match(moved.text, /Another host or port needs the password again/);
+  // With the password that is kept.
+  for (const change of [
+    { origin: { database: 'nowhere' } },
+    { origin: { user: 'nobody' } },
+    { mtls: { sslmode: 'require' } },
+  ]) {
+    const changed = await skep.api('PATCH', `/hyperdrive/configs/${configId}`, change);
+    assert.deepEqual([changed.status, changed.json().errors[0].code], [400, 2012], changed.text);
+  }
 });
 
 test('TLS to the origin is as sslmode says', async (t) => {

@@ -1,4 +1,5 @@
 /** Hyperdrive: databases of the users' own. The password goes in and never comes out. */
+import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { DATABASE_LIMITS } from '../../../shared/limits.ts';
 import type {
@@ -108,7 +109,7 @@ async function create(request: AccountRequest<z.infer<typeof newConfig>>): Promi
     caching: cachingOf(body, NO_CACHING_SAID),
     connectionLimit: body.origin_connection_limit ?? DATABASE_LIMITS.originConnections,
   };
-  await checkReachable(request, config);
+  await asReachable(() => options.hyperdrive.check(config));
   return { result: present(await named(body.name, () => options.hyperdrive.create(account.id, config))) };
 }
 
@@ -128,7 +129,9 @@ async function update(request: AccountRequest<Change>): Promise<ApiResult> {
   if (isElsewhere && password === undefined) {
     throw fail('validation', { reason: 'Another host or port needs the password again.' });
   }
-  if (password !== undefined) await checkReachable(request, { ...before, ...changed, password });
+  if (password !== undefined || !isDeepStrictEqual(changed.origin, before.origin)) {
+    await asReachable(() => options.hyperdrive.checkChange(account.id, before.id, changed));
+  }
   const updated = await named(body.name ?? before.name, () =>
     options.hyperdrive.update(account.id, before.id, changed),
   );
@@ -143,9 +146,9 @@ async function requireConfig(request: AccountRequest<unknown>): Promise<Hyperdri
   return found;
 }
 
-async function checkReachable(request: AccountRequest<unknown>, config: NewHyperdriveConfig): Promise<void> {
+async function asReachable(check: () => Promise<void>): Promise<void> {
   try {
-    await request.options.hyperdrive.check(config);
+    await check();
   } catch (error) {
     const { message } = error as Error;
     throw fail('hyperdriveUnreachable', { reason: message.replace(/\.$/, '').slice(0, 500) });

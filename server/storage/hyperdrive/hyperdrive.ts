@@ -53,6 +53,8 @@ export interface Hyperdrive {
   usage(config: HyperdriveConfig): OriginUsage;
   /** Connects once. Rejects with what the network, the policy or the server says. */
   check(config: NewHyperdriveConfig): Promise<void>;
+  /** The same for a configuration as it would be after a change: what is not given, the password too, is as it is kept. */
+  checkChange(accountId: string, id: string, change: Partial<NewHyperdriveConfig>): Promise<void>;
   /** Null: there is no such configuration. */
   enter(accountId: string, id: string): Promise<EnteredOrigin | null>;
   /** Where an account's large messages are counted. */
@@ -98,6 +100,11 @@ export function createHyperdrive({ database: db, masterKey, resolve }: Hyperdriv
     current.delete(id);
   };
 
+  const check = async (config: NewHyperdriveConfig): Promise<void> => {
+    const backend = await connect(await targetOf(config, resolve), config.origin.sslMode);
+    backend.end();
+  };
+
   return {
     create: (accountId, config) => insertConfig(db, masterKey, accountId, config),
     async update(accountId, id, change) {
@@ -123,9 +130,10 @@ export function createHyperdrive({ database: db, masterKey, resolve }: Hyperdriv
       const count = [...pools.counts()].find((entry) => entry.key === key);
       return { connections: count?.connections ?? 0, waiting: count?.waiting ?? 0 };
     },
-    async check(config) {
-      const backend = await connect(await targetOf(config, resolve), config.origin.sslMode);
-      backend.end();
+    check,
+    async checkChange(accountId, id, change) {
+      const before = await findConfig(db, masterKey, accountId, id);
+      if (before !== null) await check({ ...before.config, password: before.password, ...change });
     },
     async enter(accountId, id) {
       const found = await findKnown(accountId, id);
