@@ -22,6 +22,7 @@ import {
   stringSlice,
   stringToLowerCase,
   utf8Encode,
+  nativeString,
 } from './primordials.ts';
 
 /** Where a call goes: a binding by its name, an entrypoint of the worker itself, or (null) the internet. */
@@ -45,13 +46,38 @@ export function sentUrl(url: string): string {
   return at < 0 ? whole : stringSlice(whole, 0, start) + stringSlice(whole, start + at + 1);
 }
 
+/** What `cache` says to those who read `cf`. */
+const CACHE_CF = {
+  __proto__: null,
+  'no-store': { cacheTtl: -1, cacheLevel: 'bypass', cacheControl: 'no-store' },
+  'no-cache': { cacheForceRevalidate: true, cacheControl: 'no-cache' },
+} as unknown as Readonly<Record<string, object>>;
+
+function requireCompatible(
+  { cacheTtl, cacheControl }: { cacheTtl?: unknown; cacheControl?: unknown },
+  cache: string,
+): void {
+  if (cacheTtl !== undefined && cache === 'no-store' && cacheTtl !== -1) {
+    throw new NativeTypeError(`CacheTtl: ${nativeString(cacheTtl)}, is not compatible with cache: ${cache} header.`);
+  }
+  if (cacheControl !== undefined) {
+    throw new NativeTypeError(
+      "The 'cacheControl' option on cf cannot be used together with the 'cache' request option. The 'cache' option ('no-store'/'no-cache') maps to cache TTL behavior internally, which conflicts with explicit Cache-Control directives.",
+    );
+  }
+}
+
 /**
  * Another worker sees the `cf` that its caller gave or was given; the internet has no use for it. Without one a request that names a host
  * would pass for a visitor's, so it says that there is none.
  */
 export function callCf(request: Request, destination: Destination): { cf?: string } {
   if (destination === null) return {};
-  const cf = requestCf(request);
+  const cache = requestCache(request);
+  const byCache = cache === undefined ? undefined : CACHE_CF[cache];
+  const given = requestCf(request) as { cacheTtl?: unknown; cacheControl?: unknown } | undefined;
+  if (byCache !== undefined && given !== undefined) requireCompatible(given, cache as string);
+  const cf = byCache === undefined ? given : { ...given, ...byCache };
   if (cf !== undefined) return { cf: jsonStringify(cf) };
   return listHas(requestList(request), 'host') ? { cf: 'null' } : {};
 }

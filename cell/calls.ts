@@ -214,7 +214,7 @@ export function callData(
 }
 
 /** A cached response does not say where it came from. */
-const NOWHERE: Origin = { url: '', redirected: false, isHead: false };
+const NOWHERE: Origin = { url: '', redirected: false, isHead: false, isEncoded: false };
 
 /** What `new WebSocket()` hears: the connection's stream, or the status of the answer that is none. */
 export interface WebSocketAnswer {
@@ -255,7 +255,7 @@ export function callForWebSocket(
       },
       onData: () => undefined,
       onEnd: () => undefined,
-      onFail: (payload) => reject(toError(jsonParse(utf8Decode(payload)) as Failure)),
+      onFail: (payload) => reject(toError(jsonParse(utf8Decode(payload)) as Failure) as Error),
       onWindow: () => undefined,
     };
     const stream = openStream(listener);

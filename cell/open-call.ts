@@ -35,7 +35,7 @@ const CHUNK_BYTES = 64 * 1024;
 export type Receive<T> = (head: ResponseHead, body: Uint8Array<ArrayBuffer> | ByteStream | null, stream: number) => T;
 
 /** What went wrong with a call, as the worker sees it. */
-export function toError(failure: Failure): Error {
+export function toError(failure: Failure): unknown {
   if (failure.thrown !== undefined) return rebuildThrown(failure, failure.thrown);
   const { name, message, retryable } = failure;
   const error = name === 'TypeError' ? new NativeTypeError(message) : new NativeError(message);

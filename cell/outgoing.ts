@@ -1,5 +1,5 @@
 /** Answers on their way out: what a handler's Response comes down to, for a frame of the channel or for Deno's HTTP server. */
-import { ANSWER_BROKE, DATE_HEADER, STATUS_TEXT_HEADER } from '../shared/protocol.ts';
+import { ANSWER_BROKE, DATE_HEADER, LENGTH_HEADER, STATUS_TEXT_HEADER } from '../shared/protocol.ts';
 import { sendJson } from './channel.ts';
 import { type Invocation, runInvocation } from './context.ts';
 import { hangError, unlessHung } from './hang.ts';
@@ -9,6 +9,7 @@ import {
   isNative,
   listCopy,
   listDelete,
+  listGet,
   listSet,
   type Response,
   responseList,
@@ -46,6 +47,8 @@ export interface Outgoing {
   readonly stream: ByteStream | null;
   /** No body at all, which is not the same as an empty one: nothing is said of its length in answer to HEAD. */
   readonly isNull: boolean;
+  /** The worker's own `content-length` where the one in `list` is that of the stream; null: it gave none. */
+  readonly ownLength?: string | null;
 }
 
 export const EMPTY: Bytes = new NativeUint8Array(0);
@@ -66,8 +69,9 @@ export function outgoingOf(invocation: Invocation, response: Response, onCancel:
   if (content === null) return { status, statusText, list, whole: EMPTY, stream: null, isNull: true };
   if (isWhole(content)) return { status, statusText, list, whole: content, stream: null, isNull: false };
   const stream = isNative(content) ? content : inContext(invocation, content, onCancel);
+  const ownLength = listGet(list, 'content-length');
   setStreamLength(list, declaredLength(content));
-  return { status, statusText, list, whole: null, stream, isNull: false };
+  return { status, statusText, list, whole: null, stream, isNull: false, ownLength };
 }
 
 /** A stream is as long as it is known to be, whatever the worker says. */
@@ -117,12 +121,14 @@ export function cancelOutgoing({ stream }: Outgoing): void {
 /** The answer for Deno's HTTP server. Deno sends no status text, so it travels as a header of ours. */
 export function toNative(outgoing: Outgoing): globalThis.Response {
   const { list, status, statusText, whole, stream } = outgoing;
+  const ownLength = outgoing.ownLength === undefined ? listGet(list, 'content-length') : outgoing.ownLength;
   const headers: [string, string][] = [];
   for (let index = 0; index < list.length; index += 2) {
     // Deno would take a Date for its own, and sends one in any case.
     const name = list[index] === 'date' ? DATE_HEADER : (list[index] as string);
     headers[index >> 1] = [name, toWire(list[index + 1] as string)];
   }
+  if (ownLength !== null) headers[headers.length] = [LENGTH_HEADER, toWire(ownLength)];
   if (statusText !== '') headers[headers.length] = [STATUS_TEXT_HEADER, toWire(statusText)];
   const body = whole === null || whole.length > 0 ? (whole ?? stream) : null;
   return new NativeResponse(body, { status, headers });

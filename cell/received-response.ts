@@ -10,6 +10,7 @@ import {
   listGet,
   makeReceivedResponse,
   type Request,
+  requestEncodesResponse,
   requestMethod,
   requestUrl,
   type Response,
@@ -24,6 +25,8 @@ export interface Origin {
   readonly redirected: boolean;
   /** Of a response to HEAD: it has no body. */
   readonly isHead: boolean;
+  /** `encodeResponseBody: "manual"`: the bytes as they came, and passed on as such. */
+  readonly isEncoded: boolean;
 }
 
 /** A request that came here after `hops` redirects. */
@@ -31,6 +34,7 @@ export const originOf = (request: Request, hops: number): Origin => ({
   url: withoutFragment(requestUrl(request)),
   redirected: hops > 0,
   isHead: requestMethod(request) === 'HEAD',
+  isEncoded: !requestEncodesResponse(request),
 });
 
 function withoutFragment(url: string): string {
@@ -52,13 +56,13 @@ export function receiveResponse(
 function makeResponse(
   head: ResponseHead,
   body: Uint8Array<ArrayBuffer> | ByteStream | null,
-  { url, redirected }: Origin,
+  { url, redirected, isEncoded }: Origin,
   webSocket: object | null = null,
 ): Response {
   const list = listFromWire(head.headers);
   const encoding = body === null ? null : listGet(list, 'content-encoding');
-  if (body !== null && !(body instanceof NativeUint8Array)) declareReceivedLength(body, list);
-  const content = body === null || encoding === null ? body : decodeBody(body, encoding);
+  if (body !== null && !(body instanceof NativeUint8Array)) declareReceivedLength(body, head.bodyBytes, list);
+  const content = body === null || encoding === null || isEncoded ? body : decodeBody(body, encoding);
   return makeReceivedResponse({
     status: head.status,
     statusText: fromWire(head.statusText),
@@ -67,13 +71,15 @@ function makeResponse(
     url,
     redirected,
     webSocket,
+    encodeBody: isEncoded ? 'manual' : 'automatic',
   });
 }
 
 /** A body that is passed on goes out with the length it came with. */
-function declareReceivedLength(body: ByteStream, list: HeaderList): void {
+function declareReceivedLength(body: ByteStream, bodyBytes: number | null | undefined, list: HeaderList): void {
   const length = listGet(list, 'content-length');
-  if (length !== null) declareLength(body, numberParseInt(length, 10));
+  const known = bodyBytes === undefined && length !== null ? numberParseInt(length, 10) : bodyBytes;
+  if (typeof known === 'number') declareLength(body, known);
 }
 
 /** All that there is of a body, or a stream of it. */

@@ -28,6 +28,10 @@ export interface RpcRuntime {
   fetchImported(destination: Destination, input: unknown, init?: unknown): Promise<Response>;
   encodeProps(props: object): string;
   decodeProps(encoded: string): unknown;
+  /** What was thrown, as RPC would send it: in base64. */
+  encodeThrownValue(thrown: unknown): string;
+  /** Throws on what is malformed. */
+  decodeThrownValue(encoded: string): unknown;
   /** A session that another cell opens with this worker: the supervisor's SESSION_ACCEPT frame. */
   accept(invocation: number, head: Uint8Array, first: Uint8Array): void;
 }

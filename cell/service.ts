@@ -14,7 +14,7 @@ import { loadExtra } from './extras.ts';
 import { bodyArrayBuffer, bodyJson, bodyText, type Response, setFetcherCheck, streamBehind } from './http/index.ts';
 import { connectThrough } from './sockets.ts';
 import { dressClass } from './jsg.ts';
-import { illegalConstructor, illegalInvocation, parameterError } from './webidl.ts';
+import { illegalConstructor, illegalInvocation, isObject, parameterError } from './webidl.ts';
 import {
   defineProperty,
   deleteProperty,
@@ -57,6 +57,9 @@ export class Fetcher {
   fetch(input?: unknown, init?: unknown): Promise<Response> {
     const destination = requireDestination(this);
     if (arguments.length === 0) throw parameterError('fetch', 'Fetcher', 1, 'Request or string');
+    if (init !== undefined && init !== null && !isObject(init)) {
+      throw parameterError('fetch', 'Fetcher', 2, 'RequestInitializerDict or Request');
+    }
     return isImported(destination)
       ? rpc().fetchImported(destination, input, init)
       : fetchThrough(destination, input, init);

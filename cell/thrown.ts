@@ -1,4 +1,5 @@
 /** An exception on its way to the worker that called: out of the one cell as text, and back into an error in the other. */
+import { CHANNEL_LIMITS } from '../shared/limits.ts';
 import {
   ERROR_KINDS,
   type ErrorKind,
@@ -7,9 +8,12 @@ import {
   type ThrownError,
 } from '../shared/protocol.ts';
 import { toFailure } from './console.ts';
+import { loadExtra } from './extras.ts';
 import {
   defineProperty,
   errorToString,
+  getOwnPropertyDescriptor,
+  hasOwn,
   NativeAggregateError,
   NativeDOMException,
   NativeError,
@@ -25,6 +29,7 @@ import {
   stringIndexOf,
   stringSlice,
 } from './primordials.ts';
+import type { RpcRuntime } from './rpc-classes.ts';
 
 /** Texts of own properties that are longer do not cross. */
 const MAX_PROPERTY_TEXT = 1024;
@@ -44,10 +49,36 @@ const CONSTRUCTORS = {
 export function toThrownFailure(error: unknown): Failure {
   const failure = toFailure(error);
   try {
-    return { ...failure, thrown: { kind: kindOf(error), own: error instanceof NativeError ? ownOf(error) : {} } };
+    if (isSimple(error)) return { ...failure, thrown: shortForm(error) };
+    const value = encodedValue(error);
+    return { ...failure, thrown: value === undefined ? shortForm(error) : { kind: 'Error', own: {}, value } };
   } catch {
     return failure;
   }
+}
+
+const shortForm = (error: unknown): ThrownError => ({
+  kind: kindOf(error),
+  own: error instanceof NativeError ? ownOf(error) : {},
+});
+
+/** Nothing would be lost if only class, texts and plain properties went. */
+function isSimple(error: unknown): boolean {
+  if (error instanceof NativeDOMException) return true;
+  if (!(error instanceof NativeError)) return typeof error === 'string';
+  if (hasOwn(error, 'cause') || hasOwn(error, 'errors') || hasOwn(error, 'suppressed')) return false;
+  const keys = objectKeys(error);
+  if (keys.length > MAX_THROWN_PROPERTIES) return false;
+  for (let index = 0; index < keys.length; index++) {
+    const own = getOwnPropertyDescriptor(error, keys[index] as string);
+    if (own === undefined || own.get !== undefined || !crosses(own.value)) return false;
+  }
+  return true;
+}
+
+function encodedValue(error: unknown): string | undefined {
+  const value = loadExtra<RpcRuntime>('rpc').encodeThrownValue(error);
+  return value.length > CHANNEL_LIMITS.maxThrownValueChars ? undefined : value;
 }
 
 /** As in V8's own clone, an error's name decides of which class it arrives. */
@@ -80,8 +111,15 @@ const crosses = (value: unknown): value is string | number | boolean | null =>
   typeof value === 'boolean' ||
   (typeof value === 'string' && value.length <= MAX_PROPERTY_TEXT);
 
-/** The error as the caller catches it: of the same built-in class, with `remote: true`. */
-export function rebuildThrown({ name, message }: Failure, { kind, own }: ThrownError): Error {
+/** What the caller catches: of the same built-in class, with `remote: true`. It comes from another worker: what cannot be read is left out. */
+export function rebuildThrown({ name, message }: Failure, { kind, own, value }: ThrownError): unknown {
+  if (value !== undefined) {
+    try {
+      return loadExtra<RpcRuntime>('rpc').decodeThrownValue(value);
+    } catch {
+      // What is known without it will do.
+    }
+  }
   const error = newError(kind, name, message);
   const keys = objectKeys(own);
   for (let index = 0; index < keys.length; index++) setOwn(error, keys[index] as string, own[keys[index] as string]);

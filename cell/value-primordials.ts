@@ -117,6 +117,7 @@ export const ERRORS = [
   TypeError,
   URIError,
   AggregateError,
+  SuppressedError,
 ] as const;
 export const ERROR_NAMES: readonly string[] = ERRORS.map(({ name }) => name);
 

@@ -266,6 +266,11 @@ export const CHANNEL_LIMITS = {
   maxFrameBytes: 256 * KiB,
   /** The JSON head of one call (URL, headers) → an exception in the worker; a cell that sends it anyway is ended (`protocol`). */
   maxHeadBytes: 160 * KiB,
+  /**
+   * Characters in which all of an exception (cause, properties that are objects) goes to the worker that called → it goes with its class, texts and
+   * numbers only. Stops a worker that throws from making the server carry, and its caller decode, a large value for each call.
+   */
+  maxThrownValueChars: 32 * KiB,
   /** Bytes of one stream that may be under way without the reader's consent (flow-control window). */
   streamWindowBytes: 256 * KiB,
   /** What a frame of a session takes of the window at least: each costs the other cell more than its bytes. Stops floods of tiny frames. */

@@ -161,6 +161,11 @@ export interface ThrownError {
   readonly kind: ErrorKind;
   /** Own properties that are texts, numbers, booleans or null, `name` among them. */
   readonly own: Readonly<Record<string, string | number | boolean | null>>;
+  /**
+   * All of what was thrown, in base64 of the format values of RPC travel in, where a class and plain properties do not say it: objects that are no
+   * errors, causes, properties that are objects. At most `CHANNEL_LIMITS.maxThrownValueChars`.
+   */
+  readonly value?: string;
 }
 
 /** The built-in class nearest to an exception. */
@@ -311,6 +316,8 @@ export interface ResponseHead {
   readonly headers: readonly string[];
   /** What the caller's clock reads from now on. */
   readonly clockMs: number;
+  /** How long the body is (null: not known), where `headers` need not say it: to the worker a length is only what the other worker said. */
+  readonly bodyBytes?: number | null;
   /** The answer to a `DataOperation`, beside its body. JSON. */
   readonly result?: unknown;
 }
@@ -337,6 +344,8 @@ export const OUTCOME_HEADER = 'x-skep-outcome';
 export const STATUS_TEXT_HEADER = 'x-skep-status-text';
 /** Response over HTTP: the worker's own `date`. A plain one is that of Deno's server, and goes no further. */
 export const DATE_HEADER = 'x-skep-date';
+/** Response over HTTP: the `content-length` that the worker itself gave. A plain one may be framing's. */
+export const LENGTH_HEADER = 'x-skep-length';
 /** Request over HTTP: a `host` for a call that has none, which Deno's server would refuse. No name of a host looks like it. */
 export const NO_HOST = '-';
 export const OUTCOME_FLAGS = {

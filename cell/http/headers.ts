@@ -100,7 +100,13 @@ export function listFromWire(flat: readonly string[]): HeaderList {
 /** The same for the wire. */
 export function listToWire(list: HeaderList): string[] {
   const flat: string[] = [];
-  for (let index = 0; index < list.length; index++) flat[index] = toWire(list[index] as string);
+  for (let index = 0, kept = 0; index < list.length; index += 2) {
+    const name = list[index] as string;
+    // A name that is not ASCII passes `set`, as on Workers, but is none on any wire.
+    if (toWire(name) !== name) continue;
+    flat[kept++] = name;
+    flat[kept++] = toWire(list[index + 1] as string);
+  }
   return flat;
 }
 

@@ -258,6 +258,7 @@ export interface ReceivedResponse {
   readonly url: string;
   readonly redirected: boolean;
   readonly webSocket?: object | null;
+  readonly encodeBody?: 'automatic' | 'manual';
 }
 
 /** A response that came from outside: its headers are immutable. */
@@ -265,6 +266,7 @@ export function makeReceivedResponse(received: ReceivedResponse): Response {
   const { status, list, body, url, redirected } = received;
   const statusText = received.statusText === '' ? statusPhrase(status) : received.statusText;
   const state = { ...newState(), status, statusText, list, url, redirected, headersImmutable: true };
+  state.encodeBody = received.encodeBody ?? 'automatic';
   state.webSocket = received.webSocket ?? null;
   return new Response(INTERNAL, NULL_BODY_STATUS[status] ? NO_BODY : body, state);
 }

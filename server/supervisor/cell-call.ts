@@ -316,8 +316,9 @@ export class CellCall implements BindingCall, CellStream {
 
   // --- from the binding ---
 
-  respond(status: number, statusText: string, headers: readonly string[]): void {
-    this.#begin({ status, statusText, headers, clockMs: this.caller.pipeline.clockMs });
+  respond(status: number, statusText: string, headers: readonly string[], bodyBytes?: number | null): void {
+    const head = { status, statusText, headers, clockMs: this.caller.pipeline.clockMs };
+    this.#begin(bodyBytes === undefined ? head : { ...head, bodyBytes });
   }
 
   respondWhole(status: number, content: Uint8Array): void {

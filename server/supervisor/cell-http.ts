@@ -14,8 +14,8 @@ import { letOthersRead, resumeInTurn } from './turns.ts';
 
 /** Hears one response. After `onFailure` or `onEnd` nothing more is called. */
 export interface ResponseHandler {
-  /** `headers` is flat, names in lower case, framing headers (transfer-encoding, connection …) taken out. */
-  onHead(status: number, statusText: string, headers: string[]): void;
+  /** `headers` is flat, names in lower case, framing headers (transfer-encoding, connection …) taken out. `isOneFrame`: the answer came on the channel, where nobody adds a length. */
+  onHead(status: number, statusText: string, headers: string[], isOneFrame?: boolean): void;
   /** False asks for a pause until `resume()`. */
   onData(chunk: Buffer): boolean;
   /** So many bytes of the request's body went to the cell. */

@@ -89,7 +89,7 @@ export class ChannelExchange implements Exchange {
       this.#handler.onFailure(new CellProtocolError(problem));
       return;
     }
-    this.#handler.onHead(head.status, head.statusText, withoutFraming(head.headers));
+    this.#handler.onHead(head.status, head.statusText, withoutFraming(head.headers), true);
     if (body.length > 0) this.#handler.onData(asBuffer(body));
     this.#handler.onEnd();
   }

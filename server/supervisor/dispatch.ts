@@ -14,6 +14,7 @@ import {
   AHEAD_MARK,
   INVOCATION_HEADER,
   NO_HOST,
+  LENGTH_HEADER,
   MAX_HTTP_HEADER_BYTES,
   MAX_HTTP_HEADER_LINES,
   OUTCOME_FLAGS,
@@ -59,7 +60,7 @@ const MAX_CRASHES = 3;
 const MAX_SUSPICIONS = Math.ceil(Math.log2(CELL_LIMITS.concurrency)) + 4;
 /** The process's exit, and a living cell's word on what broke its answer, come a moment after the connection breaks. */
 const EXIT_WAIT_MS = 2_000;
-const MAX_FAILURE_BYTES = 64 * 1024;
+const MAX_FAILURE_BYTES = 128 * 1024;
 
 export class Dispatch implements FetchControl, AnswerHandler {
   readonly #call: FetchCall;
@@ -207,8 +208,9 @@ export class Dispatch implements FetchControl, AnswerHandler {
 
   // --- the response ---
 
-  onHead(status: number, statusText: string, headers: string[]): void {
-    const text = statusTextOf(headers) ?? statusText;
+  onHead(status: number, statusText: string, headers: string[], isOneFrame = false): void {
+    const text = valueOf(headers, STATUS_TEXT_HEADER) ?? statusText;
+    const ownLength = isOneFrame ? undefined : (valueOf(headers, LENGTH_HEADER) ?? null);
     const flags = this.#takeFlags(headers);
     if (this.#overHttp) (this.#cell as Cell).requests.noteAnswer(isLargeOrStream(headers));
     this.#waiting = flags.includes(OUTCOME_FLAGS.waiting);
@@ -218,7 +220,7 @@ export class Dispatch implements FetchControl, AnswerHandler {
     }
     this.#headSent = true;
     if (this.#overHttp || isLargeOrStream(headers)) this.#keepRenewing();
-    this.#sink.head(status, text, headers);
+    this.#sink.head(status, text, headers, ownLength);
   }
 
   onBodySent(bytes: number): void {
@@ -432,10 +434,10 @@ function passableOf(headers: readonly string[]): string[] {
   return kept;
 }
 
-/** The status text that the worker gave: Deno's server sends its own. The reader of the head has checked the value. */
-function statusTextOf(headers: readonly string[]): string | undefined {
+/** What the harness says beside the worker's headers: Deno's server sends a status text and a length of its own. The reader of the head has checked it. */
+function valueOf(headers: readonly string[], name: string): string | undefined {
   for (let index = headers.length - 2; index >= 0; index -= 2) {
-    if (headers[index] === STATUS_TEXT_HEADER) return headers[index + 1];
+    if (headers[index] === name) return headers[index + 1];
   }
   return undefined;
 }

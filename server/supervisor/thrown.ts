@@ -1,4 +1,5 @@
 /** What a cell says of an exception that another worker is to see. It is an attacker's word: only what has the agreed shape goes on. */
+import { CHANNEL_LIMITS } from '../../shared/limits.ts';
 import {
   ERROR_KINDS,
   type ErrorKind,
@@ -16,12 +17,18 @@ export function readThrownFailure(parsed: Record<string, unknown>): Failure {
 
 const textOr = (otherwise: string, value: unknown): string => (typeof value === 'string' ? value : otherwise);
 
+const isThrownValue = (value: unknown): value is string =>
+  typeof value === 'string' &&
+  value.length <= CHANNEL_LIMITS.maxThrownValueChars &&
+  /^[A-Za-z0-9+/]*={0,2}$/.test(value);
+
 function readThrown(value: unknown): ThrownError | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
-  const { kind, own } = value as Record<string, unknown>;
+  const { kind, own, value: encoded } = value as Record<string, unknown>;
   if (!(ERROR_KINDS as readonly unknown[]).includes(kind) || typeof own !== 'object' || own === null) return undefined;
   const kept = Object.entries(own)
     .filter(([, item]) => item === null || ['string', 'number', 'boolean'].includes(typeof item))
     .slice(0, MAX_THROWN_PROPERTIES);
-  return { kind: kind as ErrorKind, own: Object.fromEntries(kept) as ThrownError['own'] };
+  const thrown = { kind: kind as ErrorKind, own: Object.fromEntries(kept) as ThrownError['own'] };
+  return isThrownValue(encoded) ? { ...thrown, value: encoded } : thrown;
 }

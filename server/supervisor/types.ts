@@ -67,8 +67,11 @@ export interface FetchCall {
 
 /** Receives exactly one of: head… end, head… fail, fail, upgrade. Never called after `cancel()`. */
 export interface FetchSink {
-  /** `headers` is flat like FetchCall.headers; hop-by-hop and Skep's own headers are already taken out. */
-  head(status: number, statusText: string, headers: string[]): void;
+  /**
+   * `headers` is flat like FetchCall.headers; hop-by-hop and Skep's own headers are already taken out. `ownLength`: the content-length that the
+   * worker itself gave, null when it gave none and that in `headers` is framing's; undefined: what is in `headers` is the worker's.
+   */
+  head(status: number, statusText: string, headers: string[], ownLength?: string | null): void;
   /** False asks for a pause; the sink calls `resume()` of the control when it can take more. */
   data(chunk: Buffer): boolean;
   end(): void;
@@ -211,7 +214,7 @@ export interface BindingCall {
   readonly upgrade: 'websocket' | 'socket' | null;
   /** What a service is handed when it is handed the call as it came; undefined: the call has to be written anew. */
   readonly relay?: RelayedRequest | undefined;
-  respond(status: number, statusText: string, headers: readonly string[]): void;
+  respond(status: number, statusText: string, headers: readonly string[], bodyBytes?: number | null): void;
   /** The answer to a relayed call, in place of respond… end; `content` as `FetchSink.whole` has it. */
   respondWhole?(status: number, content: Uint8Array): void;
   /** The head of the answer to an operation; a body may follow, as after `respond`. `result`: JSON. */

@@ -184,8 +184,7 @@ export class Decoder {
     const constructor = ERRORS[reader.byte()] as ErrorConstructor | undefined;
     if (constructor === undefined) throw malformed('an unknown kind of error');
     const message = reader.text();
-    const isAggregate = (constructor as unknown) === ERRORS[7];
-    const error = construct(constructor, isAggregate ? [[], message] : [message]) as Error;
+    const error = construct(constructor, argumentsOf(constructor, message)) as Error;
     this.#seen[place] = error;
     if (message === '') delete (error as { message?: string }).message;
     this.#properties(error as unknown as Record<string, unknown>);
@@ -338,4 +337,10 @@ function toBigInt(hex: string): bigint {
   } catch {
     throw malformed('a bigint that is none');
   }
+}
+
+/** The two classes that hold other errors get these as properties, like any. */
+function argumentsOf(constructor: unknown, message: string): unknown[] {
+  if (constructor === ERRORS[7]) return [[], message];
+  return constructor === ERRORS[8] ? [undefined, undefined, message] : [message];
 }

@@ -3,7 +3,7 @@
  * streams, requests, responses). workerd decides what can be sent; the texts of the refusals are its own.
  */
 import { RPC_LIMITS } from '../../../shared/limits.ts';
-import { isEntrypoint, isRpcTarget } from '../../entrypoints.ts';
+import { isRpcTarget } from '../../entrypoints.ts';
 import {
   blobBytes,
   blobTypeOf,
@@ -335,6 +335,8 @@ export class Encoder {
     const keys: string[] = [];
     addHidden(value, 'cause', keys);
     addHidden(value, 'errors', keys);
+    addHidden(value, 'error', keys);
+    addHidden(value, 'suppressed', keys);
     if (name !== undefined && name !== ERROR_NAMES[kind]) keys[keys.length] = 'name';
     const own = objectKeys(value);
     for (let index = 0; index < own.length; index++) {
@@ -345,7 +347,7 @@ export class Encoder {
   }
 
   #platform(value: object): void {
-    if (isRpcTarget(value) || isEntrypoint(value)) this.#target(value);
+    if (isRpcTarget(value)) this.#target(value);
     else if (isResponse(value)) this.#response(value);
     else if (isRequest(value)) this.#request(value);
     else if (value instanceof NativeReadableStream) this.#readable(value);

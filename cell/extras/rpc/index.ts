@@ -8,6 +8,7 @@ import { localSession, openSession } from './ends.ts';
 import { createStubFor, setSessionOpener } from './stubs.ts';
 import { fromBase64, toBase64 } from '../../value-primordials.ts';
 import { localTarget } from './targets.ts';
+import { decodeThrown, thrownBytes } from './thrown.ts';
 
 export { accept } from './ends.ts';
 export { dispose, dup, fetchImported, serviceProperty, settle } from './stubs.ts';
@@ -29,5 +30,9 @@ export function createStub(args: readonly unknown[]): object {
 
 /** `props` of a loopback, for the way to the supervisor and back. Throws DataCloneError on what cannot be copied. */
 export const encodeProps = (props: object): string => toBase64(encodeDetached(props));
+
+export const encodeThrownValue = (thrown: unknown): string => toBase64(thrownBytes(thrown));
+
+export const decodeThrownValue = (encoded: string): unknown => decodeThrown(fromBase64(encoded));
 
 export const decodeProps = (encoded: string): unknown => new Decoder(new ByteReader(fromBase64(encoded)), null).value();

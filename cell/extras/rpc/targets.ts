@@ -74,7 +74,8 @@ function invokeOn(root: unknown, path: Path, args: readonly unknown[] | null, ca
   if (args === null) return typeof current === 'function' ? boundMethod(owner, current as AnyFunction) : current;
   if (typeof current !== 'function') throw notFunction(path);
   if (callWith !== undefined) return callWith(owner, current as AnyFunction, args, path.length);
-  return apply(current as AnyFunction, owner, args as unknown[]);
+  // As on Workers, a function that is called by itself is its own `this`.
+  return apply(current as AnyFunction, path.length === 0 ? current : owner, args as unknown[]);
 }
 
 function restOf(path: Path, start: number): Path {
@@ -132,6 +133,7 @@ export function entrypointTarget(find: () => { entrypoint: Entrypoint; context: 
       if (entrypoint.kind === 'class') {
         return invokeOn(instantiate(entrypoint.constructor, context, env), path, args, undefined);
       }
+      if (path.length > 0) refuseReserved(path[0] as string, true);
       return invokeOn(entrypoint.handlers, path, args, (owner, method, given, depth) =>
         depth === 1
           ? callHandler(owner, method, path[0] as string, given, env, context)

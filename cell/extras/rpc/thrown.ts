@@ -11,7 +11,8 @@ export function encodeThrown(writer: ByteWriter, thrown: unknown): void {
   writer.bytes(thrownBytes(thrown));
 }
 
-function thrownBytes(thrown: unknown): Uint8Array {
+/** The same without its length. */
+export function thrownBytes(thrown: unknown): Uint8Array {
   if (typeof thrown !== 'object' || thrown === null || isProxy(thrown)) return encode(fromText(textOf(thrown)));
   try {
     return encode(thrown);
@@ -58,8 +59,11 @@ function textOf(value: unknown): string {
 }
 
 /** What stands in a message as a thrown value. Throws when it cannot be read. */
-export function readThrown(reader: ByteReader): unknown {
-  const thrown = new Decoder(new ByteReader(reader.bytes()), null).value();
+export const readThrown = (reader: ByteReader): unknown => decodeThrown(reader.bytes());
+
+/** The reverse of `thrownBytes`, as the caller catches it. Throws when it cannot be read. */
+export function decodeThrown(bytes: Uint8Array): unknown {
+  const thrown = new Decoder(new ByteReader(bytes), null).value();
   if (typeof thrown === 'object' && thrown !== null) {
     defineProperty(thrown, 'remote', { value: true, writable: true, enumerable: true, configurable: true });
   }

@@ -212,9 +212,22 @@ class CallAnswer implements FetchSink {
     this.#resume = resume;
   }
 
-  head(status: number, statusText: string, headers: string[]): void {
+  head(status: number, statusText: string, headers: string[], ownLength?: string | null): void {
     this.call.onDrain = this.#resume;
-    this.call.respond(status, statusText, headers);
+    if (ownLength === undefined) this.call.respond(status, statusText, headers);
+    else this.#respondWithLength(status, statusText, headers, ownLength);
+  }
+
+  /** A worker sees of another's answer the length that this one gave, not that of the connection in between. */
+  #respondWithLength(status: number, statusText: string, headers: readonly string[], ownLength: string | null): void {
+    const kept: string[] = [];
+    let bodyBytes: number | null = null;
+    for (let index = 0; index < headers.length; index += 2) {
+      if (headers[index] === 'content-length') bodyBytes = Number(headers[index + 1]);
+      else kept.push(headers[index] as string, headers[index + 1] as string);
+    }
+    if (ownLength !== null) kept.push('content-length', ownLength);
+    this.call.respond(status, statusText, kept, bodyBytes);
   }
 
   data(chunk: Buffer): boolean {
