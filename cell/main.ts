@@ -53,6 +53,7 @@ import * as entrypoints from './entrypoints.ts';
 import * as invocation from './invocation.ts';
 import * as jsg from './jsg.ts';
 import * as loneSurrogates from './lone-surrogates.ts';
+import * as r2Objects from './r2-objects.ts';
 import * as rpcClasses from './rpc-classes.ts';
 import * as sessions from './sessions.ts';
 import * as valuePrimordials from './value-primordials.ts';
@@ -114,6 +115,7 @@ const OFFERED_TO_EXTRAS = {
   'cell/invocation': invocation,
   'cell/jsg': jsg,
   'cell/lone-surrogates': loneSurrogates,
+  'cell/r2-objects': r2Objects,
   'cell/rpc-classes': rpcClasses,
   'cell/scope-functions': scopeFunctions,
   'cell/sessions': sessions,

@@ -77,6 +77,9 @@ function uncloneableClass(value: object): string | undefined {
   return tag === name ? name : undefined;
 }
 
+/** What stands before this in the list are classes of the engine and of HTTP. */
+const LOADED_LATER = REFUSED_IN_OTHER_WORDS.length;
+
 /** For classes that are loaded when first used. */
 export function refuseClonesOf({ prototype }: { readonly prototype: object }, complaint: string): void {
   const entry = [prototype, complaint] as const;
@@ -86,6 +89,15 @@ export function refuseClonesOf({ prototype }: { readonly prototype: object }, co
     enumerable: true,
     configurable: true,
   });
+}
+
+/** Why an instance of one of those classes cannot be sent anywhere; undefined: the value is none. */
+export function bindingComplaint(value: object): string | undefined {
+  for (let index = LOADED_LATER; index < REFUSED_IN_OTHER_WORDS.length; index++) {
+    const [prototype, complaint] = REFUSED_IN_OTHER_WORDS[index] as (typeof REFUSED_IN_OTHER_WORDS)[number];
+    if (isPrototypeOf(prototype, value)) return complaint;
+  }
+  return undefined;
 }
 
 function refuseToClone(value: unknown): void {

@@ -19,6 +19,7 @@ import {
   utf8Decode,
   utf8Encode,
 } from '../../primordials.ts';
+import { knowR2Objects } from '../../r2-objects.ts';
 import { refuseClonesOf } from '../../scope-functions.ts';
 import { declareLength } from '../../stream-facts.ts';
 import { illegalConstructor, illegalInvocation, isObject, parameterError } from '../../webidl.ts';
@@ -33,7 +34,15 @@ import {
   textParameter,
   toText,
 } from './arguments.ts';
-import { Checksums, GetResult, type HeadResult, HeadResult as HeadResultClass, makeBody, makeHead } from './objects.ts';
+import {
+  Checksums,
+  GetResult,
+  type HeadResult,
+  HeadResult as HeadResultClass,
+  makeBody,
+  makeHead,
+  partsOf,
+} from './objects.ts';
 import { makeUpload, R2MultipartUpload } from './upload.ts';
 
 const CREATE = {};
@@ -191,6 +200,7 @@ publish(GetResult, 'GetResult');
 publish(R2MultipartUpload, 'R2MultipartUpload');
 publish(R2Bucket, 'R2Bucket');
 
+knowR2Objects(partsOf);
 refuseClonesOf(R2Bucket, 'An R2 bucket binding cannot be serialized.');
 refuseClonesOf(HeadResultClass, 'R2 resources can only be serialized for RPC.');
 refuseClonesOf(Checksums, 'R2 resources can only be serialized for RPC.');
@@ -198,6 +208,8 @@ refuseClonesOf(
   R2MultipartUpload,
   'Could not serialize object of type "R2MultipartUpload". This type does not support serialization.',
 );
+
+export { receiveChecksums, receiveObject } from './received.ts';
 
 /** The object in `env`. */
 export const createBinding = (name: string): R2Bucket => new R2Bucket(CREATE, name);

@@ -3,13 +3,13 @@ import { type Checksums as ChecksumTexts, HASH_NAMES, type ObjectHead } from '..
 import { compatFlag } from '../../compat.ts';
 import {
   bodyArrayBuffer,
-  bodyBlob,
   bodyBytes,
   bodyJson,
   bodyText,
   type ByteStream,
   Headers,
   isUsed,
+  makeBlob,
   listOf,
   makeReceivedResponse,
   type Response,
@@ -20,9 +20,11 @@ import {
   NativeDate,
   NativeUint8Array,
   numberParseInt,
+  promiseThen,
   stringSlice,
   uncurry,
 } from '../../primordials.ts';
+import type { R2ObjectParts } from '../../r2-objects.ts';
 import { illegalConstructor, illegalInvocation, isObject, parameterError } from '../../webidl.ts';
 import { HTTP_HEADERS } from './arguments.ts';
 
@@ -47,8 +49,14 @@ export function ownProperty(target: object, name: string, value: unknown): void 
   READ_ONLY.value = undefined;
 }
 
+let checksumsOf: (value: object) => ChecksumTexts | undefined;
+
 export class Checksums {
   readonly #texts!: ChecksumTexts;
+
+  static {
+    checksumsOf = (value) => (#texts in value ? value.#texts : undefined);
+  }
 
   constructor(...args: unknown[]) {
     if (args[0] !== CREATE) throw illegalConstructor();
@@ -83,8 +91,15 @@ function fromHex(hex: string): ArrayBuffer {
   return bytes.buffer;
 }
 
+let headOf: (value: object) => ObjectHead | undefined;
+let responseOf: (value: object) => Response | null;
+
 export class HeadResult {
   readonly #head!: ObjectHead;
+
+  static {
+    headOf = (value) => (#head in value ? value.#head : undefined);
+  }
 
   constructor(...args: unknown[]) {
     if (args[0] !== CREATE) throw illegalConstructor();
@@ -140,6 +155,10 @@ export class GetResult extends HeadResult {
   /** Its body is the object's: what reads bodies reads this one. */
   readonly #response!: Response;
 
+  static {
+    responseOf = (value) => (#response in value ? value.#response : null);
+  }
+
   constructor(...args: unknown[]) {
     super(...args);
     this.#response = args[2] as Response;
@@ -175,11 +194,23 @@ export class GetResult extends HeadResult {
     return bodyJson(this.#response);
   }
 
+  /** Its type is the one in the metadata, as it was written there. */
   blob(): Promise<unknown> {
     if (!isObject(this) || !(#response in this)) throw illegalInvocation();
-    return bodyBlob(this.#response);
+    const type = headOf(this)?.httpMetadata.contentType ?? '';
+    return promiseThen(bodyBytes(this.#response), (bytes) => makeBlob(bytes, type));
   }
 }
+
+/** As RPC sends it. */
+export function partsOf(value: object): R2ObjectParts | undefined {
+  const head = headOf(value);
+  if (head !== undefined) return { head, response: responseOf(value) };
+  const checksums = checksumsOf(value);
+  return checksums === undefined ? undefined : { head: null, checksums };
+}
+
+export const makeChecksums = (texts: ChecksumTexts): Checksums => new Checksums(CREATE, texts);
 
 /** The server's record as it came: keys of metadata may be called anything, `__proto__` too. */
 export const makeHead = (head: ObjectHead): HeadResult => new HeadResult(CREATE, head);

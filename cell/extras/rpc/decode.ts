@@ -1,4 +1,5 @@
 /** Bytes as values: the counterpart of `encode.ts`. What comes is another worker's word: only shapes and sizes that fit are taken. */
+import { loadExtra } from '../../extras.ts';
 import { headerName, type Headers, headersOver, headerValue, makeBlob, Request, Response } from '../../http/index.ts';
 import { RPC_LIMITS } from '../../../shared/limits.ts';
 import {
@@ -287,6 +288,10 @@ export class Decoder {
         return this.#response();
       case tag.ERROR_RESPONSE:
         return Response.error();
+      case tag.R2_OBJECT:
+        return this.#r2Object();
+      case tag.R2_CHECKSUMS:
+        return this.#r2Checksums();
       default:
         throw malformed(`an unknown kind of value (${kind})`);
     }
@@ -318,7 +323,24 @@ export class Decoder {
     return new Response(body, { status, statusText, headers, cf, encodeBody });
   }
 
-  #body(): Uint8Array | ReadableStream | null {
+  #r2Object(): object {
+    const head = this.value();
+    const hasBody = this.#reader.byte() === 1;
+    const body = this.#body();
+    const { receiveObject } = loadExtra<typeof import('../r2/index.ts')>('r2');
+    const object = receiveObject(head, hasBody ? (body ?? new NativeUint8Array(0)) : null);
+    if (object === undefined) throw malformed('an object of R2 that is none');
+    return object;
+  }
+
+  #r2Checksums(): object {
+    const { receiveChecksums } = loadExtra<typeof import('../r2/index.ts')>('r2');
+    const checksums = receiveChecksums(this.value());
+    if (checksums === undefined) throw malformed('checksums that are none');
+    return checksums;
+  }
+
+  #body(): Uint8Array<ArrayBuffer> | ReadableStream | null {
     const kind = this.#reader.byte();
     if (kind === tag.NO_BODY) return null;
     if (kind === tag.WHOLE_BODY) return copyBytes(this.#reader.bytes());

@@ -28,6 +28,7 @@ import {
   responseStatus,
   responseStatusText,
   responseWebSocket,
+  streamBehind,
   take,
   type Whole,
 } from '../../http/index.ts';
@@ -50,6 +51,7 @@ import {
   setForEach,
   streamLocked,
 } from '../../primordials.ts';
+import { type R2ObjectParts, r2PartsOf } from '../../r2-objects.ts';
 import { destinationOf } from '../../service.ts';
 import {
   bigintText,
@@ -365,8 +367,10 @@ export class Encoder {
   #data(value: object): void {
     const headers = listOf(value);
     const bytes = isFile(value) ? undefined : blobBytes(value);
+    const object = r2PartsOf(value);
     if (headers !== undefined) this.#headers(headers);
     else if (bytes !== undefined) this.#blob(value, bytes);
+    else if (object !== undefined) this.#r2Object(value, object);
     else if (this.#instancesAsPlain && isOwnInstance(value)) this.#plain(value);
     else throw refusal(value);
   }
@@ -451,6 +455,20 @@ export class Encoder {
     this.#body(body);
   }
 
+  #r2Object(value: object, parts: R2ObjectParts): void {
+    this.#requireExporter(value);
+    if (parts.head === null) {
+      this.writer.byte(tag.R2_CHECKSUMS);
+      return this.value(parts.checksums);
+    }
+    const { head, response } = parts;
+    const body = response === null ? null : takeUnlockedBody(response);
+    this.writer.byte(tag.R2_OBJECT);
+    this.value(head);
+    this.writer.byte(response === null ? 0 : 1);
+    this.#body(body);
+  }
+
   #body(body: Whole | ByteStream | null): void {
     const { writer } = this;
     if (body === null) writer.byte(tag.NO_BODY);
@@ -465,9 +483,18 @@ export class Encoder {
   }
 }
 
+const TAKEN = 'The ReadableStream has been locked to a reader.';
+
 function takeBody(value: Request | Response): Whole | ByteStream | null {
-  if (isUsed(value)) throw new NativeTypeError('The ReadableStream has been locked to a reader.');
+  if (isUsed(value)) throw new NativeTypeError(TAKEN);
   return take(value);
+}
+
+/** Of R2's objects workerd says the same in both cases. */
+function takeUnlockedBody(response: Response): Whole | ByteStream | null {
+  const stream = streamBehind(response);
+  if (stream !== null && streamLocked(stream)) throw new NativeTypeError(TAKEN);
+  return takeBody(response);
 }
 
 /** Asks in a way that runs no trap. */

@@ -7,6 +7,7 @@ import {
   objectToString,
   reflectGet,
 } from '../../primordials.ts';
+import { bindingComplaint } from '../../scope-functions.ts';
 import {
   ERROR_NAMES,
   functionText,
@@ -37,6 +38,8 @@ export function kindOf(name: unknown): number {
 export function refusal(value: object): DOMException {
   if (value === globalThis) return uncloneable('#<ServiceWorkerGlobalScope>');
   if (isAbortSignal(value)) return cloneError('AbortSignal serialization is not enabled.');
+  const complaint = bindingComplaint(value);
+  if (complaint !== undefined) return cloneError(complaint);
   return isOfEngine(value) ? uncloneable(engineText(value)) : unsupported(constructorName(value));
 }
 

@@ -36,6 +36,10 @@ export const RESPONSE = 36;
 export const BLOB = 37;
 /** `Response.error()`: has nothing but that it is one. */
 export const ERROR_RESPONSE = 38;
+/** What `head()` or `get()` of a bucket gave: its facts as a value, then a body. */
+export const R2_OBJECT = 39;
+/** The checksums of one, alone. */
+export const R2_CHECKSUMS = 40;
 /** Bodies of requests and responses. */
 export const NO_BODY = 0;
 export const WHOLE_BODY = 1;

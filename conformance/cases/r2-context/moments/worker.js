@@ -1,0 +1,25 @@
+import { text, serve, enc, obj } from "./h.js";
+let kept, keptBody, keptUpload;
+export default serve({
+  async seed({ R2 }) { await R2.put("k", "value"); await R2.put("big", "y".repeat(300000)); return 1; },
+  async keep({ R2 }) { kept = R2; keptBody = await R2.get("k"); keptUpload = await R2.createMultipartUpload("ku"); return 1; },
+  async useKept() { return [await text(async () => (await kept.head("k")).size), await text(async () => { const p = await keptUpload.uploadPart(1, "x"); return (await keptUpload.complete([p])).size; }), keptBody.size, keptBody.key]; },
+  async waitUntil({ R2 }, { ctx }) { ctx.waitUntil((async () => { await new Promise((r) => setTimeout(r, 30)); await R2.put("later", "x"); })()); return 1; },
+  async after({ R2 }) { await new Promise((r) => setTimeout(r, 200)); return (await R2.head("later"))?.size ?? null; },
+  async parallel({ R2 }) { const os = await Promise.all(Array.from({ length: 30 }, (_, i) => R2.put("p" + i, "v" + i))); const gs = await Promise.all(os.map((o, i) => R2.get(o.key).then((g) => g.text()))); return gs.every((t, i) => t === "v" + i); },
+  async sameKey({ R2 }) { const r = await Promise.all([R2.put("s", "a"), R2.put("s", "b")]); const t = await (await R2.get("s")).text(); return [r.length, ["a", "b"].includes(t), r[0].version !== r[1].version]; },
+  async midError({ R2 }) { await R2.put("m", "old"); const { readable, writable } = new FixedLengthStream(10); const w = writable.getWriter(); w.write(enc("abc")).catch(() => {}); w.abort(new RangeError("mine")).catch(() => {}); const r = await text(() => R2.put("m", readable)); return await (await R2.get("m")).text(); },
+  async failedCondition({ R2 }) { const { readable, writable } = new FixedLengthStream(5); const w = writable.getWriter(); const done = w.write(enc("hello")).then(() => w.close()).then(() => "written", (e) => "failed"); const r = await R2.put("k", readable, { onlyIf: { etagMatches: "nope" } }); return [r, await (await R2.get("k")).text()]; },
+  async nulls({ R2 }) { return [obj(await R2.put("n", null)), obj(await R2.put("n", undefined)), await text(async () => (await (await R2.get("n")).text()).length)]; },
+  async blobType({ R2 }) { const o = await R2.put("b", new Blob(["x"], { type: "image/png" })); const g = await R2.get("b"); return [o.httpMetadata, g.httpMetadata, (await g.blob()).type]; },
+  async blobFromMetadata({ R2 }) { await R2.put("b2", "x", { httpMetadata: { contentType: "image/PNG; a=b" } }); return (await (await R2.get("b2")).blob()).type; },
+  async overwriteWhileReading({ R2 }) { const g = await R2.get("big"); await R2.put("big", "z".repeat(10)); const t = await g.text(); return [t.length, t[0]]; },
+  async deleteWhileReading({ R2 }) { await R2.put("dw", "q".repeat(300000)); const g = await R2.get("dw"); await R2.delete("dw"); return [(await g.text()).length, await R2.head("dw")]; },
+  async json({ R2 }) { await R2.put("j", '{"a":1}', { customMetadata: { x: "1" }, httpMetadata: { contentType: "a/b", cacheExpiry: new Date(1e12) } }); const o = await R2.head("j"); const j = JSON.parse(JSON.stringify(o)); delete j.uploaded; delete j.version; delete j.storageClass; return [j, o instanceof o.constructor, [...(function* () { for (const k in o) yield k; })()]]; },
+  async getJson({ R2 }) { const g = await R2.get("j"); const j = JSON.parse(JSON.stringify(g)); return [Object.keys(j), await text(() => g.json())]; },
+  async badJson({ R2 }) { await R2.put("bj", "{oops"); return text(async () => (await R2.get("bj")).json()); },
+  async versions({ R2 }) { const a = await R2.put("v", "1"), b = await R2.put("v", "1"); return [a.version !== b.version, a.etag === b.etag, (await R2.head("v")).version === b.version, typeof a.version]; },
+  async uploadedOrder({ R2 }) { const a = await R2.put("u", "1"); const b = await R2.put("u", "2"); return [b.uploaded >= a.uploaded, a.uploaded instanceof Date, Object.prototype.toString.call(a.uploaded)]; },
+  async deleteMany({ R2 }) { await R2.put("d1", "x"); await R2.put("d2", "x"); await R2.delete(["d1", "d2", "none", "d1"]); return [await R2.head("d1"), await R2.head("d2")]; },
+  async stack({ R2 }) { try { await R2.list({ limit: 0 }); } catch (e) { return [typeof e.stack, Object.keys(e), e.name, e.constructor === Error, String(e), "remote" in e, "retryable" in e, e.code === undefined, e.cause === undefined]; } },
+});
