@@ -3,6 +3,7 @@ import { ANSWER_BROKE, DATE_HEADER, LENGTH_HEADER, STATUS_TEXT_HEADER } from '..
 import { sendJson } from './channel.ts';
 import { type Invocation, runInvocation } from './context.ts';
 import { hangError, unlessHung } from './hang.ts';
+import { CHANNEL_LIMITS } from '../shared/limits.ts';
 import {
   type ByteStream,
   type HeaderList,
@@ -56,6 +57,15 @@ export const EMPTY: Bytes = new NativeUint8Array(0);
 /** Stands for an answer that has left as a connection: nothing more is sent for it. */
 export const SWITCHED: Outgoing = { status: 101, statusText: '', list: [], whole: EMPTY, stream: null, isNull: true };
 
+/** The server would drop it, and nobody would hear why. */
+function requireFewLines(list: HeaderList): void {
+  const lines = list.length / 2;
+  if (lines <= CHANNEL_LIMITS.maxHeaderLines) return;
+  throw new NativeTypeError(
+    `A response may have at most ${CHANNEL_LIMITS.maxHeaderLines} header lines; this one has ${lines}.`,
+  );
+}
+
 /**
  * Takes the response's body: nobody can read it any more. A stream is read within the invocation: whoever sends it reads it from outside
  * every invocation, and its `pull` would run there, without a clock and with no right to timers or calls.
@@ -65,6 +75,7 @@ export function outgoingOf(invocation: Invocation, response: Response, onCancel:
   const status = responseStatus(response);
   const statusText = responseStatusText(response);
   const list = listCopy(responseList(response));
+  requireFewLines(list);
   const content = takeEncoded(response);
   if (content === null) return { status, statusText, list, whole: EMPTY, stream: null, isNull: true };
   if (isWhole(content)) return { status, statusText, list, whole: content, stream: null, isNull: false };

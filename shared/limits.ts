@@ -271,6 +271,12 @@ export const CHANNEL_LIMITS = {
    * numbers only. Stops a worker that throws from making the server carry, and its caller decode, a large value for each call.
    */
   maxThrownValueChars: 32 * KiB,
+  /**
+   * Header lines of a call that a worker makes, and of an answer that it gives: twice `GATEWAY_LIMITS.maxHeaderLines`, so that whoever passes a request on may
+   * add some. Stops tens of thousands of tiny lines from costing the server more than their bytes → an exception in the worker; an answer that a cell sends
+   * anyway is dropped, and its request has failed.
+   */
+  maxHeaderLines: 1_024,
   /** Bytes of one stream that may be under way without the reader's consent (flow-control window). */
   streamWindowBytes: 256 * KiB,
   /** What a frame of a session takes of the window at least: each costs the other cell more than its bytes. Stops floods of tiny frames. */

@@ -85,11 +85,14 @@ function isCacheTarget(target: CacheTarget): boolean {
   );
 }
 
+export const TOO_MANY_LINES = `A request may have at most ${CHANNEL_LIMITS.maxHeaderLines} header lines; this one has more`;
+
 /** Why a well-formed head cannot be passed on as HTTP, or undefined. */
 function invalidHead(head: CallHead): string | undefined {
   if (!TOKEN.test(head.method)) return `The method "${head.method.slice(0, 40)}" is not valid`;
   if (head.url.length > GATEWAY_LIMITS.maxUrlBytes) return `The URL is longer than ${GATEWAY_LIMITS.maxUrlBytes} bytes`;
   const { headers } = head;
+  if (headers.length > 2 * CHANNEL_LIMITS.maxHeaderLines) return TOO_MANY_LINES;
   for (let index = 0; index < headers.length; index++) {
     const value: unknown = headers[index];
     if (typeof value !== 'string' || !(index % 2 === 0 ? TOKEN : HEADER_VALUE).test(value))

@@ -8,7 +8,7 @@
 import { connect, type Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { HEADER_VALUE, HOP_BY_HOP, TOKEN } from '../../shared/http.ts';
-import { GATEWAY_LIMITS } from '../../shared/limits.ts';
+import { CHANNEL_LIMITS, GATEWAY_LIMITS } from '../../shared/limits.ts';
 import { DATE_HEADER } from '../../shared/protocol.ts';
 import { letOthersRead, resumeInTurn } from './turns.ts';
 
@@ -36,6 +36,8 @@ export interface RequestHead {
 }
 
 const MAX_HEAD_BYTES = GATEWAY_LIMITS.maxHeaderBytes;
+/** Those of the worker, and what the harness and Deno add. */
+export const MAX_ANSWER_LINES = CHANNEL_LIMITS.maxHeaderLines + 8;
 const MAX_CHUNK_LINE_BYTES = 64;
 /** Connections kept open for the next request. */
 const MAX_IDLE_CONNECTIONS = 256;
@@ -376,6 +378,7 @@ export function parseHead(text: string): ParsedHead {
   const lines = text.split('\r\n');
   const match = STATUS_LINE.exec(lines[0] as string);
   if (match === null) throw new CellProtocolError('Malformed status line');
+  if (lines.length - 1 > MAX_ANSWER_LINES) throw new CellProtocolError(`${lines.length - 1} header lines`);
   const headers: string[] = [];
   let contentLength: number | null = null;
   let chunked = false;

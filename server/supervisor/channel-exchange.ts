@@ -17,7 +17,13 @@ import {
 import type { Duplex } from 'node:stream';
 import { CellMisbehaved } from './misbehaved.ts';
 import { ServiceAnswerIn } from './service-call.ts';
-import { CellProtocolError, ConnectionLost, type Exchange, type ResponseHandler } from './cell-http.ts';
+import {
+  CellProtocolError,
+  ConnectionLost,
+  type Exchange,
+  type ResponseHandler,
+  MAX_ANSWER_LINES,
+} from './cell-http.ts';
 
 const NO_BODY = new Uint8Array(0);
 const NO_BYTES = Buffer.alloc(0);
@@ -124,6 +130,7 @@ function headProblem(head: AnswerHead, bytes: number): string | undefined {
   if (!Number.isInteger(status) || status < 200 || status > 599) return 'A status that is none';
   if (typeof statusText !== 'string' || !HEADER_VALUE.test(statusText)) return 'A malformed status text';
   if (!Array.isArray(headers) || headers.length % 2 !== 0) return 'Headers of a wrong shape';
+  if (headers.length > 2 * MAX_ANSWER_LINES) return `${headers.length / 2} header lines`;
   for (let index = 0; index < headers.length; index += 2) {
     const name: unknown = headers[index];
     const value: unknown = headers[index + 1];

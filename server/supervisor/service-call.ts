@@ -23,7 +23,7 @@ import {
   type ServiceCallHead,
 } from '../../shared/service-frames.ts';
 import { CellMisbehaved } from './misbehaved.ts';
-import { type CallFacts, isTarget } from './cell-call.ts';
+import { type CallFacts, isTarget, TOO_MANY_LINES } from './cell-call.ts';
 import type { RelayedRequest } from './types.ts';
 
 const LINE_FEED = 10;
@@ -41,11 +41,12 @@ const KINDS = Uint8Array.from({ length: 256 }, (_, byte) => {
   return byte === 0x20 ? VALUE : VALUE | URL_BYTE;
 });
 
-/** What is to be done with a head: it goes on as it is, something has to be taken out, or HTTP does not allow it. */
+/** What is to be done with a head: it goes on as it is, something has to be taken out, HTTP does not allow it, or it has too many lines. */
 const PASSABLE = 0;
 const TO_CLEAN = 1;
 const INVALID = 2;
-type Verdict = typeof PASSABLE | typeof TO_CLEAN | typeof INVALID;
+const TOO_MANY = 3;
+type Verdict = typeof PASSABLE | typeof TO_CLEAN | typeof INVALID | typeof TOO_MANY;
 
 /** The end of the line that begins at `at`; `end` when it is the last. */
 function lineEnd(bytes: Uint8Array, at: number, end: number): number {
@@ -80,8 +81,10 @@ const FIRST_BYTES = new Set([...FRAMING, INTERNAL_HEADER_PREFIX].map((name) => n
 /** `unwanted`: names that are not passed on, beside those with our prefix. */
 function judgeHeaders(bytes: Uint8Array, at: number, end: number, unwanted: ReadonlySet<string>): Verdict {
   let verdict: Verdict = PASSABLE;
+  let lines = 0;
   // `at` is behind the line feed of the line before; beyond the end: there is no header.
   for (let start = at; start <= end; ) {
+    if (++lines > CHANNEL_LIMITS.maxHeaderLines) return TOO_MANY;
     const nameEnd = lineEnd(bytes, start, end);
     if (nameEnd === start || nameEnd === end) return INVALID;
     if (!consistsOf(LOWER_NAME, bytes, start, nameEnd)) {
@@ -152,6 +155,7 @@ export class ServiceCallIn implements CallFacts, RelayedRequest {
       this.problem = `The URL is longer than ${GATEWAY_LIMITS.maxUrlBytes} bytes`;
     } else if (!consistsOf(URL_BYTE, payload, methodEnd + 1, urlEnd)) this.problem = 'The URL is not valid';
     else if (verdict === INVALID) this.problem = 'A header is not valid';
+    else if (verdict === TOO_MANY) this.problem = TOO_MANY_LINES;
   }
 
   get method(): string {
@@ -223,6 +227,7 @@ export class ServiceAnswerIn {
     this.isPassable = verdict === PASSABLE;
     this.isMalformed =
       verdict === INVALID ||
+      verdict === TOO_MANY ||
       this.status < 200 ||
       this.status > 599 ||
       headEnd - headAt > GATEWAY_LIMITS.maxHeaderBytes * 2 ||

@@ -154,6 +154,55 @@ test('URL and headers of a call may have 16 KiB and 160 KiB; one byte more is an
   assert.match(await call(100, fails), new RegExp(`${CHANNEL_LIMITS.maxHeadBytes} bytes together`));
 });
 
+for (const [lines, isTooMuch] of [-1, 0, 1].map((more) => [CHANNEL_LIMITS.maxHeaderLines + more, more > 0] as const)) {
+  test(`a call with ${lines} header lines ${isTooMuch ? 'is an exception' : 'arrives whole'}, in one frame and with a body that streams`, async () => {
+    deploy('lines-callee', `return new Response(String([...request.headers].length));`);
+    deploy(
+      'lines-caller',
+      `const { lines, streams } = await request.json();
+      const headers = Array.from({ length: lines }, (_, n) => ['h' + n, '']);
+      const body = new ReadableStream({ pull(controller) { controller.close(); } });
+      const init = streams ? { method: 'POST', headers, body } : { headers };
+      return new Response(await attempt(async () => (await env.CALLEE.fetch('http://callee/', init)).text()));`,
+      '',
+      { CALLEE: 'lines-callee' },
+    );
+    for (const streams of [false, true]) {
+      const { body } = await cells.fetch('lines-caller', { method: 'POST', body: JSON.stringify({ lines, streams }) });
+      assert.equal(
+        body,
+        isTooMuch
+          ? `TypeError: A request may have at most ${CHANNEL_LIMITS.maxHeaderLines} header lines; this one has more.`
+          : String(lines),
+      );
+    }
+  });
+
+  test(`an answer with ${lines} header lines ${isTooMuch ? 'is an exception of its worker' : 'arrives whole'}, at a visitor and at another worker`, async () => {
+    deploy(
+      'lines-answer',
+      `const { lines, streams } = await request.json();
+      const headers = Array.from({ length: lines }, (_, n) => ['h' + n, '']);
+      const body = streams ? new ReadableStream({ pull(controller) { controller.enqueue(new Uint8Array(1)); controller.close(); } }) : new Uint8Array(1);
+      return new Response(body, { headers });`,
+    );
+    deploy(
+      'lines-asker',
+      `return new Response(await attempt(async () => String([...(await env.CALLEE.fetch(request)).headers].filter(([name]) => name.startsWith('h')).length)));`,
+      '',
+      { CALLEE: 'lines-answer' },
+    );
+    const refused = `A response may have at most ${CHANNEL_LIMITS.maxHeaderLines} header lines; this one has ${lines}.`;
+    for (const streams of [false, true]) {
+      const request = { method: 'POST', body: JSON.stringify({ lines, streams }) };
+      const { raw, failure } = await cells.fetch('lines-answer', request);
+      const arrived = raw.filter((name, index) => index % 2 === 0 && name.startsWith('h')).length;
+      assert.deepEqual([failure?.error?.message, arrived], isTooMuch ? [refused, 0] : [undefined, lines]);
+      assert.equal((await cells.fetch('lines-asker', request)).body, isTooMuch ? `TypeError: ${refused}` : `${lines}`);
+    }
+  });
+}
+
 test('RPC takes messages of up to 32 MiB; one byte more is an exception with the size in it', async () => {
   cells.deploy({
     name: 'sizes-callee',

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { CellProtocolError, parseHead } from '../../server/supervisor/cell-http.ts';
+import { CellProtocolError, MAX_ANSWER_LINES, parseHead } from '../../server/supervisor/cell-http.ts';
 
 const head = (...lines: string[]): string => lines.join('\r\n');
 
@@ -113,4 +113,11 @@ test('whatever comes in, a head is either refused or safe to send on: no line br
     }),
     { numRuns: 3_000 },
   );
+});
+
+test('a head has as many lines as a worker may have and the harness adds; one more is refused', () => {
+  const lines = (count: number): string => head('HTTP/1.1 200', ...Array.from({ length: count }, () => 'a:'));
+  for (const count of [MAX_ANSWER_LINES - 1, MAX_ANSWER_LINES])
+    assert.equal(parseHead(lines(count)).headers.length, count * 2);
+  assert.throws(() => parseHead(lines(MAX_ANSWER_LINES + 1)), CellProtocolError);
 });

@@ -86,6 +86,16 @@ test('what HTTP does not allow is no request, whatever the cell made of its line
   for (const status of [0, 101, 199, 600, 4_000_000_000]) assert.equal(answer([], '', status).isMalformed, true);
 });
 
+test('what a cell sends with one header line too many is no request and no answer', () => {
+  const lines = (count: number): string[] => Array.from({ length: count }, () => ['a', '']).flat();
+  const most = CHANNEL_LIMITS.maxHeaderLines;
+  for (const count of [most - 1, most]) {
+    assert.deepEqual([call({ headers: lines(count) }).problem, answer(lines(count)).isMalformed], [undefined, false]);
+  }
+  assert.match(call({ headers: lines(most + 1) }).problem ?? '', /at most 1024 header lines/);
+  assert.equal(answer(lines(most + 1)).isMalformed, true);
+});
+
 test('lengths that do not fit, missing lines and a body that was denied end the cell', () => {
   const whole = callPayload(callHeadText(HEAD), 'body');
   // Shorter by more than its body: the head is cut.
