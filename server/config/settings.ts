@@ -262,7 +262,7 @@ export const SETTINGS = {
     name: 'kv-cache-mib',
     type: wholeNumber(0, 1_000_000, '0 = every read asks the database'),
     default: KV_LIMITS.cacheMiB,
-    doc: 'Memory for the values of KV that this node has read lately, in MiB. What was not used for longest goes first.',
+    doc: 'Memory for the values of KV that this node has read lately, in MiB. When it is full, the account that has most of it gives up what was not used for longest.',
   }),
   limitCacheObjectMiB: setting({
     name: 'limit-cache-object-mib',

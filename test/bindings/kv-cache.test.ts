@@ -7,6 +7,7 @@ import type { KvEntry } from '../../server/storage/kv/types.ts';
 import { StoreUnavailable } from '../../server/storage/store.ts';
 
 const NAMESPACE = 7;
+const OWNER = { number: NAMESPACE, accountId: 'a' };
 const FOREVER = Number.POSITIVE_INFINITY;
 
 const entryOf = (text: string, more: Partial<KvEntry> = {}): KvEntry => ({
@@ -29,8 +30,8 @@ const textOf = (cache: KvCache, key: string): string | null | undefined => {
 describe('the cache', () => {
   test('knows what was read, also that there is nothing, until it is written', () => {
     const cache = new KvCache(100_000);
-    cache.remember(cache.begin(NAMESPACE, 'a'), entryOf('1'));
-    cache.remember(cache.begin(NAMESPACE, 'b'), null);
+    cache.remember(cache.begin(OWNER, 'a'), entryOf('1'));
+    cache.remember(cache.begin(OWNER, 'b'), null);
     assert.deepEqual(
       ['a', 'b', 'c'].map((key) => textOf(cache, key)),
       ['1', null, undefined],
@@ -47,9 +48,9 @@ describe('the cache', () => {
 
   test('does not keep what a read brings that a write has overtaken; a read that began after the write counts', () => {
     const cache = new KvCache(100_000);
-    const before = cache.begin(NAMESPACE, 'a');
+    const before = cache.begin(OWNER, 'a');
     cache.invalidate(written('a'));
-    const later = cache.begin(NAMESPACE, 'a');
+    const later = cache.begin(OWNER, 'a');
     cache.remember(before, entryOf('old'));
     assert.equal(textOf(cache, 'a'), undefined);
     cache.remember(later, entryOf('new'));
@@ -60,8 +61,8 @@ describe('the cache', () => {
   test('an entry that expires is gone at that second, and an old one is no answer to who wants a fresh one', () => {
     const cache = new KvCache(100_000);
     const now = Math.floor(Date.now() / 1000);
-    cache.remember(cache.begin(NAMESPACE, 'gone'), entryOf('x', { expiresAt: now }));
-    cache.remember(cache.begin(NAMESPACE, 'here'), entryOf('x', { expiresAt: now + 60 }));
+    cache.remember(cache.begin(OWNER, 'gone'), entryOf('x', { expiresAt: now }));
+    cache.remember(cache.begin(OWNER, 'here'), entryOf('x', { expiresAt: now + 60 }));
     assert.deepEqual([textOf(cache, 'gone'), textOf(cache, 'here')], [null, 'x']);
     assert.equal(cache.find(NAMESPACE, 'here', -1), undefined);
   });
@@ -69,15 +70,44 @@ describe('the cache', () => {
   test('keeps no more bytes than it may: what was not used for longest goes', () => {
     const cache = new KvCache(10_000);
     for (let n = 0; n < 8; n++) {
-      cache.remember(cache.begin(NAMESPACE, `key ${n}`), entryOf('x'.repeat(1_500)));
+      cache.remember(cache.begin(OWNER, `key ${n}`), entryOf('x'.repeat(1_500)));
       assert.ok(textOf(cache, 'key 0') !== undefined, 'it is used all the time');
     }
     assert.ok(cache.bytes <= 10_000);
     assert.equal(textOf(cache, 'key 1'), undefined);
     assert.ok(textOf(cache, 'key 7') !== undefined);
-    cache.remember(cache.begin(NAMESPACE, 'larger than all'), entryOf('x'.repeat(20_000)));
+    cache.remember(cache.begin(OWNER, 'larger than all'), entryOf('x'.repeat(20_000)));
     assert.equal(textOf(cache, 'larger than all'), undefined);
     assert.ok(textOf(cache, 'key 7') !== undefined, 'and threw out nothing');
+  });
+});
+
+describe('the cache of several accounts', () => {
+  const owner = (number: number, accountId: string) => ({ number, accountId });
+  const fill = (cache: KvCache, who: ReturnType<typeof owner>, count: number): void => {
+    for (let n = 0; n < count; n++) cache.remember(cache.begin(who, `key ${n}`), entryOf('x'.repeat(1_000)));
+  };
+  const kept = (cache: KvCache, { number }: ReturnType<typeof owner>, count: number): number =>
+    Array.from({ length: count }, (_, n) => cache.find(number, `key ${n}`, FOREVER)).filter(Boolean).length;
+
+  test('one that reads without end has what the others leave, and takes nothing of their even share', () => {
+    const cache = new KvCache(100_000);
+    const [greedy, modest] = [owner(1, 'greedy'), owner(2, 'modest')];
+    fill(cache, greedy, 500);
+    assert.ok(kept(cache, greedy, 500) > 50, 'alone it has all');
+    fill(cache, modest, 10);
+    fill(cache, greedy, 1_000);
+    assert.equal(kept(cache, modest, 10), 10);
+    // A second namespace is no second share.
+    fill(cache, owner(3, 'greedy'), 1_000);
+    assert.equal(kept(cache, modest, 10), 10);
+    // Who wants more than the even share gets that.
+    fill(cache, modest, 500);
+    const [one, other] = [kept(cache, modest, 500), kept(cache, owner(3, 'greedy'), 1_000)];
+    assert.ok(one >= 25 && other >= 25 && Math.abs(one - other) <= 2, `${one} and ${other}`);
+    assert.ok(cache.bytes <= 100_000);
+    cache.invalidate({ kind: 'everything' });
+    assert.equal(cache.bytes, 0);
   });
 });
 
@@ -111,7 +141,7 @@ describe('reading through it', () => {
   });
 
   const read = async (...keys: string[]): Promise<(string | null)[]> =>
-    (await reader.read(NAMESPACE, keys)).map((entry) => entry?.value.toString() ?? null);
+    (await reader.read(OWNER, keys)).map((entry) => entry?.value.toString() ?? null);
 
   test('the store is asked once for each key, and only for those that are not known', async () => {
     assert.deepEqual(await read('a', 'no', 'a'), ['1', null, '1']);

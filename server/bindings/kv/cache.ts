@@ -1,31 +1,44 @@
 /**
  * What this node has read lately. An entry is forgotten when it is written, here or elsewhere, and what a read brings that began before
- * a write is not remembered. The bytes kept are bounded; what was not used for longest goes.
+ * a write is not remembered. The bytes kept are bounded. When they are all used, the account that has most of them gives up what it has not used
+ * for longest: one account may have the whole cache while nobody else wants it, and pushes nobody below his even share.
  */
 import { KV_LIMITS } from '../../../shared/limits.ts';
 import { kvHash } from '../../storage/kv/hash.ts';
-import type { KvEntry, KvInvalidation } from '../../storage/kv/types.ts';
+import type { KvEntry, KvInvalidation, KvNamespace } from '../../storage/kv/types.ts';
 
 /** What an entry costs besides key, value and metadata: objects, map slots. Measured with a million small ones. */
-const OVERHEAD_BYTES = 450;
+const OVERHEAD_BYTES = 640;
+
+/** Whose entries are read. */
+export type KvOwner = Pick<KvNamespace, 'number' | 'accountId'>;
 
 interface Cached {
+  readonly shelf: Shelf;
   readonly entry: KvEntry | null;
   readonly hash: string;
   readonly bytes: number;
   readonly readAtMs: number;
 }
 
+/** What is kept for one account, by name, least recently used first. */
+interface Shelf {
+  readonly accountId: string;
+  readonly entries: Map<string, Cached>;
+  bytes: number;
+}
+
 /** A read under way. */
 export interface ReadTicket {
+  readonly accountId: string;
   readonly name: string;
   readonly hash: string;
 }
 
 export class KvCache {
   readonly #maxBytes: number;
-  /** By name, least recently used first. */
   readonly #entries = new Map<string, Cached>();
+  readonly #shelves = new Map<string, Shelf>();
   /** Names by hash: what messages say. */
   readonly #names = new Map<string, string>();
   /** Reads under way, by hash. One that was overtaken by a write is taken out. */
@@ -49,15 +62,15 @@ export class KvCache {
     const name = nameOf(namespace, key);
     const cached = this.#entries.get(name);
     if (cached === undefined || performance.now() - cached.readAtMs > maxAgeMs) return undefined;
-    this.#entries.delete(name);
-    this.#entries.set(name, cached);
-    const { entry } = cached;
+    const { entry, shelf } = cached;
+    shelf.entries.delete(name);
+    shelf.entries.set(name, cached);
     return entry !== null && entry.expiresAt !== null && entry.expiresAt * 1000 <= Date.now() ? null : entry;
   }
 
   /** Before a read is sent. Give the ticket to `remember` or `forget` when it is over. */
-  begin(namespace: number, key: string): ReadTicket {
-    const ticket = { name: nameOf(namespace, key), hash: kvHash(namespace, key) };
+  begin({ number: namespace, accountId }: KvOwner, key: string): ReadTicket {
+    const ticket = { accountId, name: nameOf(namespace, key), hash: kvHash(namespace, key) };
     const others = this.#reads.get(ticket.hash);
     if (others === undefined) this.#reads.set(ticket.hash, new Set([ticket]));
     else others.add(ticket);
@@ -73,13 +86,32 @@ export class KvCache {
       (entry === null ? 0 : entry.value.length + (entry.metadata?.length ?? 0));
     this.#drop(ticket.name);
     if (bytes > this.#maxBytes) return;
-    this.#entries.set(ticket.name, { entry, hash: ticket.hash, bytes, readAtMs: performance.now() });
+    const shelf = this.#shelfOf(ticket.accountId);
+    const cached = { shelf, entry, hash: ticket.hash, bytes, readAtMs: performance.now() };
+    this.#entries.set(ticket.name, cached);
+    shelf.entries.set(ticket.name, cached);
+    shelf.bytes += bytes;
     this.#names.set(ticket.hash, ticket.name);
     this.#bytes += bytes;
-    for (const [oldest] of this.#entries) {
-      if (this.#bytes <= this.#maxBytes) break;
-      this.#drop(oldest);
-    }
+    while (this.#bytes > this.#maxBytes) this.#dropOldest(this.#fullest());
+  }
+
+  #shelfOf(accountId: string): Shelf {
+    let shelf = this.#shelves.get(accountId);
+    if (shelf === undefined) this.#shelves.set(accountId, (shelf = { accountId, entries: new Map(), bytes: 0 }));
+    return shelf;
+  }
+
+  /** Whose share is the largest. There is one: something is kept. */
+  #fullest(): Shelf {
+    let fullest: Shelf | undefined;
+    for (const shelf of this.#shelves.values()) if (fullest === undefined || shelf.bytes > fullest.bytes) fullest = shelf;
+    return fullest as Shelf;
+  }
+
+  #dropOldest(shelf: Shelf): void {
+    const [oldest] = shelf.entries.keys();
+    this.#drop(oldest as string);
   }
 
   /** The read failed, or its answer is not for keeping. False: a write has overtaken it. */
@@ -94,6 +126,7 @@ export class KvCache {
   invalidate(invalidation: KvInvalidation): void {
     if (invalidation.kind === 'everything') {
       this.#entries.clear();
+      this.#shelves.clear();
       this.#names.clear();
       this.#reads.clear();
       this.#bytes = 0;
@@ -112,6 +145,10 @@ export class KvCache {
     this.#entries.delete(name);
     if (this.#names.get(cached.hash) === name) this.#names.delete(cached.hash);
     this.#bytes -= cached.bytes;
+    const { shelf } = cached;
+    shelf.entries.delete(name);
+    shelf.bytes -= cached.bytes;
+    if (shelf.entries.size === 0) this.#shelves.delete(shelf.accountId);
   }
 }
 

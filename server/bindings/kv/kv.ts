@@ -4,7 +4,7 @@ import { type KvOperationLabel, kvFailure, kvValueProblem } from '../../../share
 import type { KvNamespaceBinding } from '../../../shared/worker.ts';
 import type { Logger } from '../../log/types.ts';
 import { codeOf } from '../../storage/errors.ts';
-import { type KvEntry, type KvLargeValue, KvRefused, type KvStore } from '../../storage/kv/types.ts';
+import { type KvEntry, type KvLargeValue, type KvNamespace, KvRefused, type KvStore } from '../../storage/kv/types.ts';
 import { readBounded } from '../../storage/read-bounded.ts';
 import type { BindingCall, WorkerEvent } from '../../supervisor/types.ts';
 import { createDataBinding, type Operation, OperationError } from '../data-binding.ts';
@@ -77,9 +77,9 @@ class KvOperations {
     this.#reader = reader;
   }
 
-  async #namespaceOf(call: BindingCall, binding: KvNamespaceBinding, label: KvOperationLabel): Promise<number> {
+  async #namespaceOf(call: BindingCall, binding: KvNamespaceBinding, label: KvOperationLabel): Promise<KvNamespace> {
     const found = await this.#store.findNamespace(call.caller.version.accountId, binding.namespaceId);
-    if (found !== null) return found.number;
+    if (found !== null) return found;
     return refuseWith(label, 404, `The namespace of binding ${binding.name} does not exist any more.`);
   }
 
@@ -87,7 +87,7 @@ class KvOperations {
     const { key } = readGet(args);
     const namespace = this.#store.findNamespace(call.caller.version.accountId, binding.namespaceId);
     if (namespace instanceof Promise || namespace === null) return this.#get(call, binding, key);
-    const entries = this.#reader.read(namespace.number, [key]);
+    const entries = this.#reader.read(namespace, [key]);
     if (entries instanceof Promise) return entries.then(([entry]) => this.#sendEntry(call, entry ?? null));
     return this.#sendEntry(call, entries[0] ?? null);
   };
@@ -147,7 +147,7 @@ class KvOperations {
     const namespace = await this.#namespaceOf(call, binding, 'PUT');
     const value = call.wholeBody ?? (await this.#readValue(call));
     if (value instanceof Uint8Array && value.length > KV_LIMITS.maxInlineBytes) throw new Error('Not an inline value');
-    await this.#store.put({ namespace, key, value, metadata, expiresAt });
+    await this.#store.put({ namespace: namespace.number, key, value, metadata, expiresAt });
     call.answer(null, NOTHING);
   };
 
@@ -169,14 +169,14 @@ class KvOperations {
   readonly delete: Operation<KvNamespaceBinding> = async (call, binding, args) => {
     const key = readKey('DELETE', (args as { readonly key?: unknown } | null)?.key);
     const namespace = await this.#namespaceOf(call, binding, 'DELETE');
-    await this.#store.delete(namespace, key);
+    await this.#store.delete(namespace.number, key);
     call.answer(null, NOTHING);
   };
 
   readonly list: Operation<KvNamespaceBinding> = async (call, binding, args) => {
     const query = readList(args);
     const namespace = await this.#namespaceOf(call, binding, 'GET');
-    const { keys, cursor } = await this.#store.list(namespace, query);
+    const { keys, cursor } = await this.#store.list(namespace.number, query);
     const answer = { keys: keys.map(({ name, expiresAt, metadata }) => [name, expiresAt, metadata]), cursor };
     call.answer(null, Buffer.from(JSON.stringify(answer)));
   };

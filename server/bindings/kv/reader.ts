@@ -2,7 +2,7 @@
 import type { KvEntry, KvStore } from '../../storage/kv/types.ts';
 import { isUnavailable } from '../../storage/errors.ts';
 import { StoreUnavailable } from '../../storage/store.ts';
-import { type KvCache, MAX_AGE_MS } from './cache.ts';
+import { type KvCache, type KvOwner, MAX_AGE_MS } from './cache.ts';
 
 export interface KvReaderOptions {
   readonly store: Pick<KvStore, 'read' | 'isDown'>;
@@ -20,7 +20,7 @@ export interface KvReadCounts {
 export interface KvReader {
   readonly counts: KvReadCounts;
   /** At once when it is known; in the order of the keys, null where there is none. */
-  read(namespace: number, keys: readonly string[]): (KvEntry | null)[] | Promise<(KvEntry | null)[]>;
+  read(namespace: KvOwner, keys: readonly string[]): (KvEntry | null)[] | Promise<(KvEntry | null)[]>;
 }
 
 /**
@@ -31,17 +31,17 @@ export function createKvReader({ store, cache, hearsOthers }: KvReaderOptions): 
   const counts = { cached: 0, asked: 0 };
   const isFresh = (): boolean => hearsOthers() && !store.isDown;
 
-  const find = (namespace: number, key: string, maxAgeMs: number): KvEntry | null | undefined => {
+  const find = ({ number: namespace }: KvOwner, key: string, maxAgeMs: number): KvEntry | null | undefined => {
     const found = cache.find(namespace, key, maxAgeMs);
     if (found !== undefined) counts.cached++;
     return found;
   };
 
-  const readAll = async (namespace: number, keys: readonly string[]): Promise<(KvEntry | null)[]> => {
+  const readAll = async (namespace: KvOwner, keys: readonly string[]): Promise<(KvEntry | null)[]> => {
     const tickets = keys.map((key) => cache.begin(namespace, key));
     try {
       counts.asked += keys.length;
-      const entries = await store.read(namespace, keys);
+      const entries = await store.read(namespace.number, keys);
       for (const [index, entry] of entries.entries()) {
         const ticket = tickets[index] as (typeof tickets)[number];
         // A large one is no more than a pointer, and what it points to may be gone a minute later.
