@@ -1,15 +1,17 @@
 /** The embedded object store: real PostgreSQL, real files. What workers see of it is in `conformance/cases/r2-*`. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { PassThrough, Readable } from 'node:stream';
 import pg from 'pg';
 import { R2_LIMITS } from '../../shared/limits.ts';
 import type { UploadedPart } from '../../shared/r2.ts';
 import { BACKUP_LOCK } from '../../server/storage/locks.ts';
+import { writeObject } from '../../server/storage/objects/rows.ts';
 import { headerRange } from '../../server/storage/objects/rules.ts';
 import { type BucketRecord, R2Error } from '../../server/storage/objects/types.ts';
 import { contentOf, createTestObjects, listOptions, md5, putOptions, type TestObjects } from '../support/objects.ts';
@@ -259,6 +261,35 @@ test('one account has a share of the contents that are received at a time, and n
   const late = new PassThrough();
   late.end(Buffer.of(1));
   assert.notEqual(await put(late, 0), null);
+});
+
+test('writes whose commits come together do not pass the quota together', async () => {
+  const { bucket, store } = await objects.bucket('quota-rush');
+  const limited = (await objects.storage.updateBucket(bucket, { quotaBytes: 1_000_000 })) as BucketRecord;
+  const content = Buffer.alloc(600_000);
+  const slow = {
+    key: 'slow',
+    version: 'v',
+    size: content.length,
+    etag: md5(content),
+    uploaded: Date.now(),
+    storageClass: 'Standard' as const,
+    checksums: {},
+    httpMetadata: {},
+    customMetadata: {},
+    store: randomUUID(),
+    parts: [],
+  };
+  const conditions = { expected: null, quotaBytes: 1_000_000, released: { hashes: [], bytes: 0 } };
+  // Counted, and not yet to be seen by anybody: as if its commit took long.
+  const [quick] = await objects.database.database.transaction(async (tx) => {
+    await writeObject(tx, bucket.id, slow, conditions);
+    const put = store.put(limited, 'quick', content, putOptions(content)).catch((error: unknown) => error);
+    await Promise.race([put, sleep(300)]);
+    return [put];
+  });
+  assert.ok(isR2('quotaExceeded')(await quick));
+  assert.equal((await objects.storage.readUsage(bucket)).bytes, 600_000);
 });
 
 test('only an empty bucket can be deleted, and a put to one that is gone is told so', async () => {

@@ -105,7 +105,8 @@ export class KvCache {
   /** Whose share is the largest. There is one: something is kept. */
   #fullest(): Shelf {
     let fullest: Shelf | undefined;
-    for (const shelf of this.#shelves.values()) if (fullest === undefined || shelf.bytes > fullest.bytes) fullest = shelf;
+    for (const shelf of this.#shelves.values())
+      if (fullest === undefined || shelf.bytes > fullest.bytes) fullest = shelf;
     return fullest as Shelf;
   }
 

@@ -11,6 +11,7 @@ import type { Draft, FileSlice, ObjectFiles } from './files.ts';
 import { listObjects } from './list.ts';
 import { adoptUnknown, changeReferences, type ReferenceChange } from './references.ts';
 import {
+  checkQuota,
   lockKey,
   type NewObject,
   type ObjectRow,
@@ -324,7 +325,12 @@ export class EmbeddedStore implements ObjectStore {
     ]);
     const growth = part.size - (previous?.size ?? 0);
     await changeUsage(tx, bucket.id, { objects: 0, bytes: 0, uploadBytes: growth });
-    if (growth > 0) await this.#checkQuota(tx, bucket, 0);
+    const quota = this.#quotaOf(bucket);
+    if (growth > 0 && Number.isFinite(quota)) {
+      await checkQuota(tx, bucket.id, part.size, quota).catch((error: unknown) => {
+        throw error instanceof QuotaReached ? quotaExceeded(bucket, error.bytes, quota) : error;
+      });
+    }
     if (previous !== undefined) this.#options.onRelease();
   }
 

@@ -128,10 +128,21 @@ export async function writeObject(
   } catch (error) {
     // foreign_key_violation: the bucket was deleted meanwhile.
     if (codeOf(error) === '23503') throw new R2Error('noSuchBucket');
-    if (codeOf(error) === 'SK001') throw new QuotaReached(Number((error as Error).message));
-    throw error;
+    throw asQuotaReached(error);
   }
 }
+
+/** Behind the change of a bucket's use, last in its transaction. @throws QuotaReached */
+export async function checkQuota(tx: Queryable, bucketId: string, size: number, quotaBytes: number): Promise<void> {
+  try {
+    await tx.query('SELECT skep.r2_check_quota($1, $2, $3)', [bucketId, size, quotaBytes]);
+  } catch (error) {
+    throw asQuotaReached(error);
+  }
+}
+
+const asQuotaReached = (error: unknown): unknown =>
+  codeOf(error) === 'SK001' ? new QuotaReached(Number((error as Error).message)) : error;
 
 /** The bucket would hold this much. */
 export class QuotaReached extends Error {
