@@ -325,7 +325,7 @@ export const CLOUDFLARE_ERRORS = {
     code: 7500,
     status: 400,
     message: '{reason}',
-    remedy: 'The database is a PostgreSQL: write its SQL.',
+    remedy: 'The database is a PostgreSQL: what it takes, and its limits, are in docs/bindings.md.',
     source: 'cloudflare',
   },
   boundDatabaseNotFound: {

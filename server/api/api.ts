@@ -252,6 +252,12 @@ async function resolveAccount(context: ApiContext, options: ApiOptions): Promise
   return account;
 }
 
+/** A proxy in front that speaks TLS says so. Whoever lies gets addresses that are no use to himself. */
+function originOf(context: ApiContext): string {
+  const { origin } = new URL(context.req.url);
+  return context.req.header('x-forwarded-proto') === 'https' ? origin.replace(/^http:/, 'https:') : origin;
+}
+
 async function buildRequest(route: Route, context: ApiContext, options: ApiOptions): Promise<ApiRequest<unknown>> {
   const stream = context.req.raw.body as ReadableStream<Uint8Array> | null;
   const isJson = route.body !== undefined && route.body !== 'multipart' && route.body !== 'bytes';
@@ -260,7 +266,7 @@ async function buildRequest(route: Route, context: ApiContext, options: ApiOptio
     log: context.get('log'),
     identity: context.get('identity'),
     query: new URL(context.req.url).searchParams,
-    origin: new URL(context.req.url).origin,
+    origin: originOf(context),
     contentType: context.req.header('content-type') ?? '',
     source: context.req.header('user-agent')?.startsWith('wrangler/') === true ? 'wrangler' : 'api',
     url: context.req.raw.url,
@@ -275,9 +281,13 @@ async function buildRequest(route: Route, context: ApiContext, options: ApiOptio
   };
 }
 
+const OUTSIDE = `The API is below ${PREFIX}: CLOUDFLARE_API_BASE_URL has to end with that.`;
+
 function notFound(context: ApiContext): Response {
   const path = context.req.path;
-  const below = path.startsWith(PREFIX) ? path.slice(PREFIX.length) : path;
+  const below = path.slice(PREFIX.length);
+  if (!path.startsWith(`${PREFIX}/`))
+    return envelope(context, [{ ...cloudflareProblem('noRoute', { path: path.slice(0, 300) }), remedy: OUTSIDE }]);
   return envelope(context, [
     below.endsWith('/')
       ? cloudflareProblem('pathEndsWithSlash', { path: path.slice(0, 300) })

@@ -264,12 +264,20 @@ describe('wrangler and the stores', () => {
     await assert.rejects(fetch(result.signed_url).then((response) => response.text()));
   });
 
-  test('a link to an export is good for nothing when its database is gone, or when it was made up', async () => {
+  test('a link to an export is good for nothing when its database is gone, or when it was made up; behind a proxy with TLS it is https', async () => {
     const { uuid } = await made('POST', '/d1/database', { name: 'gone' });
     const { result } = await made('POST', `/d1/database/${uuid}/export`, {});
+    const proxied = await t.call('POST', `/d1/database/${uuid}/export`, {}, { 'x-forwarded-proto': 'https' });
+    assert.equal(new URL(proxied.body.result.result.signed_url).origin, t.origin.replace('http:', 'https:'));
     await made('DELETE', `/d1/database/${uuid}`);
     for (const link of [result.signed_url, `${t.url}/skep/database-exports/${'0'.repeat(48)}`]) {
       assert.equal((await fetch(link)).status, 404);
     }
+  });
+
+  test('who leaves /client/v4 out of the base URL is told so', async () => {
+    const { status, body } = await t.call('GET', `${t.origin}/accounts/${t.account.id}/workers/services/w`);
+    assert.deepEqual([status, body.errors[0]?.code], [404, 7003]);
+    assert.match(body.messages[0]?.message ?? '', /below \/client\/v4: CLOUDFLARE_API_BASE_URL has to end with that/);
   });
 });
