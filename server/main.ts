@@ -15,6 +15,7 @@ import { createAddressPolicy } from './bindings/egress/address-policy.ts';
 import { createCache } from './bindings/cache/cache.ts';
 import { CacheStore } from './bindings/cache/store.ts';
 import { createEgress } from './bindings/egress/egress.ts';
+import { createNameResolver } from './bindings/egress/names.ts';
 import { createDatabaseBinding } from './bindings/database/database.ts';
 import { createR2Binding } from './bindings/r2/r2.ts';
 import { createHyperdriveBinding } from './bindings/hyperdrive/hyperdrive.ts';
@@ -149,6 +150,7 @@ function openDatabases(
   });
   resources.use('the databases of workers', databases, (open) => open.close());
   const resolve = createOriginResolver({
+    resolveName: createNameResolver(),
     policy: createAddressPolicy(config.egressAllow),
     platformUrls: [config.databaseUrl, config.workerDatabaseUrl].filter((url) => url !== null),
   });
@@ -233,6 +235,7 @@ async function startCells(running: Running, opened: Stores): Promise<Cells> {
   });
   resources.use('the metrics', metrics, (open) => open.close());
   const egress = createEgress({
+    resolveName: createNameResolver(),
     policy: createAddressPolicy(config.egressAllow),
     log: log.child({ component: 'egress' }),
   });

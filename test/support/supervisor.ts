@@ -20,6 +20,7 @@ import { createAddressPolicy } from '../../server/bindings/egress/address-policy
 import { createCache } from '../../server/bindings/cache/cache.ts';
 import { CacheStore, type CacheStoreOptions } from '../../server/bindings/cache/store.ts';
 import { createEgress } from '../../server/bindings/egress/egress.ts';
+import { createNameResolver } from '../../server/bindings/egress/names.ts';
 import { createPublicFetch } from '../../server/bindings/service/public.ts';
 import { createServiceBinding } from '../../server/bindings/service/service.ts';
 import { createBroker } from '../../server/broker/broker.ts';
@@ -115,7 +116,11 @@ export class TestSupervisor implements StartupChecker {
     const { egressAllow = [], externalSubrequests = CELL_LIMITS.subrequests, broker, cacheOptions, ...rest } = options;
     const dataDir = mkdtempSync(join(tmpdir(), 'skep-s-'));
     this.#closers.push(() => rmSync(dataDir, { recursive: true, force: true }));
-    const egress = createEgress({ policy: createAddressPolicy(egressAllow), log: this.#log });
+    const egress = createEgress({
+      policy: createAddressPolicy(egressAllow),
+      resolveName: createNameResolver(),
+      log: this.#log,
+    });
     this.#closers.push(() => egress.close());
     const services = createServiceBinding({
       catalog: { findByName: (accountId, name) => (accountId === TEST_ACCOUNT ? this.#workers.get(name) : undefined) },

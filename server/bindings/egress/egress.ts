@@ -2,7 +2,6 @@
  * `fetch()` from a worker to the internet. One hop at a time: redirects come back to the cell, which asks again, so every hop passes the
  * address policy. The name is resolved here, every address is judged, and the connection goes to the very address that was judged.
  */
-import { lookup } from 'node:dns/promises';
 import { isIP, type LookupFunction } from 'node:net';
 import type { Readable } from 'node:stream';
 import { Agent, buildConnector } from 'undici';
@@ -11,11 +10,17 @@ import { INTERNAL_HEADER_PREFIX } from '../../../shared/protocol.ts';
 import type { Logger } from '../../log/types.ts';
 import type { BindingCall } from '../../supervisor/types.ts';
 import type { AddressPolicy } from './address-policy.ts';
+import type { Address, ResolveName } from './names.ts';
 import { connectSocket } from './socket.ts';
 import { upgradeToOrigin } from './upgrade.ts';
 
-export interface EgressOptions {
+/** What decides where a connection goes. */
+interface Judges {
   readonly policy: AddressPolicy;
+  readonly resolveName: ResolveName;
+}
+
+export interface EgressOptions extends Judges {
   readonly log: Logger;
 }
 
@@ -37,7 +42,7 @@ class EgressRefused extends Error {
   override readonly name = 'EgressRefused';
 }
 
-export function createEgress({ policy, log }: EgressOptions): Egress {
+export function createEgress({ log, ...judges }: EgressOptions): Egress {
   const agent = new Agent({
     connections: CONNECTIONS_PER_ORIGIN,
     keepAliveTimeout: KEEP_ALIVE_MS,
@@ -45,7 +50,7 @@ export function createEgress({ policy, log }: EgressOptions): Egress {
     bodyTimeout: BODY_IDLE_TIMEOUT_MS,
     maxHeaderSize: MAX_RESPONSE_HEADER_BYTES,
     connect: (options, callback) => {
-      judge(policy, options).then(
+      judge(judges, options).then(
         (addresses) =>
           buildConnector({ timeout: CONNECT_TIMEOUT_MS, lookup: answerWith(addresses) })(options, callback),
         (error: Error) => callback(error, null),
@@ -54,27 +59,22 @@ export function createEgress({ policy, log }: EgressOptions): Egress {
   });
   return {
     call: (call) => {
-      forward(call, agent, policy, log).catch((error: unknown) => fail(call, error, log));
+      forward(call, agent, judges, log).catch((error: unknown) => fail(call, error, log));
     },
     close: () => agent.destroy(),
   };
 }
 
-interface Address {
-  readonly address: string;
-  readonly family: number;
-}
-
 /** Resolves the name and keeps the addresses that may be reached. Throws EgressRefused when none may. */
 async function judge(
-  policy: AddressPolicy,
+  { policy, resolveName }: Judges,
   target: Pick<buildConnector.Options, 'hostname' | 'port' | 'protocol'>,
 ): Promise<Address[]> {
   const host = target.hostname.replace(/^\[|\]$/g, '');
   const defaultPort = target.protocol === 'https:' ? 443 : 80;
   const port = target.protocol === 'tcp:' ? Number(target.port) : Number(target.port) || defaultPort;
   const family = isIP(host);
-  const addresses = family === 0 ? await lookup(host, { all: true }) : [{ address: host, family }];
+  const addresses = family === 4 || family === 6 ? [{ address: host, family } as const] : await resolveName(host);
   const allowed = addresses.filter(({ address }) => policy.allows(host, port, address));
   if (allowed.length > 0) return allowed;
   throw new EgressRefused(`${host}:${port} is ${addresses.map(({ address }) => address).join(', ')}`);
@@ -89,14 +89,14 @@ const answerWith =
     else callback(null, first.address, first.family);
   };
 
-async function forward(call: BindingCall, agent: Agent, policy: AddressPolicy, log: Logger): Promise<void> {
+async function forward(call: BindingCall, agent: Agent, judges: Judges, log: Logger): Promise<void> {
   if (call.upgrade === 'socket') {
-    await forwardSocket(call, policy, log);
+    await forwardSocket(call, judges, log);
     return;
   }
   const url = parseTarget(call.url);
   if (call.upgrade === 'websocket') {
-    await forwardUpgrade(call, url, policy, log);
+    await forwardUpgrade(call, url, judges, log);
     return;
   }
   const abort = new AbortController();
@@ -115,10 +115,10 @@ async function forward(call: BindingCall, agent: Agent, policy: AddressPolicy, l
   pipeBody(body, call, log);
 }
 
-function forwardSocket(call: BindingCall, policy: AddressPolicy, log: Logger): Promise<void> {
+function forwardSocket(call: BindingCall, judges: Judges, log: Logger): Promise<void> {
   return connectSocket(call, {
     resolve: async (hostname, port) =>
-      answerWith(await judge(policy, { hostname, port: String(port), protocol: 'tcp:' })),
+      answerWith(await judge(judges, { hostname, port: String(port), protocol: 'tcp:' })),
     connectTimeoutMs: CONNECT_TIMEOUT_MS,
     onRefused: (error) =>
       log[error instanceof EgressRefused ? 'warn' : 'debug']('A socket could not be connected', {
@@ -129,8 +129,8 @@ function forwardSocket(call: BindingCall, policy: AddressPolicy, log: Logger): P
   });
 }
 
-async function forwardUpgrade(call: BindingCall, url: URL, policy: AddressPolicy, log: Logger): Promise<void> {
-  const addresses = await judge(policy, { hostname: url.hostname, port: url.port, protocol: url.protocol });
+async function forwardUpgrade(call: BindingCall, url: URL, judges: Judges, log: Logger): Promise<void> {
+  const addresses = await judge(judges, { hostname: url.hostname, port: url.port, protocol: url.protocol });
   upgradeToOrigin(call, {
     url,
     headers: call.headers,

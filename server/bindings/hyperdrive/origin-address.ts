@@ -6,9 +6,11 @@ import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import type { AddressPolicy } from '../egress/address-policy.ts';
+import type { ResolveName } from '../egress/names.ts';
 
 export interface OriginAddressOptions {
   readonly policy: AddressPolicy;
+  readonly resolveName: ResolveName;
   /** URLs of the platform's own databases; those on a unix socket need no guard. */
   readonly platformUrls: readonly string[];
 }
@@ -21,11 +23,12 @@ interface Place {
 /** Resolves with the address to connect to. Rejects with a sentence for the user when there is none that may be reached. */
 export function createOriginResolver({
   policy,
+  resolveName,
   platformUrls,
 }: OriginAddressOptions): (host: string, port: number) => Promise<string> {
   const platform = platformUrls.flatMap(placeOf);
   return async (host, port) => {
-    const addresses = await resolve(host);
+    const addresses = await resolve(resolveName, host);
     const forbidden = await addressesOf(platform.filter((place) => place.port === port));
     const found = addresses.find((address) => policy.allows(host, port, address) && !isOneOf(address, forbidden));
     if (found !== undefined) return found;
@@ -35,10 +38,10 @@ export function createOriginResolver({
   };
 }
 
-async function resolve(host: string): Promise<string[]> {
+async function resolve(resolveName: ResolveName, host: string): Promise<string[]> {
   if (isIP(host) !== 0) return [host];
   try {
-    return (await lookup(host, { all: true })).map(({ address }) => address);
+    return (await resolveName(host)).map(({ address }) => address);
   } catch {
     throw new Error(`The name ${host} does not resolve`);
   }
@@ -51,9 +54,10 @@ function placeOf(url: string): Place[] {
   return host === '' || host.includes('%2F') || host.includes('/') ? [] : [{ host, port: Number(port || 5432) }];
 }
 
+/** As the platform itself finds them: with the system's resolver. Their names are the operator's. */
 async function addressesOf(places: readonly Place[]): Promise<string[]> {
-  const all = await Promise.all(places.map(({ host }) => resolve(host).catch(() => [])));
-  return all.flat();
+  const all = await Promise.all(places.map(({ host }) => lookup(host, { all: true }).catch(() => [])));
+  return all.flat().map(({ address }) => address);
 }
 
 /** On this machine one server listens on many addresses. */
