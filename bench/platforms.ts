@@ -6,6 +6,7 @@ import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createRequire } from 'node:module';
+import { spawnSkep, whenReady } from '../tools/lib/skep-process.ts';
 import { processTree, type ProcessInfo } from './processes.ts';
 import type { Target } from './wrk.ts';
 import { type BenchWorker, COMPATIBILITY_DATE } from './workers.ts';
@@ -13,6 +14,8 @@ import { type BenchWorker, COMPATIBILITY_DATE } from './workers.ts';
 export const ROOT = resolve(import.meta.dirname, '..');
 const START_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 15_000;
+/** Of what a process prints; the end of it is for the message when it dies. */
+const MAX_OUTPUT = 4000;
 
 export interface Platform {
   readonly name: 'skep' | 'workerd';
@@ -65,7 +68,7 @@ export function freePort(): Promise<number> {
 export function collectOutput(child: ChildProcess): () => string {
   let output = '';
   const add = (chunk: Buffer): void => {
-    output = (output + chunk.toString()).slice(-4000);
+    output = (output + chunk.toString()).slice(-MAX_OUTPUT);
   };
   child.stdout?.on('data', add);
   child.stderr?.on('data', add);
@@ -169,38 +172,34 @@ export async function startSkep(
 ): Promise<Skep> {
   const folder = mkdtempSync(join(tmpdir(), 'skep-bench-'));
   mkdirSync(join(folder, 'tmp'));
-  const [gatewayPort, apiPort] = [await freePort(), await freePort()];
   const token = randomBytes(24).toString('hex');
   const accountId = randomBytes(16).toString('hex');
   const reporter = ['--expose-gc', `--import=${join(import.meta.dirname, 'report-memory.mjs')}`];
-  const nodeFlags = reportsMemory ? reporter : [];
-  const child = spawn(process.execPath, [...nodeFlags, join(ROOT, 'dist/server/main.js')], {
+  const server = spawnSkep({
+    dataDir: join(folder, 'data'),
     cwd: folder,
-    // A session of its own, as a service has: the kernel shares processors between sessions first (autogroups).
+    nodeFlags: reportsMemory ? reporter : [],
+    // The kernel shares processors between sessions first (autogroups).
     detached: true,
-    stdio: ['ignore', 'pipe', 'pipe', reportsMemory ? 'ipc' : 'ignore'],
-    env: bareEnvironment({
-      SKEP_DATA_DIR: join(folder, 'data'),
+    ipc: reportsMemory,
+    maxOutput: MAX_OUTPUT,
+    env: {
       TMPDIR: join(folder, 'tmp'),
-      SKEP_GATEWAY_PORT: String(gatewayPort),
-      SKEP_API_PORT: String(apiPort),
       SKEP_ADMIN_TOKEN: token,
       SKEP_ACCOUNT_ID: accountId,
       ...settings,
-    }),
+    },
   });
+  const { child } = server;
   stopWithUs(child);
-  const output = collectOutput(child);
   const stop = async (): Promise<void> => {
     await stopProcess(child);
     rmSync(folder, { recursive: true, force: true });
   };
-  try {
-    await waitFor(() => answers(`http://127.0.0.1:${gatewayPort}/readyz`, {}), child, output);
-  } catch (error) {
+  const { gatewayPort, apiPort } = await whenReady(server).catch(async (error: unknown) => {
     await stop();
     throw error;
-  }
+  });
   const scripts = `http://127.0.0.1:${apiPort}/client/v4/accounts/${accountId}/workers/scripts`;
   const call = async (method: string, path: string, body: FormData | string): Promise<void> => {
     const headers = {

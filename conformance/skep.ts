@@ -1,15 +1,10 @@
 /** A Skep to judge: one that runs already, or one of this checkout's build, started for the run. */
-import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { spawnSkep, whenReady } from '../tools/lib/skep-process.ts';
 import type { CaseModuleType, CaseWorker } from './corpus.ts';
-
-const MAIN = join(dirname(fileURLToPath(import.meta.url)), '../dist/server/main.js');
-const READY_TIMEOUT_MS = 60_000;
 
 export interface Skep {
   readonly apiUrl: string;
@@ -44,50 +39,23 @@ export async function startSkep(): Promise<Skep> {
   const folder = mkdtempSync(join(tmpdir(), 'skep-conformance-'));
   const accountId = randomBytes(16).toString('hex');
   const token = randomBytes(32).toString('hex');
-  const child = spawn(process.execPath, [MAIN, '--gateway-port', '0', '--api-port', '0', '--idle-cell-seconds', '10'], {
-    cwd: '/',
+  const server = spawnSkep({
+    dataDir: join(folder, 'data'),
+    args: ['--idle-cell-seconds', '10'],
     env: {
-      PATH: process.env['PATH'] ?? '',
-      SKEP_DATA_DIR: join(folder, 'data'),
       SKEP_ACCOUNT_ID: accountId,
       SKEP_ADMIN_TOKEN: token,
       // What is judged is behaviour; limits have tests of their own, and the reference has none.
       SKEP_LIMIT_CPU_MS: '1000',
     },
-    stdio: ['ignore', 'pipe', 'pipe'],
   });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (data: Buffer) => (output += data.toString()));
-  const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
+  const { apiPort, gatewayPort } = await whenReady(server);
   const stop = async (): Promise<void> => {
-    child.kill('SIGTERM');
-    await ended;
+    await server.stop();
     rmSync(folder, { recursive: true, force: true });
   };
-  process.once('exit', () => child.kill('SIGKILL'));
-  const ports = await readyPorts(
-    () => output,
-    () => child.exitCode !== null,
-  );
-  return { ...ports, accountId, token, domain: 'dev.localhost', stop };
-}
-
-async function readyPorts(
-  output: () => string,
-  hasEnded: () => boolean,
-): Promise<{ apiUrl: string; gatewayPort: number }> {
-  const deadline = performance.now() + READY_TIMEOUT_MS;
-  for (;;) {
-    const ready = output()
-      .split('\n')
-      .find((line) => line.includes('"Ready"'));
-    if (ready !== undefined) {
-      const { api, gateway } = JSON.parse(ready) as { api: string; gateway: string };
-      return { apiUrl: `${api}/client/v4`, gatewayPort: Number(new URL(gateway).port) };
-    }
-    if (hasEnded() || performance.now() > deadline) throw new Error(`Skep did not become ready:\n${output()}`);
-    await sleep(50);
-  }
+  const apiUrl = `http://127.0.0.1:${apiPort}/client/v4`;
+  return { apiUrl, gatewayPort, accountId, token, domain: 'dev.localhost', stop };
 }
 
 const CONTENT_TYPES: Readonly<Record<CaseModuleType, string>> = {

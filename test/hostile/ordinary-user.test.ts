@@ -66,7 +66,7 @@ for (const sandbox of ['bubblewrap', 'unshare', 'none'] as const) {
       const user = IS_ROOT ? { uid: NOBODY } : {};
       let skep: Skep;
       try {
-        skep = await startSkep({ ...user, main, dataDir: join(home, 'data'), env: { SKEP_SANDBOX: sandbox } });
+        skep = await startSkep({ ...user, program: main, dataDir: join(home, 'data'), env: { SKEP_SANDBOX: sandbox } });
       } catch (error) {
         if (!/does not have/.test(String(error))) throw error;
         return t.skip(String(error).slice(0, 200));

@@ -4,58 +4,34 @@
  * process is killed, by the kernel (parent-death signal).
  */
 import assert from 'node:assert/strict';
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { after } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent, type Dispatcher, request as undiciRequest } from 'undici';
+import {
+  type Exit,
+  SERVER_PROGRAM,
+  type SkepProcess,
+  spawnSkep as startProcess,
+  type SpawnOptions,
+  whenReady,
+} from '../../tools/lib/skep-process.ts';
 import type { Json } from './api.ts';
 import { ESM, MULTIPART_TYPE, multipartBody } from './multipart.ts';
 import { descendantsOf, mentioning, type ProcessRef, stillRunning } from './processes.ts';
 
-export const MAIN = resolve('dist/server/main.js');
-/** Far above what a start needs, for machines that are busy with something else. */
-const READY_TIMEOUT_MS = 60_000;
-const STOP_TIMEOUT_MS = 40_000;
+export const MAIN = SERVER_PROGRAM;
 
-export interface SkepOptions {
-  readonly env?: Readonly<Record<string, string>>;
+export interface SkepOptions extends Omit<SpawnOptions, 'dataDir'> {
   /** Default: a fresh one, removed at the end. One that is given stays. */
   readonly dataDir?: string;
-  readonly args?: readonly string[];
-  /** The user to run as; default: that of the tests. */
-  readonly uid?: number;
-  readonly gid?: number;
-  /** Default: `/`, so that no skep.toml is found by accident. */
-  readonly cwd?: string;
-  /** A command in front of node, such as `unshare --mount …`. */
-  readonly wrapper?: readonly string[];
-  /** The program; default: that of this checkout. */
-  readonly main?: string;
 }
 
-export interface Exit {
-  readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
-}
-
-/** A started process, ready or not. */
-export interface SkepProcess {
-  readonly pid: number;
-  readonly dataDir: string;
-  /** Resolves when it is gone and its output read. */
-  readonly exited: Promise<Exit>;
-  /** Lines of standard output so far. */
-  readonly lines: string[];
-  stdout(): string;
-  stderr(): string;
-  /** Sends the signal and waits for the end. */
-  stop(signal?: NodeJS.Signals): Promise<Exit>;
-  signal(signal: NodeJS.Signals): void;
-}
+export type { Exit, SkepProcess };
+export { whenReady };
 
 export interface HttpAnswer {
   readonly status: number;
@@ -97,7 +73,7 @@ export interface Skep extends SkepProcess {
   deploy(worker: string, code: string, metadata?: Record<string, unknown>): Promise<void>;
 }
 
-const servers = new Set<{ child: ChildProcess; family: () => ProcessRef[] }>();
+const servers = new Set<SkepProcess>();
 const directories = new Set<string>();
 
 // Registered while this file is loaded, so it runs after all tests of the test file.
@@ -106,13 +82,9 @@ after(async () => {
   for (const directory of directories)
     rmSync(directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
 });
-process.on('exit', () => {
-  for (const { child } of servers) child.kill('SIGKILL');
-});
-
-async function endNow(server: { child: ChildProcess; family: () => ProcessRef[] }): Promise<void> {
-  const family = server.family();
-  server.child.kill('SIGKILL');
+async function endNow(server: SkepProcess): Promise<void> {
+  const family = descendantsOf(server.pid);
+  server.signal('SIGKILL');
   const deadline = Date.now() + 5_000;
   while (stillRunning(family).length > 0 && Date.now() < deadline) await sleep(20);
   // Left behind by a defect: the test that looks for it reports it; nothing may stay here in any case.
@@ -128,93 +100,11 @@ export function temporaryDirectory(mode = 0o711): string {
 }
 
 /** Starts the server and waits for nothing. */
-export function spawnSkep(options: SkepOptions = {}): SkepProcess {
-  const dataDir = options.dataDir ?? join(temporaryDirectory(), 'data');
-  const [command = '', ...args] = [
-    ...deathSignal(),
-    ...(options.wrapper ?? []),
-    process.execPath,
-    options.main ?? MAIN,
-    ...(options.args ?? []),
-  ];
-  const child = spawn(command, args, {
-    cwd: options.cwd ?? '/',
-    env: {
-      PATH: process.env['PATH'] ?? '',
-      TMPDIR: tmpdir(),
-      SKEP_DATA_DIR: dataDir,
-      SKEP_GATEWAY_PORT: '0',
-      SKEP_API_PORT: '0',
-      ...options.env,
-    },
-    stdio: ['ignore', 'pipe', 'pipe'],
-    ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.gid ?? options.uid }),
-  });
-  const entry = { child, family: () => (child.pid === undefined ? [] : descendantsOf(child.pid)) };
-  servers.add(entry);
-  const lines: string[] = [];
-  const stdout = collect(child.stdout, lines);
-  const stderr = collect(child.stderr, []);
-  const exited = new Promise<Exit>((done, fail) => {
-    child.once('error', fail);
-    child.once('close', (code, signal) => {
-      servers.delete(entry);
-      done({ code, signal });
-    });
-  });
-  exited.catch(() => {});
-  const pid = child.pid;
-  assert.ok(pid !== undefined, `cannot start ${command}`);
-  return {
-    pid,
-    dataDir,
-    exited,
-    lines,
-    stdout,
-    stderr,
-    signal: (signal) => void child.kill(signal),
-    stop: async (signal = 'SIGTERM') => {
-      child.kill(signal);
-      return await within(
-        exited,
-        STOP_TIMEOUT_MS,
-        () => `the server did not end after ${signal}: ${stdout()}${stderr()}`,
-      );
-    },
-  };
-}
-
-let setpriv: boolean | undefined;
-
-function deathSignal(): string[] {
-  setpriv ??= spawnSync('setpriv', ['--pdeathsig', 'KILL', 'true'], { stdio: 'ignore' }).status === 0;
-  return setpriv ? ['setpriv', '--pdeathsig', 'KILL', '--'] : [];
-}
-
-function collect(stream: NodeJS.ReadableStream, lines: string[]): () => string {
-  let all = '';
-  let rest = '';
-  stream.setEncoding('utf8');
-  stream.on('data', (chunk: string) => {
-    all += chunk;
-    const parts = (rest + chunk).split('\n');
-    rest = parts.pop() ?? '';
-    lines.push(...parts);
-  });
-  return () => all;
-}
-
-async function within<T>(promise: Promise<T>, timeoutMs: number, what: () => string): Promise<T> {
-  const timeout = new AbortController();
-  const late = sleep(timeoutMs, undefined, { signal: timeout.signal }).then(() => {
-    throw new Error(`Not within ${timeoutMs} ms: ${what()}`);
-  });
-  late.catch(() => {});
-  try {
-    return await Promise.race([promise, late]);
-  } finally {
-    timeout.abort();
-  }
+export function spawnSkep({ dataDir = join(temporaryDirectory(), 'data'), ...options }: SkepOptions = {}): SkepProcess {
+  const server = startProcess({ dataDir, ...options });
+  servers.add(server);
+  void server.exited.finally(() => servers.delete(server)).catch(() => undefined);
+  return server;
 }
 
 export const TEST_ACCOUNT_ID = '0123456789abcdef0123456789abcdef';
@@ -236,26 +126,6 @@ export async function startSkep(options: SkepOptions = {}): Promise<Skep> {
 
 /** A second server on the same data directory takes the same token. */
 const tokens = new Map<string, string>();
-
-/** What the line "Ready" says. Rejects when the server ends before. */
-export async function whenReady(
-  server: SkepProcess,
-): Promise<{ gatewayPort: number; apiPort: number; accountId: string }> {
-  let exit: Exit | undefined;
-  void server.exited.then((end) => (exit = end));
-  for (const deadline = Date.now() + READY_TIMEOUT_MS; ; ) {
-    const line = server.lines.find((text) => text.includes('"message":"Ready"'));
-    if (line !== undefined) {
-      const { gateway, api, accountId } = JSON.parse(line) as { gateway: string; api: string; accountId: string };
-      return { gatewayPort: Number(new URL(gateway).port), apiPort: Number(new URL(api).port), accountId };
-    }
-    const output = (): string => server.stdout() + server.stderr();
-    if (exit !== undefined)
-      throw new Error(`The server ended before it was ready (${exit.code ?? exit.signal}): ${output()}`);
-    if (Date.now() > deadline) throw new Error(`The server is not ready after ${READY_TIMEOUT_MS} ms: ${output()}`);
-    await sleep(5);
-  }
-}
 
 interface Facts {
   readonly gatewayPort: number;
