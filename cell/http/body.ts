@@ -4,9 +4,10 @@
  */
 import { compatFlag } from '../compat.ts';
 import {
-  apply,
   NativeReadableStream,
   NativeTypeError,
+  apply,
+  exactUtf8Decode,
   jsonParse,
   streamGetReader,
   streamLocked,
@@ -291,9 +292,10 @@ async function readBuffer(body: Body): Promise<ArrayBuffer> {
 async function readText(body: Body): Promise<string> {
   const whole = await readWhole(body);
   if (whole === null) return '';
-  if (typeof whole !== 'string') return utf8Decode(whole);
+  const dropsMark = compatFlag('strip_bom_in_read_all_text');
+  if (typeof whole !== 'string') return dropsMark ? utf8Decode(whole) : exactUtf8Decode(whole);
   const text = toText(whole);
-  return text[0] === '\ufeff' ? utf8Decode(utf8Encode(text)) : text;
+  return text[0] === '\ufeff' && dropsMark ? utf8Decode(utf8Encode(text)) : text;
 }
 
 async function readJson(body: Body): Promise<unknown> {
