@@ -20,8 +20,13 @@ class L extends RpcTarget {
     localLog.push("local disposed " + this.n);
   }
 }
+// Messages keep their order: what the other side had to say of a disposal is here when it has answered what was asked afterwards.
+let askOther;
 const takeLocal = async () => {
-  await scheduler.wait(60);
+  for (let round = 0; round < 3; round++) {
+    await askOther();
+    await scheduler.wait(20);
+  }
   const l = localLog;
   localLog = [];
   return l;
@@ -29,6 +34,7 @@ const takeLocal = async () => {
 export default {
   async fetch(request, env) {
     const out = {};
+    askOther = () => env.S.num();
     const tries = {
       disposeStub: async () => { const t = await env.S.make("one"); t[Symbol.dispose](); return [await env.S.takeLog(), await probe(() => t.hello())]; },
       disposeTwice: async () => { const t = await env.S.make("twice"); t[Symbol.dispose](); t[Symbol.dispose](); return env.S.takeLog(); },
