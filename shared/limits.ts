@@ -394,6 +394,12 @@ export const DATABASE_LIMITS = {
    */
   exportLinksPerAccount: 20,
   exportLinkMs: 3_600_000,
+  /**
+   * Exports that are read at a time, of one account and on the node: each holds a connection to its database, which workers want, too.
+   * → 503, try again
+   */
+  exportsPerAccount: 2,
+  exportsAtOnce: 8,
   /** What an export reads at a time, in bytes: it is in memory. → the export ends with an error */
   maxExportPieceBytes: 32 * MiB,
   /** Statements of one batch. */

@@ -7,7 +7,7 @@ import { DATABASE_LIMITS } from '../../shared/limits.ts';
 import type { WorkerDatabases } from '../storage/databases/databases.ts';
 import { dumpDatabase, type DumpOptions } from '../storage/databases/dump.ts';
 import { asApiError } from './database-results.ts';
-import { fail } from './errors.ts';
+import { fail, unavailable } from './errors.ts';
 
 interface Link {
   readonly accountId: string;
@@ -19,6 +19,8 @@ interface Link {
 /** Of one process. */
 export class DatabaseExports {
   readonly #links = new Map<string, Link>();
+  /** How many are being read, by account. */
+  readonly #running = new Map<string, number>();
 
   /** The secret part of a link. What would fail at once fails here: who fetches the link is told a status and no more. @throws as `open` does */
   async begin(
@@ -27,7 +29,7 @@ export class DatabaseExports {
     databaseId: string,
     options: DumpOptions,
   ): Promise<string> {
-    await (await openDump(databases, { accountId, databaseId, options })).cancel();
+    await (await this.#openDump(databases, { accountId, databaseId, options })).cancel();
     const nowMs = Date.now();
     for (const [token, { expiresMs }] of this.#links) if (expiresMs < nowMs) this.#links.delete(token);
     const own = [...this.#links].filter(([, link]) => link.accountId === accountId);
@@ -44,40 +46,87 @@ export class DatabaseExports {
     if (link === undefined || link.expiresMs < Date.now()) {
       throw fail('databaseNotFound', { database: 'behind this link (it is good for an hour)' });
     }
-    return await openDump(databases, link);
+    return await this.#openDump(databases, link);
+  }
+
+  /** Begins the dump, so that what fails at once is an answer of its own and no file that was cut off. */
+  async #openDump(
+    databases: WorkerDatabases,
+    { accountId, databaseId, options }: Omit<Link, 'expiresMs'>,
+  ): Promise<ReadableStream<Uint8Array>> {
+    const entered = await databases.enter(accountId, databaseId);
+    if (entered === null) throw fail('databaseNotFound', { database: databaseId });
+    const leave = this.#takePlace(accountId);
+    const pieces = dumpDatabase(databases, entered.pool, options);
+    try {
+      const first = pieces.next();
+      await first;
+      return streamOf(pieces, first, databases.times.transactionMs, leave);
+    } catch (error) {
+      leave();
+      throw asApiError(error);
+    }
+  }
+
+  /** Returns what gives the place back, once. @throws ApiError 503 */
+  #takePlace(accountId: string): () => void {
+    const own = this.#running.get(accountId) ?? 0;
+    const total = [...this.#running.values()].reduce((sum, count) => sum + count, 0);
+    if (own >= DATABASE_LIMITS.exportsPerAccount || total >= DATABASE_LIMITS.exportsAtOnce) {
+      throw unavailable('other exports are being read', 10);
+    }
+    this.#running.set(accountId, own + 1);
+    let isTaken = true;
+    return () => {
+      if (!isTaken) return;
+      isTaken = false;
+      const left = (this.#running.get(accountId) ?? 1) - 1;
+      if (left > 0) this.#running.set(accountId, left);
+      else this.#running.delete(accountId);
+    };
   }
 }
 
-/** Begins the dump, so that what fails at once is an answer of its own and no file that was cut off. */
-async function openDump(
-  databases: WorkerDatabases,
-  { accountId, databaseId, options }: Omit<Link, 'expiresMs'>,
-): Promise<ReadableStream<Uint8Array>> {
-  const entered = await databases.enter(accountId, databaseId);
-  if (entered === null) throw fail('databaseNotFound', { database: databaseId });
-  const pieces = dumpDatabase(databases, entered.pool, options);
-  let next: Promise<IteratorResult<string, void>> = pieces.next();
-  try {
-    await next;
-  } catch (error) {
-    throw asApiError(error);
-  }
+/** `leave` is called when the text is over, its reader has gone, or `maxMs` have passed, whether anybody reads or not. */
+function streamOf(
+  pieces: AsyncGenerator<string, void>,
+  first: Promise<IteratorResult<string, void>>,
+  maxMs: number,
+  leave: () => void,
+): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
+  let next = first;
+  const finish = async (): Promise<void> => {
+    clearTimeout(timer);
+    leave();
+    await next.catch(() => undefined);
+    await pieces.return();
+  };
+  let timer: NodeJS.Timeout | undefined;
   return new ReadableStream<Uint8Array>({
+    start(controller) {
+      timer = setTimeout(() => {
+        controller.error(new Error('The export was not read in time'));
+        finish().catch(() => undefined);
+      }, maxMs);
+    },
     async pull(controller) {
-      const { done, value } = await next;
-      if (done === true) {
-        controller.close();
-        return;
+      try {
+        const { done, value } = await next;
+        if (done !== true) {
+          controller.enqueue(encoder.encode(value));
+          next = pieces.next();
+          // Whoever pulls next hears of it; until then it is no unhandled one.
+          next.catch(() => undefined);
+          return;
+        }
+      } catch (error) {
+        await finish();
+        throw error;
       }
-      controller.enqueue(encoder.encode(value));
-      next = pieces.next();
-      // Whoever pulls next hears of it; until then it is no unhandled one.
-      next.catch(() => undefined);
+      await finish();
+      controller.close();
     },
-    async cancel() {
-      await next.catch(() => undefined);
-      await pieces.return();
-    },
+    cancel: finish,
   });
 }

@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { createTestApi, type Json, type TestApi, TOKEN } from '../support/api.ts';
+import { until } from '../support/until.ts';
 import { simpleUpload } from '../support/multipart.ts';
 import { createProject, type Project, runWrangler, wranglerEnv } from '../support/wrangler.ts';
 
@@ -273,6 +274,24 @@ describe('wrangler and the stores', () => {
     for (const link of [result.signed_url, `${t.url}/skep/database-exports/${'0'.repeat(48)}`]) {
       assert.equal((await fetch(link)).status, 404);
     }
+  });
+
+  test('two exports of an account are read at a time; who goes away in the middle makes room', async () => {
+    const { uuid } = await made('POST', '/d1/database', { name: 'long' });
+    const sql = "CREATE TABLE long (t text); INSERT INTO long SELECT repeat('x', 1000) FROM generate_series(1, 60000)";
+    await made('POST', `/d1/database/${uuid}/query`, { sql });
+    const { result } = await made('POST', `/d1/database/${uuid}/export`, {});
+    const leaving = new AbortController();
+    const read = () => fetch(result.signed_url, { signal: leaving.signal });
+    assert.deepEqual(
+      (await Promise.all([read(), read()])).map(({ status }) => status),
+      [200, 200],
+    );
+    const third = await fetch(result.signed_url);
+    assert.deepEqual([third.status, third.headers.get('retry-after')], [503, '10']);
+    leaving.abort();
+    await until(async () => (await t.call('POST', `/d1/database/${uuid}/export`, {})).status === 200, 'a place');
+    assert.match(await exported(uuid), /The end of the export/);
   });
 
   test('who leaves /client/v4 out of the base URL is told so', async () => {
