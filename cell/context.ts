@@ -18,6 +18,8 @@ export interface Invocation {
   pendingWaits: number;
   /** Called when the last of them has settled and the handler has not answered yet. */
   onWaitsOver: (() => void) | undefined;
+  /** What `ctx.abort()` does instead of ending the invocation at once. */
+  onAbort: ((reason: unknown) => void) | undefined;
   /** The handler has answered; what is left is `waitUntil` work. */
   answered: boolean;
   passThrough: boolean;
@@ -52,6 +54,7 @@ export function createInvocation(id: number, clockMs: number, target?: Invocatio
     clockMoved: false,
     pendingWaits: 0,
     onWaitsOver: undefined,
+    onAbort: undefined,
     answered: false,
     passThrough: false,
     ended: false,

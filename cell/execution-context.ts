@@ -13,6 +13,9 @@ const tracing = createTracing();
 /** `ctx.exports`; filled when the worker's main module has run. */
 export const workerExports: Record<string, unknown> = {};
 
+const ABORTED = 'Application called abort() to reset the request.';
+const SESSION_ABORTED = 'Worker execution was aborted due to call to ctx.abort().';
+
 class ExecutionContext {
   readonly #invocation: Invocation;
   access = undefined;
@@ -40,9 +43,12 @@ class ExecutionContext {
   /** Ends the invocation: its timers and calls stop, and the handler fails with the reason. */
   abort(reason?: unknown): never {
     if (!isExecutionContext(this)) throw illegalInvocation();
-    endInvocation(this.#invocation);
+    const { onAbort } = this.#invocation;
+    const thrown = reason ?? new NativeError(onAbort === undefined ? ABORTED : SESSION_ABORTED);
+    if (onAbort === undefined) endInvocation(this.#invocation);
+    else onAbort(thrown);
     // oxlint-disable-next-line only-throw-error -- what the worker gave as the reason
-    throw reason ?? new NativeError('Application called abort() to reset the request.');
+    throw thrown;
   }
 
   static is(value: unknown): boolean {

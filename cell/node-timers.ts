@@ -14,6 +14,7 @@ let creating = false;
 class Timeout {
   #id: number;
   readonly #start: () => number;
+  #hasRef = true;
   #closed = false;
 
   constructor(start: () => number) {
@@ -30,17 +31,19 @@ class Timeout {
     return this;
   }
 
+  /** No timer keeps a worker alive; what was asked for is remembered. */
   unref(): this {
+    this.#hasRef = false;
     return this;
   }
 
   ref(): this {
+    this.#hasRef = true;
     return this;
   }
 
-  /** No timer keeps a worker alive. */
   hasRef(): boolean {
-    return false;
+    return this.#hasRef;
   }
 
   close(): this {

@@ -28,6 +28,7 @@ import {
   jsonParse,
   jsonStringify,
   NativeError,
+  nativeSetTimeout,
   NativeTypeError,
   NativeUint8Array,
   promiseResolve,
@@ -167,6 +168,11 @@ class InboundEnd implements LinkEnd, SessionEnds, InboundSession {
     this.session = new RpcSession(invocation, this, root);
     addInboundSession(invocation.id, this);
     invocation.onWaitsOver = () => this.session.checkIdle();
+    // Later, so that the caller first hears what the method that aborted has thrown.
+    invocation.onAbort = (reason) =>
+      void nativeSetTimeout(() => {
+        if (!this.session.isOver) this.#break(reason instanceof NativeError ? reason : sessionIsOver());
+      }, 0);
     onInvocationEnd(invocation, () => this.#finish(sessionIsOver));
   }
 

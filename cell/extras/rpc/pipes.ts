@@ -33,7 +33,7 @@ import {
 } from '../../value-primordials.ts';
 import { notBytes } from '../../stream-facts.ts';
 import { type ByteReader, type ByteWriter, malformed } from './bytes.ts';
-import { encodeThrown, readThrown } from './thrown.ts';
+import { decodeReason, encodeThrown, readThrown, reasonBytes } from './thrown.ts';
 
 /** From the end that has the data. */
 const DATA = 1;
@@ -222,6 +222,11 @@ class Outflow {
     this.#wake?.();
   }
 
+  /** Waits until the other side has taken some. */
+  get isBlocked(): boolean {
+    return this.#credit <= 0;
+  }
+
   stop(): void {
     this.stopped = true;
     this.#wake?.();
@@ -266,14 +271,20 @@ class Source implements Pipe {
     else if (kind === DONE) this.#send(FORGET);
     else if (kind === CANCEL) {
       this.#send(FORGET);
-      this.fail();
+      const reason = readReason(reader);
+      // As on Workers: a source that waits until the other side takes more only learns that nobody will.
+      this.#stop(this.#out.isBlocked ? connectionLost() : reason);
     } else throw malformed(`an unknown stream message (${kind})`);
   }
 
   fail(): void {
+    this.#stop(connectionLost());
+  }
+
+  #stop(reason: unknown): void {
     if (this.#out.stopped) return;
     this.#out.stop();
-    ignore(readerCancel(this.#reader, connectionLost()));
+    ignore(readerCancel(this.#reader, reason));
   }
 }
 
@@ -296,8 +307,8 @@ class RemoteSource implements Pipe {
         this.#controller = controller;
       },
       pull: () => this.#pull(),
-      cancel: () => {
-        if (!this.#ended) this.#send(CANCEL);
+      cancel: (reason) => {
+        if (!this.#ended) this.#send(CANCEL, (writer) => writeReason(writer, reason));
         this.#ended = true;
       },
     }) as ReadableStream<Uint8Array>;
@@ -478,7 +489,21 @@ class RemoteSink implements Pipe {
   }
 }
 
-/** As on Workers, who has the other end learns that it is over, not why; only a writer hears what its sink has thrown. */
+/** Why a reader has cancelled, as far as it can be sent; the source gets it as its own `cancel` would. */
+function writeReason(writer: ByteWriter, reason: unknown): void {
+  const bytes = reason === undefined ? undefined : reasonBytes(reason);
+  writer.byte(bytes === undefined ? 0 : 1);
+  if (bytes !== undefined) writer.bytes(bytes);
+}
+
+function readReason(reader: ByteReader): unknown {
+  return reader.byte() === 0 ? cancelled() : decodeReason(reader.bytes());
+}
+
+const cancelled = (): Error =>
+  new NativeError('ReadableStream sent over RPC was canceled or released by the remote execution context.');
+
+/** As on Workers, who has the other end learns that it is over, not why; only a writer hears what its sink has thrown, and a source why its reader cancelled. */
 const connectionLost = (): Error => new NativeError('Network connection lost.');
 const writerGone = (): Error =>
   new NativeError('WritableStream received over RPC was disconnected because the remote execution context has ended.');

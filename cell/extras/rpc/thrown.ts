@@ -21,6 +21,18 @@ export function thrownBytes(thrown: unknown): Uint8Array {
   }
 }
 
+/** Why a stream was cancelled. Undefined: it cannot be sent. */
+export function reasonBytes(reason: unknown): Uint8Array | undefined {
+  try {
+    return encode(reason);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The reverse. Throws when it cannot be read. */
+export const decodeReason = (bytes: Uint8Array): unknown => new Decoder(new ByteReader(bytes), null).value();
+
 function encode(value: unknown): Uint8Array {
   const encoder = new Encoder(new ByteWriter(), null, true);
   encoder.value(value);
