@@ -53,7 +53,7 @@ import type { Account, Store } from './storage/store.ts';
 import { ConnectionCounts } from './supervisor/connection-counts.ts';
 import { openRunDir } from './supervisor/run-dir.ts';
 import { Supervisor } from './supervisor/supervisor.ts';
-import type { WorkerEvent } from './supervisor/types.ts';
+import type { Broker, WorkerEvent } from './supervisor/types.ts';
 import { explainMissingBindings } from './missing-bindings.ts';
 import { mapStackTraces } from './stack-traces.ts';
 import { logWorkerEvent } from './worker-log.ts';
@@ -224,16 +224,52 @@ function openKv({ config, log, resources }: Running, opened: OpenedStore, master
   return { store, reader, counts: () => ({ ...reader.counts, bytes: cache.bytes }) };
 }
 
-/** Everything that runs workers: supervisor, broker, and the catalog that tells them what is deployed. */
-async function startCells(running: Running, opened: Stores): Promise<Cells> {
-  const { config, log, resources } = running;
+/** What is asked for when all of it runs: the parts know one another in a ring. */
+interface Late {
+  readonly supervisor: () => Supervisor;
+  readonly catalog: () => RunningCatalog;
+}
+
+interface Observers {
+  readonly metrics: Metrics;
+  readonly links: Links;
+  readonly onEvent: (event: WorkerEvent) => void;
+}
+
+/** Whoever counts and logs what workers do. */
+function openObservers(running: Running, opened: Stores, { supervisor }: Late): Observers {
+  const { log, resources } = running;
   const metrics = createMetrics({
     version: packageJson.version,
-    cells: () => supervisor.counts(),
+    cells: () => supervisor().counts(),
     gateway: () => running.gateway?.counters ?? null,
     kv: opened.kv.counts,
   });
   resources.use('the metrics', metrics, (open) => open.close());
+  const links = createLinks({
+    store: opened.store,
+    onError: (error) =>
+      log.warn('What workers call one another could not be written down; it is tried again', { error: error.message }),
+  });
+  resources.use('the counts of calls between workers', links, (open) => open.close());
+  const logEvent = logWorkerEvent(log);
+  const onEvent = (event: WorkerEvent): void => {
+    links.onWorkerEvent(event);
+    metrics.onWorkerEvent(event);
+    logEvent(event);
+  };
+  return { metrics, links, onEvent };
+}
+
+/** Everything that cells can reach. */
+async function openBroker(
+  running: Running,
+  opened: Stores,
+  { metrics, onEvent }: Observers,
+  { supervisor, catalog }: Late,
+  connections: ConnectionCounts,
+): Promise<Broker> {
+  const { config, log, resources } = running;
   const egress = createEgress({
     resolveName: createNameResolver(),
     policy: createAddressPolicy(config.egressAllow),
@@ -249,23 +285,10 @@ async function startCells(running: Running, opened: Stores): Promise<Cells> {
   });
   resources.use('the cache', cacheStore, (open) => open.close());
   const services = createServiceBinding({
-    catalog: { findByName: (accountId, name) => catalog.findByName(accountId, name) },
-    dispatcher: () => supervisor,
+    catalog: { findByName: (accountId, name) => catalog().findByName(accountId, name) },
+    dispatcher: supervisor,
   });
-  const connections = new ConnectionCounts();
-  const links = createLinks({
-    store: opened.store,
-    onError: (error) =>
-      log.warn('What workers call one another could not be written down; it is tried again', { error: error.message }),
-  });
-  resources.use('the counts of calls between workers', links, (open) => open.close());
-  const logEvent = logWorkerEvent(log);
-  const onEvent = (event: WorkerEvent): void => {
-    links.onWorkerEvent(event);
-    metrics.onWorkerEvent(event);
-    logEvent(event);
-  };
-  const broker = createBroker({
+  return createBroker({
     connections,
     bindings: {
       service: services.call,
@@ -287,8 +310,8 @@ async function startCells(running: Running, opened: Stores): Promise<Cells> {
     cache: createCache({ store: cacheStore, log: cacheLog }),
     session: services.session,
     egress: createPublicFetch({
-      catalog: { findByHost: (host) => catalog.findByHost(host) },
-      dispatcher: () => supervisor,
+      catalog: { findByHost: (host) => catalog().findByHost(host) },
+      dispatcher: supervisor,
       isPublicPort: (port) => port === 80 || port === 443 || port === running.gatewayPort,
       egress: (call) => egress.call(call),
     }),
@@ -296,6 +319,16 @@ async function startCells(running: Running, opened: Stores): Promise<Cells> {
     maxExternalSubrequests: config.limitSubrequestsMax,
     onSubrequest: (caller, kind, isRefused) => metrics.onSubrequest(caller, kind, isRefused),
   });
+}
+
+/** Everything that runs workers: supervisor, broker, and the catalog that tells them what is deployed. */
+async function startCells(running: Running, opened: Stores): Promise<Cells> {
+  const { config, log, resources } = running;
+  const late: Late = { supervisor: () => supervisor, catalog: () => catalog };
+  const observers = openObservers(running, opened, late);
+  const { metrics, links, onEvent } = observers;
+  const connections = new ConnectionCounts();
+  const broker = await openBroker(running, opened, observers, late, connections);
   const loadModules = (version: WorkerVersion): Promise<ModuleContent[]> => catalog.loadModules(version);
   const supervisor = await Supervisor.start({
     runDir: resources.use('the run directory', openRunDir(config.dataDir), (dir) => dir.remove()).path,

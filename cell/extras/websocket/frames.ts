@@ -3,6 +3,7 @@
  * characters, a control frame may be long. What it refuses, it refuses in workerd's words.
  */
 import { WEBSOCKET_LIMITS } from '../../../shared/limits.ts';
+import { joinBytes } from '../../http/bytes.ts';
 import {
   copyBytes,
   copyInto,
@@ -218,14 +219,5 @@ export class FrameDecoder {
   }
 }
 
-function join(pieces: readonly Uint8Array[], bytes: number): Uint8Array<ArrayBuffer> {
-  if (pieces.length === 1) return pieces[0] as Uint8Array<ArrayBuffer>;
-  const all = new NativeUint8Array(bytes);
-  let at = 0;
-  for (let index = 0; index < pieces.length; index++) {
-    const piece = pieces[index] as Uint8Array;
-    copyInto(all, piece, at);
-    at += piece.length;
-  }
-  return all;
-}
+const join = (pieces: readonly Uint8Array[], bytes: number): Uint8Array<ArrayBuffer> =>
+  pieces.length === 1 ? (pieces[0] as Uint8Array<ArrayBuffer>) : joinBytes(pieces, bytes);
