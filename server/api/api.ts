@@ -5,7 +5,7 @@
  * with a stack; what is unexpected is logged under the request id that the client sees.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { ReadableStream } from 'node:stream/web';
 import { getRequestListener } from '@hono/node-server';
@@ -111,7 +111,11 @@ export function createApi(options: ApiOptions): Api {
   });
   app.put(`${PREFIX}${IMPORT_PATH}/:token`, (context) => receiveImport(context, imports));
   app.get(`${PREFIX}${EXPORT_PATH}/:token`, async (context) => {
-    const content = await exports.open(options.databases, context.req.param('token'));
+    const { outgoing } = (context.env ?? {}) as { outgoing?: ServerResponse };
+    const content = await exports.open(options.databases, context.req.param('token'), (error) => {
+      context.get('log').warn('An export of a database was cut off', { error });
+      outgoing?.destroy();
+    });
     return context.body(content, 200, { 'content-type': 'application/sql; charset=utf-8' });
   });
   app.use(`${PREFIX}/*`, async (context, next) => {

@@ -29,7 +29,7 @@ export class DatabaseExports {
     databaseId: string,
     options: DumpOptions,
   ): Promise<string> {
-    await (await this.#openDump(databases, { accountId, databaseId, options })).cancel();
+    await (await this.#openDump(databases, { accountId, databaseId, options }, () => undefined)).cancel();
     const nowMs = Date.now();
     for (const [token, { expiresMs }] of this.#links) if (expiresMs < nowMs) this.#links.delete(token);
     const own = [...this.#links].filter(([, link]) => link.accountId === accountId);
@@ -40,19 +40,24 @@ export class DatabaseExports {
     return token;
   }
 
-  /** The text behind a link. @throws ApiError 7404 when the link or its database is gone, 7500, 503 */
-  async open(databases: WorkerDatabases, token: string): Promise<ReadableStream<Uint8Array>> {
+  /** The text behind a link; `onBroken`: it ends here, incomplete, and whoever reads has to notice. @throws ApiError 7404 when the link or its database is gone, 7500, 503 */
+  async open(
+    databases: WorkerDatabases,
+    token: string,
+    onBroken: (error: Error) => void,
+  ): Promise<ReadableStream<Uint8Array>> {
     const link = this.#links.get(token);
     if (link === undefined || link.expiresMs < Date.now()) {
       throw fail('databaseNotFound', { database: 'behind this link (it is good for an hour)' });
     }
-    return await this.#openDump(databases, link);
+    return await this.#openDump(databases, link, onBroken);
   }
 
   /** Begins the dump, so that what fails at once is an answer of its own and no file that was cut off. */
   async #openDump(
     databases: WorkerDatabases,
     { accountId, databaseId, options }: Omit<Link, 'expiresMs'>,
+    onBroken: (error: Error) => void,
   ): Promise<ReadableStream<Uint8Array>> {
     const entered = await databases.enter(accountId, databaseId);
     if (entered === null) throw fail('databaseNotFound', { database: databaseId });
@@ -61,7 +66,7 @@ export class DatabaseExports {
     try {
       const first = pieces.next();
       await first;
-      return streamOf(pieces, first, databases.times.transactionMs, leave);
+      return streamOf(pieces, first, { maxMs: databases.times.transactionMs, leave, onBroken });
     } catch (error) {
       leave();
       throw asApiError(error);
@@ -91,8 +96,11 @@ export class DatabaseExports {
 function streamOf(
   pieces: AsyncGenerator<string, void>,
   first: Promise<IteratorResult<string, void>>,
-  maxMs: number,
-  leave: () => void,
+  {
+    maxMs,
+    leave,
+    onBroken,
+  }: { readonly maxMs: number; readonly leave: () => void; readonly onBroken: (error: Error) => void },
 ): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   let next = first;
@@ -104,9 +112,9 @@ function streamOf(
   };
   let timer: NodeJS.Timeout | undefined;
   return new ReadableStream<Uint8Array>({
-    start(controller) {
+    start() {
       timer = setTimeout(() => {
-        controller.error(new Error('The export was not read in time'));
+        onBroken(new Error(`The export was not read within ${maxMs / 1000} s.`));
         finish().catch(() => undefined);
       }, maxMs);
     },
@@ -121,8 +129,9 @@ function streamOf(
           return;
         }
       } catch (error) {
+        onBroken(error as Error);
         await finish();
-        throw error;
+        return;
       }
       await finish();
       controller.close();
