@@ -2,7 +2,7 @@ import { text, serve } from "./h.js";
 let early; 
 export default serve({
   async waitUntil({ KV }, { ctx }) { ctx.waitUntil((async () => { await new Promise(r => setTimeout(r, 50)); await KV.put("later", "done"); })()); return "ok"; },
-  async after({ KV }) { await new Promise(r => setTimeout(r, 200)); return KV.get("later"); },
+  async after({ KV }) { for (let n = 0; n < 50; n++) { const v = await KV.get("later"); if (v !== null) return v; await new Promise(r => setTimeout(r, 100)); } return "never"; },
   async unawaited({ KV }) { KV.put("unawaited", "x"); return "ok"; },
   async concurrency({ KV }) { const ps = []; for (let i = 0; i < 40; i++) ps.push(KV.put("c" + i, String(i))); await Promise.all(ps); const vs = await Promise.all(ps.map((_, i) => KV.get("c" + i))); return vs.every((v, i) => v === String(i)); },
   async sameKey({ KV }) { const p1 = KV.put("same", "1"); const p2 = KV.put("same", "2"); await p1; await p2; return ["1", "2"].includes(await KV.get("same")); },
