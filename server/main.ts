@@ -214,7 +214,12 @@ async function openObjects(
 /** KV's storage, what this node has cached of it, and the messages that keep it fresh. */
 function openKv({ config, log, resources }: Running, opened: OpenedStore, masterKey: Uint8Array): Kv {
   const { database } = opened;
-  const store = createKvStore({ database, masterKey, log: log.child({ component: 'kv' }) });
+  const store = createKvStore({
+    database,
+    masterKey,
+    accountQuotaBytes: config.limitKvGiB === 0 ? Number.POSITIVE_INFINITY : config.limitKvGiB * 1024 ** 3,
+    log: log.child({ component: 'kv' }),
+  });
   resources.use('KV', store, (open) => open.close());
   const cache = new KvCache(config.kvCacheMiB * 1024 * 1024);
   store.onInvalidation((invalidation) => cache.invalidate(invalidation));

@@ -235,6 +235,8 @@ export const KV_LIMITS = {
   maxWaiting: 20_000,
   /** Bytes of values that wait to be written over one connection → 429 at once. */
   maxWaitingBytes: 64 * MiB,
+  /** What all namespaces of one account may take, in GiB; a setting. Stops one account from filling the disk of all → 507, nothing is stored. */
+  accountGiB: 10,
   /** Memory of a node's cache of values, in MiB. A setting → of the account that has most of it, what was not used for longest goes. */
   cacheMiB: 64,
   /** Age of a cached value. Bounds how long a lost message can matter → it is read anew. */

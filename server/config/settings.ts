@@ -284,6 +284,12 @@ export const SETTINGS = {
     default: R2_LIMITS.bucketGiB,
     doc: 'What one R2 bucket of the embedded object store may hold, unfinished uploads included, in GiB. A bucket may be given another quota over the API.',
   }),
+  limitKvGiB: setting({
+    name: 'limit-kv-gib',
+    type: wholeNumber(0, 1_000_000, '0 = no limit'),
+    default: KV_LIMITS.accountGiB,
+    doc: 'What all KV namespaces of one account may take together (keys, values, metadata), in GiB.',
+  }),
   prestartedCells: setting({
     name: 'prestarted-cells',
     type: wholeNumber(0, 100),

@@ -89,6 +89,9 @@ describe('wrangler, unmodified', { concurrency: 3 }, () => {
     assert.ok(made !== undefined, JSON.stringify(listed));
     await done('kv', 'namespace', 'rename', '--namespace-id', made.id, '--new-name', 'renamed');
     const status = (await one.api('GET', '/skep/kv/namespaces')).json().result as { id: string; title: string }[];
+    const usage = (await one.api('GET', '/skep/kv/usage')).json().result;
+    assert.equal(usage.quota_bytes, 10 * 1024 ** 3);
+    assert.ok(usage.entries >= 0 && usage.bytes >= 64 * usage.entries, JSON.stringify(usage));
     assert.equal(status.find(({ id }) => id === made.id)?.title, 'renamed');
     await done('kv', 'namespace', 'delete', '--namespace-id', made.id, '--skip-confirmation');
     assert.equal((await one.api('GET', `/storage/kv/namespaces/${made.id}`)).status, 404);

@@ -22,8 +22,8 @@ let kv: KvStore;
 /** Never by itself: tests sweep when they want to. */
 const NEVER_MS = 3_600_000;
 
-const openKv = (database = db.database): KvStore =>
-  createKvStore({ database, masterKey: db.masterKey, log: testLog, sweepMs: NEVER_MS });
+const openKv = (database = db.database, accountQuotaBytes = Number.POSITIVE_INFINITY): KvStore =>
+  createKvStore({ database, masterKey: db.masterKey, log: testLog, sweepMs: NEVER_MS, accountQuotaBytes });
 
 before(async () => {
   db = await createTestDatabase();
@@ -137,6 +137,74 @@ describe('entries', () => {
     await Promise.all([put(number, 'a', 'xxx'), put(number, 'b', 'yy'), put(number, 'old', 'zz', { expiresAt: 1 })]);
     const measured = (await kv.measureNamespaces(ACCOUNT_ID)).find((one) => one.id === id);
     assert.deepEqual([measured?.keys, measured?.bytes], [2, 5]);
+  });
+});
+
+describe('the quota of an account', () => {
+  /** As `skep.kv_cost` counts. */
+  const cost = (key: string, bytes: number, metadata = ''): number => 64 + key.length + bytes + metadata.length;
+  const isFull = (error: unknown): boolean =>
+    error instanceof KvRefused &&
+    error.status === 507 &&
+    /account are full.* bytes, \d+ are allowed/.test(error.message);
+
+  test('what is used follows each write, replacement, deletion and expiry, and is the same when it is added up', async () => {
+    const namespace = await freshNamespace();
+    // What other tests have left.
+    await sweepOnce(db.database);
+    const start = await kv.readUsage(ACCOUNT_ID);
+    const used = async (): Promise<readonly [number, number]> => {
+      const { entries, bytes } = await kv.readUsage(ACCOUNT_ID);
+      return [entries - start.entries, bytes - start.bytes];
+    };
+    await put(namespace, 'a', 'x'.repeat(100), { metadata: '{"m":1}' });
+    await put(namespace, 'old', 'zz', { expiresAt: 1 });
+    const large = await kv.writeLarge(chunksOf(randomBytes(200_000), 70_000));
+    await kv.put({ namespace, key: 'large', value: large, metadata: null, expiresAt: null });
+    const all = cost('a', 100, '{"m":1}') + cost('old', 2) + cost('large', 200_000);
+    assert.deepEqual(await used(), [3, all]);
+    await put(namespace, 'a', 'x');
+    await kv.delete(namespace, 'large');
+    await sweepOnce(db.database);
+    assert.deepEqual(await used(), [1, cost('a', 1)]);
+    assert.equal(await countRows('kv_usage', `namespace = ${namespace}`), 1);
+    await sweepOnce(db.database);
+    assert.deepEqual(await used(), [1, cost('a', 1)]);
+    await kv.delete(namespace, 'a');
+    assert.deepEqual(await used(), [0, 0]);
+  });
+
+  test('writes end at the quota, all at once too, and go on when there is room', async () => {
+    const [one, other] = [await freshNamespace(), await freshNamespace()];
+    const before = (await kv.readUsage(ACCOUNT_ID)).bytes;
+    const limited = openKv(db.database, before + 10 * cost('k0', 1_000));
+    try {
+      const write = (namespace: number, key: string, bytes = 1_000): Promise<void> =>
+        limited.put({ namespace, key, value: Buffer.alloc(bytes), metadata: null, expiresAt: null });
+      const outcomes = await Promise.allSettled(
+        Array.from({ length: 30 }, (_, n) => write(n % 2 === 0 ? one : other, `k${n % 10}`.slice(0, 2), 1_000)),
+      );
+      for (const outcome of outcomes)
+        if (outcome.status === 'rejected') assert.ok(isFull(outcome.reason), outcome.reason);
+      assert.equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 10);
+      await assert.rejects(write(one, 'more'), isFull);
+      await assert.rejects(limited.requireRoom(one, 100_000), isFull);
+      // Who writes to a full account is judged by a new sum after a moment.
+      await limited.delete(one, 'k0');
+      await until(
+        async () =>
+          write(one, 'k0').then(
+            () => true,
+            () => false,
+          ),
+        'there is room again',
+        5_000,
+      );
+      const { bytes, quotaBytes } = await limited.readUsage(ACCOUNT_ID);
+      assert.ok(bytes <= quotaBytes, `${bytes} of ${quotaBytes}`);
+    } finally {
+      await limited.close();
+    }
   });
 });
 

@@ -161,6 +161,13 @@ export const kvRoutes: readonly Route[] = [
     body: bulkGet,
     handle: getMany,
   }),
+  accountRoute('GET', '/skep/kv/usage', {
+    summary: 'What all KV namespaces of the account take (keys, values, metadata, 64 bytes an entry), and its quota',
+    handle: async ({ options, account }) => {
+      const { entries, bytes, quotaBytes } = await options.kv.readUsage(account.id);
+      return { result: { entries, bytes, quota_bytes: Number.isFinite(quotaBytes) ? quotaBytes : null } };
+    },
+  }),
   accountRoute('GET', '/skep/kv/namespaces', {
     summary: 'KV namespaces with the number of keys in each and the bytes of their values, counted now',
     handle: async ({ options, account }) => ({
@@ -244,13 +251,14 @@ async function putValue(request: AccountRequest) {
 }
 
 type Entry = Omit<KvPut, 'value'>;
-type ValueStore = Pick<AccountRequest['options']['kv'], 'put' | 'writeLarge'>;
+type ValueStore = Pick<AccountRequest['options']['kv'], 'put' | 'requireRoom' | 'writeLarge'>;
 
 async function writeValue(
   kv: ValueStore,
   { namespace, key, metadata, expiresAt }: Entry,
   value: Buffer,
 ): Promise<void> {
+  if (value.length > KV_LIMITS.maxInlineBytes) await refusals(() => kv.requireRoom(namespace, value.length));
   const stored = value.length <= KV_LIMITS.maxInlineBytes ? value : await kv.writeLarge(oneChunk(value));
   await refusals(() => kv.put({ namespace, key, metadata, expiresAt, value: stored }));
 }

@@ -145,14 +145,14 @@ class KvOperations {
     const { key, metadata, expiresAt } = readPut(args, Math.floor(Date.now() / 1000));
     if ((call.bodyBytes ?? 0) > KV_LIMITS.maxValueBytes) refuse(kvValueProblem(call.bodyBytes as number));
     const namespace = await this.#namespaceOf(call, binding, 'PUT');
-    const value = call.wholeBody ?? (await this.#readValue(call));
+    const value = call.wholeBody ?? (await this.#readValue(call, namespace.number));
     if (value instanceof Uint8Array && value.length > KV_LIMITS.maxInlineBytes) throw new Error('Not an inline value');
     await this.#store.put({ namespace: namespace.number, key, value, metadata, expiresAt });
     call.answer(null, NOTHING);
   };
 
   /** Small ones whole, large ones in the store. */
-  async #readValue(call: BindingCall): Promise<Uint8Array | KvLargeValue> {
+  async #readValue(call: BindingCall, namespace: number): Promise<Uint8Array | KvLargeValue> {
     const chunks = chunksOf(call);
     const head: Uint8Array[] = [];
     let bytes = 0;
@@ -163,6 +163,7 @@ class KvOperations {
       bytes += next.value.length;
       if (bytes > KV_LIMITS.maxInlineBytes) break;
     }
+    await this.#store.requireRoom(namespace, call.bodyBytes ?? bytes);
     return await this.#withLarge(call, 'PUT', () => this.#store.writeLarge(joined(head, chunks)));
   }
 

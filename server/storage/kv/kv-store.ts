@@ -11,19 +11,24 @@ import {
   createNamespace,
   deleteNamespace,
   findNamespace,
+  findOwner,
+  measureAccount,
   listNamespaces,
   measureNamespaces,
   renameNamespace,
 } from './namespaces.ts';
 import { type KvRead, listEntries, readEntries } from './reading.ts';
 import { startSweeper } from './sweep.ts';
-import type { KvEntry, KvInvalidation, KvNamespace, KvPut, KvStore } from './types.ts';
-import { type KvWrite, type KvWritten, writeEntries } from './writing.ts';
+import { KvQuota } from './quota.ts';
+import type { KvAccountUsage, KvEntry, KvInvalidation, KvNamespace, KvPut, KvStore } from './types.ts';
+import { costOf, type KvWrite, type KvWritten, writeEntries } from './writing.ts';
 
 export interface KvStoreOptions {
   readonly database: Database;
   readonly masterKey: Uint8Array;
   readonly log: Logger;
+  /** What the entries of an account may take; default: anything. */
+  readonly accountQuotaBytes?: number;
   /** Milliseconds between sweeps, on the average; default 5,000. */
   readonly sweepMs?: number;
 }
@@ -56,6 +61,10 @@ export function createKvStore(options: KvStoreOptions): KvStore {
 class PostgresKvStore implements KvStore {
   readonly #db: Database;
   readonly #cursors: ReturnType<typeof createCursors>;
+  readonly #quota: KvQuota;
+  readonly #quotaBytes: number;
+  /** Whose a namespace is. Never another one's. */
+  readonly #owners = new Map<number, string>();
   readonly #liveness: Liveness;
   /** The pool, of which nobody waits for a database that is gone. */
   readonly #watched: Pick<Database, 'query' | 'transaction'>;
@@ -71,9 +80,11 @@ class PostgresKvStore implements KvStore {
   /** How often what was known of namespaces was thrown away. */
   #forgotten = 0;
 
-  constructor({ database, masterKey, log, sweepMs }: KvStoreOptions) {
+  constructor({ database, masterKey, log, accountQuotaBytes, sweepMs }: KvStoreOptions) {
     this.#db = database.withOwnPool(POOL_SIZE);
     this.#cursors = createCursors(masterKey);
+    this.#quotaBytes = accountQuotaBytes ?? Number.POSITIVE_INFINITY;
+    this.#quota = new KvQuota(this.#quotaBytes, async (accountId) => (await this.#usageOf(accountId)).bytes);
     this.#liveness = new Liveness(() => this.#db.query('SELECT 1'));
     this.#watched = {
       query: (sql, values) => this.#liveness.watch(this.#db.query(sql, values)),
@@ -123,6 +134,8 @@ class PostgresKvStore implements KvStore {
     if (before !== this.#forgotten) return found;
     if (this.#namespaces.size >= MAX_CACHED_NAMESPACES) this.#namespaces.clear();
     this.#namespaces.set(id, found);
+    if (this.#owners.size >= MAX_CACHED_NAMESPACES) this.#owners.clear();
+    this.#owners.set(found.number, accountId);
     return found;
   }
 
@@ -171,7 +184,7 @@ class PostgresKvStore implements KvStore {
 
   async put({ namespace, key, value, metadata, expiresAt }: KvPut): Promise<void> {
     const isLarge = 'largeValueId' in value;
-    await this.#submit({
+    const write: KvWrite = {
       namespace,
       key,
       keyBytes: Buffer.from(key, 'utf8'),
@@ -180,7 +193,31 @@ class PostgresKvStore implements KvStore {
       expiresAt,
       largeValueId: isLarge ? value.largeValueId : null,
       size: isLarge ? value.size : value.length,
-    });
+    };
+    if (!Number.isFinite(this.#quotaBytes)) {
+      await this.#submit(write);
+      return;
+    }
+    const owner = this.#owners.get(namespace) ?? (await this.#findOwner(namespace));
+    await this.#quota.admit(owner, costOf(write), () => this.#submit(write));
+  }
+
+  async requireRoom(namespace: number, bytes: number): Promise<void> {
+    const owner = this.#owners.get(namespace) ?? (await this.#findOwner(namespace));
+    await this.#quota.requireRoom(owner, bytes);
+  }
+
+  /** '' when it is gone: what is written there is nobody's, and not kept. */
+  async #findOwner(namespace: number): Promise<string> {
+    return (await findOwner(this.#watched, namespace)) ?? '';
+  }
+
+  #usageOf(accountId: string): Promise<KvAccountUsage> {
+    return measureAccount(this.#watched, accountId, this.#quotaBytes);
+  }
+
+  readUsage(accountId: string): Promise<KvAccountUsage> {
+    return this.#usageOf(accountId);
   }
 
   async delete(namespace: number, key: string): Promise<void> {

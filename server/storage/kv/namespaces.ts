@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { type Database, type Queryable } from '../database.ts';
 import { isUniqueViolation } from '../errors.ts';
 import { StoreConflict } from '../store.ts';
-import type { KvNamespace, KvNamespaceUsage } from './types.ts';
+import type { KvAccountUsage, KvNamespace, KvNamespaceUsage } from './types.ts';
 import { KV_CHANNEL } from './writing.ts';
 
 interface NamespaceRow {
@@ -51,6 +51,26 @@ export async function measureNamespaces(db: Queryable, accountId: string): Promi
     [accountId],
   );
   return rows.map((row) => ({ ...toNamespace(row), keys: row.keys, bytes: row.bytes }));
+}
+
+/** What all entries of an account take, those of deleted namespaces too until they are swept. */
+export async function measureAccount(db: Queryable, accountId: string, quotaBytes: number): Promise<KvAccountUsage> {
+  const { rows } = await db.query<{ entries: number; bytes: number }>(
+    `SELECT coalesce(sum(u.entries), 0)::float8 AS entries, coalesce(sum(u.bytes), 0)::float8 AS bytes
+     FROM skep.kv_namespaces n JOIN skep.kv_usage u ON u.namespace = n.number WHERE n.account_id = $1`,
+    [accountId],
+  );
+  const { entries = 0, bytes = 0 } = rows[0] ?? {};
+  return { entries, bytes, quotaBytes };
+}
+
+/** The account of a namespace, also of a deleted one; null when it is swept. */
+export async function findOwner(db: Queryable, namespace: number): Promise<string | null> {
+  const { rows } = await db.query<{ account_id: string }>(
+    'SELECT account_id FROM skep.kv_namespaces WHERE number = $1',
+    [namespace],
+  );
+  return rows[0]?.account_id ?? null;
 }
 
 /** @throws {StoreConflict} when the title is taken */

@@ -11,6 +11,16 @@ import { KV_SWEEP_LOCK } from '../locks.ts';
 const BATCH_ROWS = 1_000;
 /** Between two batches: others get the database for at least as long as a batch takes. */
 const PAUSE_MS = 20;
+/** Adds up what writes have noted of each namespace, and forgets namespaces that are no more. */
+const ADD_UP = `
+  WITH noted AS (
+    DELETE FROM skep.kv_usage WHERE namespace IN (SELECT namespace FROM skep.kv_usage GROUP BY namespace HAVING count(*) > 1)
+       OR NOT EXISTS (SELECT FROM skep.kv_namespaces n WHERE n.number = kv_usage.namespace)
+    RETURNING namespace, entries, bytes
+  )
+  INSERT INTO skep.kv_usage SELECT namespace, sum(entries), sum(bytes) FROM noted
+  WHERE EXISTS (SELECT FROM skep.kv_namespaces n WHERE n.number = noted.namespace) GROUP BY namespace`;
+
 /** Each removes up to BATCH_ROWS rows, fewer when there are no more. */
 const SWEEPS: readonly ((tx: Queryable) => Promise<number>)[] = [
   async (tx) =>
@@ -48,6 +58,10 @@ const SWEEPS: readonly ((tx: Queryable) => Promise<number>)[] = [
       ),
     ) *
     (BATCH_ROWS / 20),
+  async (tx) => {
+    await tx.query(ADD_UP);
+    return 0;
+  },
 ];
 
 const removed = ({ rowCount }: { readonly rowCount: number | null }): number => rowCount ?? 0;

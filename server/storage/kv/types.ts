@@ -15,6 +15,14 @@ export interface KvNamespaceUsage extends KvNamespace {
   readonly bytes: number;
 }
 
+/** What all namespaces of an account take: keys, values, metadata, and 64 bytes for each entry. */
+export interface KvAccountUsage {
+  readonly entries: number;
+  readonly bytes: number;
+  /** Infinite: none. */
+  readonly quotaBytes: number;
+}
+
 /** One value with what belongs to it. */
 export interface KvEntry {
   /** Empty when it is a large one. */
@@ -91,9 +99,14 @@ export interface KvStore {
   read(namespace: number, keys: readonly string[]): Promise<(KvEntry | null)[]>;
   /** The pieces of a large value. */
   readLarge(entry: KvEntry): AsyncIterable<Buffer>;
-  /** Resolves when it is durable. */
+  /** What all namespaces of an account take. */
+  readUsage(accountId: string): Promise<KvAccountUsage>;
+
+  /** Resolves when it is durable. @throws {KvRefused} 507 when the account's quota has no room for it */
   put(put: KvPut): Promise<void>;
   delete(namespace: number, key: string): Promise<void>;
+  /** Before a large value is stored. @throws {KvRefused} 507 when the quota of the namespace's account has no room for so much */
+  requireRoom(namespace: number, bytes: number): Promise<void>;
   /** Stores the pieces; `put` makes them an entry. Nothing is left of it when that does not happen. */
   writeLarge(pieces: AsyncIterable<Uint8Array>): Promise<KvLargeValue>;
   /** @throws {KvRefused} when the cursor was not given by a list of this namespace */

@@ -22,6 +22,10 @@ export interface KvWrite {
   readonly size: number;
 }
 
+/** What an entry takes, as `skep.kv_cost` counts it. */
+export const costOf = ({ keyBytes, metadata, size }: KvWrite): number =>
+  64 + keyBytes.length + (metadata?.length ?? 0) + size;
+
 const OPERATIONS = `
   SELECT u.namespace, substring($7::bytea FROM u.start FOR u.key_length) AS key,
          substring($7 FROM u.start + u.key_length FOR greatest(u.value_length, 0)) AS value,
