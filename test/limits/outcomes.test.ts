@@ -7,7 +7,8 @@ import { until } from '../support/until.ts';
 
 let cells: TestSupervisor;
 before(async () => {
-  cells = await createTestSupervisor({ prestarted: 2, memoryMiB: 64, timings: { waitUntilMs: 2_000 } });
+  // Long enough for a worker to use up its CPU time in it on a machine that is full.
+  cells = await createTestSupervisor({ prestarted: 2, memoryMiB: 64, timings: { waitUntilMs: 4_000 } });
 });
 after(() => cells.close());
 
