@@ -152,7 +152,7 @@ function withRequestId(log: Logger) {
     await next();
     context.get('log').debug('API request', {
       method: context.req.method,
-      path: context.req.path.slice(0, 300),
+      path: pathForLog(context),
       status: context.res.status,
       ms: Math.round(performance.now() - started),
     });
@@ -176,6 +176,10 @@ function addHealth(app: Hono<Env>, options: ApiOptions): void {
     return context.text(metrics(), 200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' });
   });
 }
+
+/** Addresses of imports and exports open a database to whoever knows them. */
+const pathForLog = (context: ApiContext): string =>
+  context.req.path.slice(0, 300).replace(/(\/skep\/database-(?:im|ex)ports\/).*$/, '$1…');
 
 /** Asked from this machine, and not through a proxy on it. */
 function isLocal(context: ApiContext): boolean {
@@ -304,7 +308,7 @@ function errorAnswer(error: unknown, context: ApiContext): Response {
   if (error instanceof ApiError) {
     if (error.retryAfterS !== undefined) {
       context.header('retry-after', String(error.retryAfterS));
-      log.warn('The API could not serve a request now', { path: context.req.path.slice(0, 300), error });
+      log.warn('The API could not serve a request now', { path: pathForLog(context), error });
     }
     return envelope(context, error.problems);
   }
@@ -313,7 +317,7 @@ function errorAnswer(error: unknown, context: ApiContext): Response {
     return errorAnswer(unavailable('the database of this platform cannot be reached', 2, error), context);
   log.error('An API request failed unexpectedly', {
     method: context.req.method,
-    path: context.req.path.slice(0, 300),
+    path: pathForLog(context),
     error,
   });
   return envelope(context, [cloudflareProblem('internal', { requestId: context.get('requestId') })]);
