@@ -213,6 +213,10 @@ export const KV_LIMITS = {
   maxBulkReadRequestBytes: 1 * MiB,
   /** Values of one `get([…])` together → 413. */
   maxBulkReadBytes: 25 * MiB,
+  /** `get([…])` of a node that are answered at a time; each may take 75 MiB → further ones wait. Stops a worker from filling the server's memory. */
+  maxBulkReads: 64,
+  /** Of one account → further ones wait. */
+  maxBulkReadsPerAccount: 4,
   /** Namespaces of one account → 400. */
   maxNamespaces: 1_000,
   /** Characters of a namespace's title → 400. */

@@ -14,6 +14,7 @@ import { DATABASE_LIMITS, GATEWAY_LIMITS, UPLOAD_LIMITS } from '../../shared/lim
 import { type CloudflareProblem, cloudflareProblem } from '../../shared/cloudflare-errors.ts';
 import { ListenError } from '../../shared/listen-error.ts';
 import type { Logger } from '../log/types.ts';
+import { AccountSlots } from '../storage/account-slots.ts';
 import { isUnavailable } from '../storage/errors.ts';
 import { R2Error } from '../storage/objects/types.ts';
 import { type Account, StoreUnavailable, type TokenIdentity } from '../storage/store.ts';
@@ -45,7 +46,6 @@ import { versionRoutes } from './routes/versions.ts';
 import { workerRoutes } from './routes/workers.ts';
 import { analyticsRoutes } from './routes/analytics.ts';
 import { unsupportedFeature } from './unsupported.ts';
-import { UploadSlots } from './upload/multipart.ts';
 
 const PREFIX = '/client/v4';
 const API_VERSION = '4';
@@ -99,7 +99,10 @@ export function createApi(options: ApiOptions): Api {
     ...kvRoutes,
     ...platformRoutes,
   ];
-  const largeBodies = new UploadSlots(UPLOAD_LIMITS.maxConcurrentUploads, UPLOAD_LIMITS.maxConcurrentUploadsPerAccount);
+  const largeBodies = new AccountSlots(
+    UPLOAD_LIMITS.maxConcurrentUploads,
+    UPLOAD_LIMITS.maxConcurrentUploadsPerAccount,
+  );
   const app = new Hono<Env>({ getPath: routingPath });
   app.use(withRequestId(options.log));
   app.onError((error, context) => errorAnswer(error, context));
@@ -213,7 +216,7 @@ async function runRoute(
   route: Route,
   context: ApiContext,
   options: ApiOptions,
-  largeBodies: UploadSlots,
+  largeBodies: AccountSlots,
 ): Promise<Response> {
   // Access first: whoever may not use the account has no body read for him.
   const account = route.scope === 'account' ? await resolveAccount(context, options) : undefined;

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
+import { AccountSlots } from '../../server/storage/account-slots.ts';
 import { createHash, randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { UPLOAD_LIMITS } from '../../shared/limits.ts';
 import { ApiError } from '../../server/api/errors.ts';
-import { readMultipart, type UploadPart, UploadSlots } from '../../server/api/upload/multipart.ts';
+import { readMultipart, type UploadPart } from '../../server/api/upload/multipart.ts';
 import { bodyStream, ESM, MULTIPART_TYPE, multipartBody, type TestPart } from '../support/multipart.ts';
 
 function read(bytes: Uint8Array, chunkBytes?: number): Promise<UploadPart[]> {
@@ -134,7 +135,7 @@ test('the rest of a refused body is read to its end, but not for ever', async ()
 });
 
 test('no more uploads are read at once than there are places, and those waiting go in order', async () => {
-  const slots = new UploadSlots(2, 2);
+  const slots = new AccountSlots(2, 2);
   const log: string[] = [];
   const finish: (() => void)[] = [];
   const job = (name: string) =>
@@ -162,7 +163,7 @@ test('no more uploads are read at once than there are places, and those waiting 
 });
 
 test('uploads of one account leave places for others, and have their turn after them', async () => {
-  const slots = new UploadSlots(3, 2);
+  const slots = new AccountSlots(3, 2);
   const started: string[] = [];
   const finish = new Map<string, () => void>();
   const job = (account: string, name: string) =>

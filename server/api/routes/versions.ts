@@ -1,5 +1,6 @@
 /** Uploads, versions and deployments. */
 import { z } from 'zod';
+import { AccountSlots } from '../../storage/account-slots.ts';
 import { UPLOAD_LIMITS } from '../../../shared/limits.ts';
 import type { Binding } from '../../../shared/worker.ts';
 import type { CloudflareProblem } from '../../../shared/cloudflare-errors.ts';
@@ -16,7 +17,6 @@ import {
   type Route,
 } from '../router.ts';
 import { readAnnotations } from '../upload/metadata.ts';
-import { UploadSlots } from '../upload/multipart.ts';
 import { publishUpload } from '../upload/publish.ts';
 import { requireVersion, requireWorker, retryConflicts, waitUntilServed } from '../workers.ts';
 
@@ -43,7 +43,7 @@ type NewDeployment = z.infer<typeof newDeployment>;
 
 /** One set per API: the places for uploads are shared by both upload routes. */
 export function versionRoutes(): readonly Route[] {
-  const slots = new UploadSlots(UPLOAD_LIMITS.maxConcurrentUploads, UPLOAD_LIMITS.maxConcurrentUploadsPerAccount);
+  const slots = new AccountSlots(UPLOAD_LIMITS.maxConcurrentUploads, UPLOAD_LIMITS.maxConcurrentUploadsPerAccount);
   return [
     accountUploadRoute('PUT', '/workers/scripts/:name', {
       summary: 'Upload a Worker and deploy it at once; creates it when it does not exist',

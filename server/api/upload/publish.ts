@@ -3,6 +3,7 @@
  * real cell, store. Nothing is written before everything has been checked.
  */
 import { randomUUID } from 'node:crypto';
+import { type AccountSlots } from '../../storage/account-slots.ts';
 import type { Binding, ModuleContent, WorkerVersion } from '../../../shared/worker.ts';
 import { type CloudflareProblem, cloudflareProblem } from '../../../shared/cloudflare-errors.ts';
 import type { NewVersion, PublishedVersion, WorkerRecord } from '../../storage/store.ts';
@@ -15,7 +16,7 @@ import { checkWorkerName, findWorker, latestVersion, retryConflicts, waitUntilSe
 import { resolveBindings } from './bindings.ts';
 import { readMetadata, type UploadMetadata } from './metadata.ts';
 import { collectModules, type UploadedModules } from './modules.ts';
-import { readMultipart, type UploadSlots } from './multipart.ts';
+import { readMultipart } from './multipart.ts';
 
 interface Upload {
   readonly workerName: string;
@@ -31,7 +32,7 @@ type StartedUp = Extract<StartupResult, { readonly ok: true }>;
  */
 export async function publishUpload(
   request: AccountRequest,
-  slots: UploadSlots,
+  slots: AccountSlots,
   how: { readonly deploy: boolean; readonly mustExist: boolean },
 ): Promise<PublishedVersion> {
   const workerName = request.param('name');

@@ -3,13 +3,14 @@ import { KV_LIMITS } from '../../../shared/limits.ts';
 import { type KvOperationLabel, kvFailure, kvValueProblem } from '../../../shared/kv.ts';
 import type { KvNamespaceBinding } from '../../../shared/worker.ts';
 import type { Logger } from '../../log/types.ts';
+import { AccountSlots } from '../../storage/account-slots.ts';
 import { codeOf } from '../../storage/errors.ts';
 import { type KvEntry, type KvLargeValue, type KvNamespace, KvRefused, type KvStore } from '../../storage/kv/types.ts';
 import { readBounded } from '../../storage/read-bounded.ts';
 import type { BindingCall, WorkerEvent } from '../../supervisor/types.ts';
 import { createDataBinding, type Operation, OperationError } from '../data-binding.ts';
 import { sendChunks } from '../send-chunks.ts';
-import { readBulkGet, readGet, readKey, readList, readPut, refuse, refuseWith } from './arguments.ts';
+import { type BulkGet, readBulkGet, readGet, readKey, readList, readPut, refuse, refuseWith } from './arguments.ts';
 import type { KvReader } from './reader.ts';
 
 export interface KvBindingOptions {
@@ -71,6 +72,7 @@ class KvOperations {
   /** Large values on their way, in all and by account. */
   readonly #open = new Map<string, number>();
   #openCount = 0;
+  readonly #bulkReads = new AccountSlots(KV_LIMITS.maxBulkReads, KV_LIMITS.maxBulkReadsPerAccount);
 
   constructor(store: KvStore, reader: KvReader) {
     this.#store = store;
@@ -112,8 +114,13 @@ class KvOperations {
     await sendChunks(call, first.done === true ? rest : joined([first.value], rest));
   }
 
+  /** Few at a time: its values lie here whole, and more than once, until the worker has taken the answer. */
   readonly getMany: Operation<KvNamespaceBinding> = async (call, binding, args) => {
-    const { keys, type } = readBulkGet({ ...(args as object), keys: await keysOf(call) });
+    const question = readBulkGet({ ...(args as object), keys: await keysOf(call) });
+    await this.#bulkReads.run(call.caller.version.accountId, () => this.#getMany(call, binding, question));
+  };
+
+  async #getMany(call: BindingCall, binding: KvNamespaceBinding, { keys, type }: BulkGet): Promise<void> {
     const namespace = await this.#namespaceOf(call, binding, 'GET_BULK');
     const entries = await this.#reader.read(namespace, keys);
     const bytes = entries.reduce((sum, entry) => sum + (entry?.size ?? 0), 0);
@@ -129,8 +136,14 @@ class KvOperations {
       }
       answer.push([keys[index] as string, value, entry?.metadata ?? null]);
     }
-    call.answer(null, Buffer.from(JSON.stringify(answer)));
-  };
+    const content = Buffer.from(JSON.stringify(answer));
+    if (content.length <= KV_LIMITS.pieceBytes) {
+      call.answer(null, content);
+      return;
+    }
+    call.respondWith(null);
+    await sendChunks(call, piecesOf(content));
+  }
 
   async #wholeValue(call: BindingCall, entry: KvEntry): Promise<Buffer> {
     if (entry.largeValueId === null) return entry.value;
@@ -240,6 +253,11 @@ async function* chunksOf(call: BindingCall): AsyncGenerator<Uint8Array, void> {
     if (bytes > KV_LIMITS.maxValueBytes) refuse(kvValueProblem(bytes));
     yield chunk as Buffer;
   }
+}
+
+async function* piecesOf(content: Buffer): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < content.length; at += KV_LIMITS.pieceBytes)
+    yield content.subarray(at, at + KV_LIMITS.pieceBytes);
 }
 
 async function* joined(head: readonly Uint8Array[], rest: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
