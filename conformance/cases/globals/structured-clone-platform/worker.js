@@ -16,7 +16,7 @@ const show = (v, depth = 0) => {
 };
 const probe = async (f) => {
   try {
-    return show(await Promise.race([f(), scheduler.wait(3000).then(() => "hangs")]));
+    return show(await Promise.race([f(), scheduler.wait(15000).then(() => "hangs")]));
   } catch (e) {
     return { $error: e?.name ?? typeof e, $message: e?.message ?? String(e), ...(e?.code === undefined || typeof e.code === "object" ? {} : { code: e.code }) };
   }
