@@ -13,7 +13,7 @@ import { defaultObject, exportedNames } from './exports.ts';
 import { fs, fsPromises } from './fs/index.ts';
 import { nodeProcess } from './process.ts';
 import * as pure from './pure.ts';
-import * as stubs from './stubs.ts';
+import * as stubs from './stubs/index.ts';
 import { readWholeBuffers } from './stream-reads.ts';
 import { timers, timersPromises } from './timers.ts';
 import { zlib } from './zlib.ts';
