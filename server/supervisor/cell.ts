@@ -111,9 +111,12 @@ export class Cell {
   #watched: WatchedCell | undefined;
   #state: CellState = 'starting';
   #nonce = '';
+  /** It was started when nobody waited for it, or for those who have cost enough. */
+  #givesWay: boolean;
 
-  private constructor(id: string, directory: string, context: CellContext, process: CellProcess) {
+  private constructor(id: string, directory: string, context: CellContext, process: CellProcess, givesWay: boolean) {
     this.id = id;
+    this.#givesWay = givesWay;
     this.directory = directory;
     this.#context = context;
     this.#process = process;
@@ -162,7 +165,13 @@ export class Cell {
   }
 
   /** Starts a generic cell and waits until its sandbox is closed (`warm`). Throws LoadError('no-cell') with the reason. */
-  static async start(id: string, directory: string, uid: number, context: CellContext): Promise<Cell> {
+  static async start(
+    id: string,
+    directory: string,
+    uid: number,
+    context: CellContext,
+    { givesWay }: { readonly givesWay: boolean },
+  ): Promise<Cell> {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
     let cell: Cell | undefined;
     try {
@@ -170,7 +179,7 @@ export class Cell {
         onFrame: (type, stream, payload) => cell?.receive(type, stream, payload),
         onClosed: (error) => cell?.channelEnded(error),
       });
-      cell = new Cell(id, directory, context, spawnCell(context.program, directory, uid));
+      cell = new Cell(id, directory, context, spawnCell(context.program, directory, uid, givesWay), givesWay);
       cell.#channel = channel;
       await cell.#awaitHello(uid);
       return cell;
@@ -230,9 +239,15 @@ export class Cell {
     await verifySandbox(pid, uid);
     await this.#memory.confine(pid);
     this.hello = hello;
-    this.#watched = this.#context.watchdog.watch(pid);
+    this.#watched = this.#context.watchdog.watch(pid, this.#givesWay);
     this.cpu.watch(this.#watched);
     this.#transition('starting', 'warm');
+  }
+
+  /** Whether the kernel runs the others first. */
+  set givesWay(value: boolean) {
+    this.#givesWay = value;
+    if (this.#watched !== undefined) this.#watched.givesWay = value;
   }
 
   /** Hands the cell its version and runs the top level, under the start-up limits. Throws LoadError. */

@@ -13,10 +13,21 @@ const STEPS_DOWN = 10;
 export type Priority = 'usual' | 'lowered';
 
 const usual = getPriority();
+const CAP_SYS_NICE = 23n;
+
+/** Whether what was lowered can be raised again: it takes a right that root has. */
+export const mayRaisePriority = ((): boolean => {
+  try {
+    const effective = /^CapEff:\s+([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1] ?? '0';
+    return ((BigInt(`0x${effective}`) >> CAP_SYS_NICE) & 1n) === 1n;
+  } catch {
+    return false;
+  }
+})();
 
 /**
  * Sets it for all threads of a process, which start their own threads with it. Where the kernel shares processors between sessions first
- * (autogroups; bubblewrap makes each cell a session), also for its session. Returns false when the kernel refused.
+ * (autogroups; each cell is a session), also for its session. Returns false when the kernel refused.
  */
 export function setCellPriority(pid: number, priority: Priority): boolean {
   const isLowered = priority === 'lowered';
@@ -28,6 +39,15 @@ export function setCellPriority(pid: number, priority: Priority): boolean {
     return true;
   } catch {
     // Gone, or not ours to raise.
+    return false;
+  }
+}
+
+/** Whether a process runs at lower priority than the server itself. */
+export function isLowered(pid: number): boolean {
+  try {
+    return getPriority(pid) > usual;
+  } catch {
     return false;
   }
 }

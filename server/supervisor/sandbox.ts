@@ -135,7 +135,7 @@ function bubblewrap(
   else args.push('--unshare-user', '--cap-drop', 'ALL');
   // Not --as-pid-1: bubblewrap, without rights by then, may not send its death signal to a cell of another user id, so the first
   // process in there must be bubblewrap itself. When that one dies the kernel ends the whole namespace, spinning or not.
-  args.push('--die-with-parent', '--new-session', '--clearenv');
+  args.push('--die-with-parent', '--clearenv');
   for (const [name, value] of Object.entries({ ...CELL_ENVIRONMENT, LD_LIBRARY_PATH: '/lib' }))
     args.push('--setenv', name, value);
   args.push('--ro-bind', realpathSync(LOADER), LOADER);

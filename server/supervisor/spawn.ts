@@ -4,6 +4,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { CHANNEL_LIMITS } from '../../shared/limits.ts';
 import { BROKER_SOCKET, IN_SOCKET } from '../../shared/protocol.ts';
+import { mayRaisePriority, setCellPriority } from './priority.ts';
 import { CELL_ENVIRONMENT, extrasPath, type Sandbox } from './sandbox.ts';
 
 export interface CellProgram {
@@ -33,8 +34,11 @@ export interface CellProcess {
   kill(): void;
 }
 
-/** Starts a cell in `directory` (its own, existing). `uid` 0 keeps the user. */
-export function spawnCell(program: CellProgram, directory: string, uid: number): CellProcess {
+/**
+ * Starts a cell in `directory` (its own, existing). `uid` 0 keeps the user. `givesWay`: nobody waits for it, or those who do have cost enough; so
+ * its start gives way to everything else, and the watchdog, told the same, keeps it there.
+ */
+export function spawnCell(program: CellProgram, directory: string, uid: number, givesWay: boolean): CellProcess {
   const { sandbox } = program;
   const inside = sandbox.pathInside(directory);
   const infoFd = sandbox.wrapper === 'bubblewrap' ? INFO_FD : null;
@@ -43,7 +47,10 @@ export function spawnCell(program: CellProgram, directory: string, uid: number):
     stdio: ['ignore', 'ignore', 'pipe', infoFd === null ? 'ignore' : 'pipe'],
     env: { ...CELL_ENVIRONMENT, PATH: '/usr/bin:/bin:/usr/sbin:/sbin' },
     cwd: '/',
+    // A session of its own: no terminal to type into, and a share of the processors of its own where the kernel has autogroups.
+    detached: true,
   });
+  if (givesWay && mayRaisePriority && child.pid !== undefined) setCellPriority(child.pid, 'lowered');
   const pid = infoFd === null ? pidOfChild(child) : pidFromInfo(child, child.stdio[INFO_FD] as Readable);
   const { exited, isOver } = watchExit(child);
   return {

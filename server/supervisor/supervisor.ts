@@ -170,7 +170,7 @@ export class Supervisor implements Dispatcher, StartupChecker, VersionHealthSour
     const pool = this.#pools.get(version.id);
     if (pool !== undefined) return pool;
     const created = new VersionPool(version, {
-      startCell: (wanted) => this.#startVersion(wanted),
+      startCell: (wanted, givesWay) => this.#startVersion(wanted, givesWay),
       isClosing: () => this.#closing,
       maxCells: availableParallelism(),
       budgetMs: this.#budgetMs(version),
@@ -203,7 +203,7 @@ export class Supervisor implements Dispatcher, StartupChecker, VersionHealthSour
   /** Runs the top level of a version in a cell of its own, which then ends. */
   async checkStartup(version: WorkerVersion, modules: readonly ModuleContent[]): Promise<StartupResult> {
     try {
-      const { cell, loaded, startupMs } = await this.#load(version, modules, this.#options.cpuMs);
+      const { cell, loaded, startupMs } = await this.#load(version, modules, this.#options.cpuMs, false);
       cell.kill('its start-up check is over');
       return { ok: true, startupMs, handlers: loaded.handlers, entrypoints: loaded.entrypoints };
     } catch (error) {
@@ -231,9 +231,9 @@ export class Supervisor implements Dispatcher, StartupChecker, VersionHealthSour
     return { state, reason, since: dateOf(sinceMs), retryAt: dateOf(retryAtMs) };
   }
 
-  async #startVersion(version: WorkerVersion): Promise<Cell> {
+  async #startVersion(version: WorkerVersion, givesWay: boolean): Promise<Cell> {
     const modules = await this.#options.loadModules(version);
-    return (await this.#load(version, modules, this.#budgetMs(version))).cell;
+    return (await this.#load(version, modules, this.#budgetMs(version), givesWay)).cell;
   }
 
   #budgetMs(version: WorkerVersion): number {
@@ -245,14 +245,16 @@ export class Supervisor implements Dispatcher, StartupChecker, VersionHealthSour
     version: WorkerVersion,
     modules: readonly ModuleContent[],
     cpuMs: number,
+    givesWay: boolean,
   ): Promise<{ cell: Cell; loaded: LoadedMessage; startupMs: number }> {
     for (let attempt = 1; ; attempt++) {
       const askedAt = performance.now();
       const place = await this.#room.enter(version.accountId);
       try {
         place.begin();
-        const { cell, prestarted } = await this.#takeCell();
+        const { cell, prestarted } = await this.#takeCell(givesWay);
         void cell.exited.then(place.free);
+        cell.givesWay = givesWay;
         const startedAt = performance.now();
         const loaded = await cell.load(version, modules, cpuMs);
         const now = performance.now();
@@ -267,13 +269,13 @@ export class Supervisor implements Dispatcher, StartupChecker, VersionHealthSour
   }
 
   /** A generic cell: a pre-started one, or a new one when there is none. */
-  async #takeCell(): Promise<{ cell: Cell; prestarted: boolean }> {
+  async #takeCell(givesWay: boolean): Promise<{ cell: Cell; prestarted: boolean }> {
     for (let cell = this.#generic.shift(); cell !== undefined; cell = this.#generic.shift()) {
       if (cell.state !== 'warm') continue;
       this.#refill();
       return { cell, prestarted: true };
     }
-    return { cell: await this.#startCell(), prestarted: false };
+    return { cell: await this.#startCell(givesWay), prestarted: false };
   }
 
   /** How many more cells the node may start. */
@@ -281,14 +283,14 @@ export class Supervisor implements Dispatcher, StartupChecker, VersionHealthSour
     return Math.max(0, this.#options.maxCells - this.#alive.size - this.#startingCells);
   }
 
-  async #startCell(): Promise<Cell> {
+  async #startCell(givesWay: boolean): Promise<Cell> {
     if (this.#closing) throw new LoadError('no-cell', 'The node is stopping.');
     const number = ++this.#nextCell;
     const id = number.toString(36);
     const uid = this.sandbox.root ? FIRST_CELL_UID + (number % (LAST_CELL_UID - FIRST_CELL_UID + 1)) : 0;
     const startedAt = performance.now();
     this.#startingCells++;
-    const starting = Cell.start(id, `${this.#options.runDir}/${id}`, uid, this.#context);
+    const starting = Cell.start(id, `${this.#options.runDir}/${id}`, uid, this.#context, { givesWay });
     const cell = await starting.finally(() => this.#startingCells--);
     this.#alive.add(cell);
     this.#onCellEvent({ type: 'started', ms: performance.now() - startedAt });
@@ -304,7 +306,8 @@ export class Supervisor implements Dispatcher, StartupChecker, VersionHealthSour
     if (this.#generic.length >= this.#options.prestarted) return;
     if (this.#freeProcesses() === 0) return;
     this.#refilling++;
-    this.#startCell().then(
+    // Nobody waits for it.
+    this.#startCell(true).then(
       (cell) => {
         this.#refilling--;
         this.#generic.push(cell);

@@ -14,8 +14,8 @@ import type { InvocationFailure } from './types.ts';
 import { WaitingLine, type WaitingLineOptions } from './waiting-line.ts';
 
 export interface PoolContext {
-  /** A cell with the version loaded. Throws LoadError. */
-  startCell(version: WorkerVersion): Promise<Cell>;
+  /** A cell with the version loaded. `givesWay`: the kernel is to run all others first. Throws LoadError. */
+  startCell(version: WorkerVersion, givesWay: boolean): Promise<Cell>;
   /** The node is stopping: cells end because they are told to. */
   readonly isClosing: () => boolean;
   /** Cells one version may have: no more than processors. */
@@ -52,7 +52,10 @@ export class VersionPool implements CellSource {
     this.#health = new VersionHealth(context.budgetMs);
     this.#suspects = new Suspects({
       startCell: () => this.#startForSuspects(),
-      onSurvived: (cell) => this.#add(cell),
+      onSurvived: (cell) => {
+        cell.givesWay = false;
+        this.#add(cell);
+      },
       onDied: (cell, convicts) => this.#suspectsDied(cell, convicts),
       parallelism: context.maxCells,
       probationMs: context.timings.probationMs,
@@ -110,7 +113,7 @@ export class VersionPool implements CellSource {
   async #startForSuspects(): Promise<Cell> {
     const refusal = this.#health.refusal(performance.now());
     if (refusal !== undefined) throw new DispatchFailure(refusal);
-    return await this.#context.startCell(this.version);
+    return await this.#context.startCell(this.version, true);
   }
 
   #suspectsDied(cell: Cell, convicts: number): void {
@@ -143,9 +146,12 @@ export class VersionPool implements CellSource {
 
   #start(): void {
     this.#starting++;
-    this.#context.startCell(this.version).then(
+    // What keeps ending its cells is most likely to end this one, too.
+    const givesWay = this.health.state !== 'healthy';
+    this.#context.startCell(this.version, givesWay).then(
       (cell) => {
         this.#starting--;
+        if (givesWay) setTimeout(() => (cell.givesWay = false), this.#context.timings.probationMs).unref();
         this.#add(cell);
       },
       (error: unknown) => {

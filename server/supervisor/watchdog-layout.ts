@@ -25,6 +25,9 @@ export const BUSY_COUNT = 7;
 /** How many events (requests, answers to calls) may lie in one turn of the event loop: it has the budget of so many. 0 is 1. */
 export const TURN_EVENTS = 13;
 
+/** 1: gives way to the others from the start, and for a while. */
+export const GIVES_WAY = 15;
+
 /** Written by the thread. */
 /** What each invocation in flight has been charged so far: CPU time divided by the number in flight, summed up. */
 export const SHARE_MS = 8;

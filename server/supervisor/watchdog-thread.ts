@@ -17,6 +17,7 @@ import {
   CPU_MS,
   FIELDS,
   GENERATION,
+  GIVES_WAY,
   IN_FLIGHT,
   KILL_REASON,
   KILLED_BACKGROUND,
@@ -36,7 +37,7 @@ import {
   TURN_EVENTS,
   type WatchdogData,
 } from './watchdog-layout.ts';
-import { setCellPriority } from './priority.ts';
+import { isLowered, mayRaisePriority, setCellPriority } from './priority.ts';
 
 /** How often a busy cell is looked at, at least. */
 const TICK_MS = 10;
@@ -46,8 +47,10 @@ const IDLE_TICK_MS = 100;
 const CLOCK_TICK_MS = 10;
 /** Charged at most this much too early, because the last reading before an invocation began is one tick old. */
 const START_SLACK_MS = TICK_MS;
-/** An invocation that has used this much computes rather than answers: its cell gives way to the others until it is done. */
+/** An invocation that has used this much computes rather than answers: its cell gives way to the others … */
 const GIVES_WAY_AFTER_MS = 20;
+/** … until nothing of the kind has been seen for so long: whoever computes now and then would have its first 20 ms each time. */
+const CALM_MS = 1_000;
 /** The supervisor's heart beats every 20 ms. */
 const DEAF_AFTER_MS = 35;
 const PAGE_BYTES = 4096;
@@ -74,6 +77,8 @@ interface Watched {
   idleCpuMs: number;
   killed: boolean;
   givesWay: boolean;
+  /** Until then it gives way, whatever it does. */
+  calmAtMs: number;
 }
 
 const watched = new Map<number, Watched>();
@@ -100,7 +105,9 @@ function open(slot: number, pid: number, generation: number): Watched | undefine
     pingSinceMs: 0,
     idleCpuMs: 0,
     killed: false,
-    givesWay: false,
+    // It may have been started so.
+    givesWay: isLowered(pid),
+    calmAtMs: 0,
   };
   try {
     entry.cpuMs = readCpuMs(entry);
@@ -187,18 +194,20 @@ function measure(slot: number, row: number, entry: Watched, nowMs: number): numb
     kill(slot, entry, KILLED_MEMORY);
     return IDLE_TICK_MS;
   }
-  return inFlight === 0 ? measureIdle(slot, row, entry, used) : measureBusy(slot, row, entry, inFlight, used, nowMs);
+  return inFlight === 0
+    ? measureIdle(slot, row, entry, used, nowMs)
+    : measureBusy(slot, row, entry, inFlight, used, nowMs);
 }
 
 /** Nobody waits for this cell: whatever CPU it burns is nobody's request. */
-function measureIdle(slot: number, row: number, entry: Watched, used: number): number {
+function measureIdle(slot: number, row: number, entry: Watched, used: number, nowMs: number): number {
   const busyCount = table[row + BUSY_COUNT] as number;
   if (entry.busyCount !== busyCount || entry.pingCpuMs >= 0) {
     entry.busyCount = busyCount;
     entry.pingCpuMs = -1;
     entry.idleCpuMs = entry.cpuMs;
   }
-  letGiveWay(entry, entry.cpuMs - entry.idleCpuMs > GIVES_WAY_AFTER_MS);
+  letGiveWay(row, entry, entry.cpuMs - entry.idleCpuMs, nowMs);
   const budget = table[row + BUDGET_MS] as number;
   if (budget > 0 && entry.cpuMs - entry.idleCpuMs > budget * 2 + START_SLACK_MS) {
     kill(slot, entry, KILLED_BACKGROUND);
@@ -216,7 +225,7 @@ function measureBusy(slot: number, row: number, entry: Watched, inFlight: number
   table[row + CHARGED_MS] = (table[row + CHARGED_MS] as number) + charge * inFlight;
   const budget = table[row + BUDGET_MS] as number;
   const charged = share - (table[row + OLDEST_START] as number);
-  letGiveWay(entry, charged > GIVES_WAY_AFTER_MS);
+  letGiveWay(row, entry, charged, nowMs);
   const left = budget + START_SLACK_MS - charged;
   if (left <= 0) {
     kill(slot, entry, KILLED_CPU);
@@ -227,7 +236,9 @@ function measureBusy(slot: number, row: number, entry: Watched, inFlight: number
   return Math.max(1, Math.min(TICK_MS, left, turnLeft));
 }
 
-function letGiveWay(entry: Watched, wanted: boolean): void {
+function letGiveWay(row: number, entry: Watched, computedMs: number, nowMs: number): void {
+  if (computedMs > GIVES_WAY_AFTER_MS) entry.calmAtMs = nowMs + CALM_MS;
+  const wanted = nowMs < entry.calmAtMs || (mayRaisePriority && table[row + GIVES_WAY] === 1);
   if (entry.givesWay === wanted) return;
   entry.givesWay = wanted;
   setCellPriority(entry.pid, wanted ? 'lowered' : 'usual');

@@ -12,6 +12,7 @@ import {
   CPU_MS,
   FIELDS,
   GENERATION,
+  GIVES_WAY,
   IN_FLIGHT,
   KILL_REASON,
   MAX_SLOTS,
@@ -48,12 +49,13 @@ export class Watchdog {
     this.#thread.unref();
   }
 
-  /** Watches a process. Throws when all slots are taken. */
-  watch(pid: number): WatchedCell {
+  /** Watches a process. `givesWay`: it was started so. Throws when all slots are taken. */
+  watch(pid: number, givesWay: boolean): WatchedCell {
     const slot = this.#free.pop();
     if (slot === undefined) throw new Error(`The watchdog watches ${MAX_SLOTS} cells already`);
     const row = slot * FIELDS;
     this.#table.fill(0, row, row + FIELDS);
+    this.#table[row + GIVES_WAY] = givesWay ? 1 : 0;
     this.#table[row + GENERATION] = ++this.#generation;
     this.#table[row + PID] = pid;
     return new WatchedCell(
@@ -128,6 +130,12 @@ export class WatchedCell {
 
   set budgetMs(value: number) {
     this.#table[this.#row + BUDGET_MS] = value;
+  }
+
+  /** Whether it gives way to all other cells, whatever it uses. Takes effect at the next look: at once when an invocation begins. */
+  set givesWay(value: boolean) {
+    // The row may be another cell's by now.
+    if (!this.#released) this.#table[this.#row + GIVES_WAY] = value ? 1 : 0;
   }
 
   set memoryLimitBytes(value: number) {

@@ -38,7 +38,7 @@ const sessionNice = (pid: number): string | undefined => {
   }
 };
 
-test('a cell whose request has computed for long gives way to the others until it is done', async (t) => {
+test('a cell whose request has computed for long gives way to the others until it has been calm for a second', async (t) => {
   const usual = getPriority();
   await cells.fetch('busy', { url: '/?rounds=0' });
   const [pid] = cells.cellPids();
@@ -57,6 +57,45 @@ test('a cell whose request has computed for long gives way to the others until i
     return;
   }
   await until(() => isAt(usual), 'all its threads are raised again');
+});
+
+test('a cell that was started ahead gives way to all others until it is given a version', async (t) => {
+  if (!IS_ROOT) return t.skip('What is lowered cannot be raised again without being root');
+  const ahead = await createTestSupervisor({ prestarted: 1 });
+  t.after(() => ahead.close());
+  const known = new Set(cells.cellPids());
+  const its = (): number[] => ahead.cellPids().filter((pid) => !known.has(pid));
+  await until(() => ahead.supervisor.counts().generic === 1, 'it is there');
+  const [first] = its();
+  assert.ok(first !== undefined);
+  const usual = getPriority();
+  assert.deepEqual(prioritiesOf(first), new Set([usual + 10]));
+  if (sessionNice(first) !== undefined) assert.equal(sessionNice(first), '10');
+  ahead.deploy({ name: 'hello', modules: { 'index.js': `export default { fetch: () => new Response('hello') };` } });
+  assert.equal((await ahead.fetch('hello')).body, 'hello');
+  assert.deepEqual(prioritiesOf(first), new Set([usual]));
+  if (sessionNice(first) !== undefined) assert.equal(sessionNice(first), '0');
+});
+
+test('a version that keeps ending its cells gets its next ones at lower priority', async (t) => {
+  if (!IS_ROOT) return t.skip('What is lowered cannot be raised again without being root');
+  const failing = await createTestSupervisor({ prestarted: 0, cpuMs: 30 });
+  t.after(() => failing.close());
+  failing.deploy({
+    name: 'failing',
+    modules: {
+      'index.js': `export default { fetch(request) { if (request.method === 'POST') for (;;); return new Response('well'); } };`,
+    },
+  });
+  const known = new Set(cells.cellPids());
+  await until(async () => {
+    await failing.fetch('failing', { method: 'POST' });
+    return failing.supervisor.healthOf(failing.versionOf('failing').id).state !== 'healthy';
+  }, 'it is known for it');
+  await until(async () => (await failing.fetch('failing')).body === 'well', 'its pause is over');
+  const pid = failing.cellPids().find((one) => !known.has(one));
+  assert.ok(pid !== undefined);
+  assert.deepEqual(prioritiesOf(pid), new Set([getPriority() + 10]));
 });
 
 test('a cell that answers many short requests keeps its priority', async () => {

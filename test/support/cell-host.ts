@@ -63,7 +63,9 @@ export async function createCellHost(options: CellHostOptions = {}): Promise<Cel
     directory,
     start: async () => {
       const id = `c${++count}`;
-      const cell = await Cell.start(id, join(directory, id), sandbox.root ? FIRST_UID + count : 0, context);
+      const cell = await Cell.start(id, join(directory, id), sandbox.root ? FIRST_UID + count : 0, context, {
+        givesWay: false,
+      });
       cells.push(cell);
       return cell;
     },
