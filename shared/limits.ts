@@ -102,6 +102,8 @@ export const UPLOAD_LIMITS = {
   maxDrainMs: 10_000,
   /** Versions in one deployment (Cloudflare: 2). */
   maxDeploymentVersions: 2,
+  /** Open connections to the control API of one node, and as many to its S3 port → further ones are closed at once. Keeps descriptors for visitors. */
+  maxConnections: 1_000,
   /** Time to send a whole request to the control API → 408. Stops slow uploads from holding places for ever. */
   requestTimeoutMs: 300_000,
 } as const;

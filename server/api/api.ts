@@ -366,6 +366,7 @@ async function listen(app: Hono<Env>, options: ApiOptions, host: string, port: n
       });
     },
   );
+  server.maxConnections = UPLOAD_LIMITS.maxConnections;
   await new Promise<void>((resolve, reject) => {
     const onError = (error: Error): void =>
       reject(new ListenError({ what: 'The control API', host, port, setting: 'SKEP_API_PORT' }, error));

@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { GATEWAY_LIMITS, UPLOAD_LIMITS } from '../../shared/limits.ts';
 import { ListenError } from '../../shared/listen-error.ts';
 import type { Logger } from '../log/types.ts';
 import { isUnavailable } from '../storage/errors.ts';
@@ -194,7 +195,9 @@ export async function listenS3(
   handler: S3Handler,
   { host, port, log }: { readonly host: string; readonly port: number; readonly log: Logger },
 ): Promise<{ readonly port: number; close(): Promise<void> }> {
-  const server = createServer({ requestTimeout: 0, headersTimeout: 30_000, keepAliveTimeout: 75_000 }, handler);
+  const { headersTimeoutMs: headersTimeout, keepAliveTimeoutMs: keepAliveTimeout } = GATEWAY_LIMITS;
+  const server = createServer({ requestTimeout: 0, headersTimeout, keepAliveTimeout }, handler);
+  server.maxConnections = UPLOAD_LIMITS.maxConnections;
   await new Promise<void>((resolve, reject) => {
     const onError = (error: Error): void =>
       reject(new ListenError({ what: 'The S3 interface', host, port, setting: 'SKEP_S3_PORT' }, error));

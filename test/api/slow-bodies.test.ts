@@ -1,11 +1,12 @@
-/** Bodies that are refused, and requests that take too long: below, at and above what the API still reads and waits for. */
+/** Bodies that are refused, requests that take too long, and too many connections: below, at and above what the API still takes. */
 import assert from 'node:assert/strict';
 import { connect, type Socket } from 'node:net';
-import { after, before, test } from 'node:test';
+import { after, before, test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type BodyLimits, readChunks } from '../../server/api/body.ts';
 import { UPLOAD_LIMITS } from '../../shared/limits.ts';
 import { createTestApi, type TestApi, TOKEN } from '../support/api.ts';
+import { createTestS3 } from '../support/s3.ts';
 import { until } from '../support/until.ts';
 
 const REQUEST_TIMEOUT_MS = 1_500;
@@ -81,9 +82,11 @@ test('of a refused body what comes within `maxDrainMs` is read, and nobody waits
   }
 });
 
+const dial = (): Socket & { text: string; isClosed: boolean } => dialPort(Number(new URL(api.origin).port));
+
 /** A connection whose every byte the test writes itself. */
-function dial(): Socket & { text: string; isClosed: boolean } {
-  const socket = Object.assign(connect(Number(new URL(api.origin).port), '127.0.0.1'), { text: '', isClosed: false });
+function dialPort(port: number): Socket & { text: string; isClosed: boolean } {
+  const socket = Object.assign(connect(port, '127.0.0.1'), { text: '', isClosed: false });
   socket.setEncoding('latin1').on('data', (chunk: string) => (socket.text += chunk));
   const closed = (): void => void (socket.isClosed = true);
   socket
@@ -153,3 +156,35 @@ test('a request that never ends is ended at `requestTimeoutMs`, not before, and 
   // Node looks at its connections at times; a second is for a machine that is busy.
   assert.ok(tookMs >= REQUEST_TIMEOUT_MS && tookMs < REQUEST_TIMEOUT_MS * 1.1 + 1_000, `${tookMs} ms`);
 });
+
+for (const [name, portOf] of [
+  ['the control API', () => Number(new URL(api.origin).port)],
+  ['the S3 port', async (t: TestContext) => await portOfS3(t)],
+] as const) {
+  test(`${name} has \`maxConnections\` at once; one more is closed, and its place is free again when one of them ends`, async (t) => {
+    const open: ReturnType<typeof dialPort>[] = [];
+    t.after(() => open.forEach((socket) => socket.destroy()));
+    const port = await portOf(t);
+    const add = (): ReturnType<typeof dialPort> => {
+      const socket = dialPort(port);
+      open.push(socket);
+      return socket;
+    };
+    const isServed = async (socket: ReturnType<typeof dialPort>): Promise<boolean> => {
+      socket.write(OK_HEAD);
+      await until(() => socket.text !== '' || socket.isClosed, 'an answer or the end');
+      return !socket.isClosed;
+    };
+    while (open.length < UPLOAD_LIMITS.maxConnections - 1) add();
+    assert.ok(await isServed(add()), 'the last allowed one');
+    assert.ok(!(await isServed(add())), 'one more');
+    open[0]?.destroy();
+    await until(() => isServed(add()), 'a place is free');
+  });
+}
+
+async function portOfS3(t: TestContext): Promise<number> {
+  const s3 = await createTestS3();
+  t.after(() => s3.close());
+  return s3.port;
+}
