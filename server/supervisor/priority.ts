@@ -6,11 +6,12 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { constants, getPriority, setPriority } from 'node:os';
 
 const LOWEST = constants.priority.PRIORITY_LOW;
-/** A tenth of the usual share when others want the processor; all of it when nobody does. */
-const STEPS_DOWN = 10;
-
-/** `usual`: as the server itself runs. Without the right to go back up (CAP_SYS_NICE) a cell that was lowered stays there. */
-export type Priority = 'usual' | 'lowered';
+/**
+ * Steps below the server's own priority. All get the whole processor when nobody else wants it; when others do, who gives way has a third of the
+ * usual share (a start that takes half a second of two processors has to come to its end on a full machine, too), and who computes has a tenth.
+ * Without the right to go back up (CAP_SYS_NICE) a cell that was lowered stays there.
+ */
+export const PRIORITY_STEPS = { usual: 0, givesWay: 5, computes: 10 } as const;
 
 const usual = getPriority();
 const CAP_SYS_NICE = 23n;
@@ -29,12 +30,11 @@ export const mayRaisePriority = ((): boolean => {
  * Sets it for all threads of a process, which start their own threads with it. Where the kernel shares processors between sessions first
  * (autogroups; each cell is a session), also for its session. Returns false when the kernel refused.
  */
-export function setCellPriority(pid: number, priority: Priority): boolean {
-  const isLowered = priority === 'lowered';
-  setSessionPriority(pid, isLowered ? STEPS_DOWN : 0);
+export function setCellPriority(pid: number, stepsDown: number): boolean {
+  setSessionPriority(pid, stepsDown);
   try {
     for (const thread of readdirSync(`/proc/${pid}/task`)) {
-      setPriority(Number(thread), isLowered ? Math.min(LOWEST, usual + STEPS_DOWN) : usual);
+      setPriority(Number(thread), Math.min(LOWEST, usual + stepsDown));
     }
     return true;
   } catch {
@@ -43,12 +43,12 @@ export function setCellPriority(pid: number, priority: Priority): boolean {
   }
 }
 
-/** Whether a process runs at lower priority than the server itself. */
-export function isLowered(pid: number): boolean {
+/** How many steps below the server itself a process runs. */
+export function stepsDownOf(pid: number): number {
   try {
-    return getPriority(pid) > usual;
+    return getPriority(pid) - usual;
   } catch {
-    return false;
+    return PRIORITY_STEPS.usual;
   }
 }
 

@@ -4,7 +4,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { CHANNEL_LIMITS } from '../../shared/limits.ts';
 import { BROKER_SOCKET, IN_SOCKET } from '../../shared/protocol.ts';
-import { mayRaisePriority, setCellPriority } from './priority.ts';
+import { mayRaisePriority, PRIORITY_STEPS, setCellPriority } from './priority.ts';
 import { CELL_ENVIRONMENT, extrasPath, type Sandbox } from './sandbox.ts';
 
 export interface CellProgram {
@@ -50,7 +50,7 @@ export function spawnCell(program: CellProgram, directory: string, uid: number, 
     // A session of its own: no terminal to type into, and a share of the processors of its own where the kernel has autogroups.
     detached: true,
   });
-  if (givesWay && mayRaisePriority && child.pid !== undefined) setCellPriority(child.pid, 'lowered');
+  if (givesWay && mayRaisePriority && child.pid !== undefined) setCellPriority(child.pid, PRIORITY_STEPS.givesWay);
   const pid = infoFd === null ? pidOfChild(child) : pidFromInfo(child, child.stdio[INFO_FD] as Readable);
   const { exited, isOver } = watchExit(child);
   return {

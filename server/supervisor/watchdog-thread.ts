@@ -37,7 +37,7 @@ import {
   TURN_EVENTS,
   type WatchdogData,
 } from './watchdog-layout.ts';
-import { isLowered, mayRaisePriority, setCellPriority } from './priority.ts';
+import { mayRaisePriority, PRIORITY_STEPS, setCellPriority, stepsDownOf } from './priority.ts';
 
 /** How often a busy cell is looked at, at least. */
 const TICK_MS = 10;
@@ -76,8 +76,8 @@ interface Watched {
   /** CPU reading when the cell became idle. */
   idleCpuMs: number;
   killed: boolean;
-  givesWay: boolean;
-  /** Until then it gives way, whatever it does. */
+  stepsDown: number;
+  /** Until then it counts as one that computes, whatever it does. */
   calmAtMs: number;
 }
 
@@ -106,7 +106,7 @@ function open(slot: number, pid: number, generation: number): Watched | undefine
     idleCpuMs: 0,
     killed: false,
     // It may have been started so.
-    givesWay: isLowered(pid),
+    stepsDown: stepsDownOf(pid),
     calmAtMs: 0,
   };
   try {
@@ -207,7 +207,7 @@ function measureIdle(slot: number, row: number, entry: Watched, used: number, no
     entry.pingCpuMs = -1;
     entry.idleCpuMs = entry.cpuMs;
   }
-  letGiveWay(row, entry, entry.cpuMs - entry.idleCpuMs, nowMs);
+  setPriorityOf(row, entry, entry.cpuMs - entry.idleCpuMs, nowMs);
   const budget = table[row + BUDGET_MS] as number;
   if (budget > 0 && entry.cpuMs - entry.idleCpuMs > budget * 2 + START_SLACK_MS) {
     kill(slot, entry, KILLED_BACKGROUND);
@@ -225,7 +225,7 @@ function measureBusy(slot: number, row: number, entry: Watched, inFlight: number
   table[row + CHARGED_MS] = (table[row + CHARGED_MS] as number) + charge * inFlight;
   const budget = table[row + BUDGET_MS] as number;
   const charged = share - (table[row + OLDEST_START] as number);
-  letGiveWay(row, entry, charged, nowMs);
+  setPriorityOf(row, entry, charged, nowMs);
   const left = budget + START_SLACK_MS - charged;
   if (left <= 0) {
     kill(slot, entry, KILLED_CPU);
@@ -236,12 +236,13 @@ function measureBusy(slot: number, row: number, entry: Watched, inFlight: number
   return Math.max(1, Math.min(TICK_MS, left, turnLeft));
 }
 
-function letGiveWay(row: number, entry: Watched, computedMs: number, nowMs: number): void {
+function setPriorityOf(row: number, entry: Watched, computedMs: number, nowMs: number): void {
   if (computedMs > GIVES_WAY_AFTER_MS) entry.calmAtMs = nowMs + CALM_MS;
-  const wanted = nowMs < entry.calmAtMs || (mayRaisePriority && table[row + GIVES_WAY] === 1);
-  if (entry.givesWay === wanted) return;
-  entry.givesWay = wanted;
-  setCellPriority(entry.pid, wanted ? 'lowered' : 'usual');
+  const atRest = mayRaisePriority && table[row + GIVES_WAY] === 1 ? PRIORITY_STEPS.givesWay : PRIORITY_STEPS.usual;
+  const stepsDown = nowMs < entry.calmAtMs ? PRIORITY_STEPS.computes : atRest;
+  if (entry.stepsDown === stepsDown) return;
+  entry.stepsDown = stepsDown;
+  setCellPriority(entry.pid, stepsDown);
 }
 
 /** A ping that stays unanswered while CPU is burnt means that one turn of the event loop burns it. */

@@ -1,7 +1,7 @@
 /** Names that workers ask for: from files, from servers that answer, and from servers that do not. */
 import assert from 'node:assert/strict';
 import { createSocket, type Socket } from 'node:dgram';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -16,6 +16,7 @@ const KNOWN: Readonly<Record<string, Readonly<Record<number, readonly number[]>>
   'db.internal.example': { [A]: [192, 0, 2, 5] },
 };
 let server: Socket;
+let folder: string;
 let asked: string[] = [];
 let resolve: ResolveName;
 
@@ -27,7 +28,7 @@ before(async () => {
     if (!name.includes('slow')) server.send(answerTo(question, name, end), port, address);
   });
   await new Promise<void>((done) => server.bind(0, '127.0.0.1', done));
-  const folder = mkdtempSync(join(tmpdir(), 'skep-names-'));
+  folder = mkdtempSync(join(tmpdir(), 'skep-names-'));
   const files = { hosts: join(folder, 'hosts'), resolvConf: join(folder, 'resolv.conf') };
   writeFileSync(
     files.hosts,
@@ -36,7 +37,10 @@ before(async () => {
   writeFileSync(files.resolvConf, 'search internal.example.\noptions ndots:1\n');
   resolve = createNameResolver({ ...files, servers: [`127.0.0.1:${server.address().port}`], tryMs: 500 });
 });
-after(() => server.close());
+after(() => {
+  server.close();
+  rmSync(folder, { recursive: true });
+});
 
 function readName(question: Buffer): { readonly name: string; readonly end: number } {
   const labels: string[] = [];
