@@ -50,8 +50,10 @@ export function spawnCell(program: CellProgram, directory: string, uid: number, 
     // A session of its own: no terminal to type into, and a share of the processors of its own where the kernel has autogroups.
     detached: true,
   });
-  if (givesWay && mayRaisePriority && child.pid !== undefined) setCellPriority(child.pid, PRIORITY_STEPS.givesWay);
+  if (givesWay) letGiveWay(child.pid);
   const pid = infoFd === null ? pidOfChild(child) : pidFromInfo(child, child.stdio[INFO_FD] as Readable);
+  // What bubblewrap has forked before it was lowered itself is not lowered.
+  if (givesWay) void pid.then(letGiveWay, () => undefined);
   const { exited, isOver } = watchExit(child);
   return {
     pid,
@@ -91,6 +93,10 @@ function killQuietly(pid: number): void {
   } catch {
     // Gone.
   }
+}
+
+function letGiveWay(pid: number | undefined): void {
+  if (mayRaisePriority && pid !== undefined) setCellPriority(pid, PRIORITY_STEPS.givesWay);
 }
 
 function denoCommand(program: CellProgram, directory: string, uid: number): string[] {
