@@ -209,13 +209,36 @@ describe('two nodes', () => {
   });
 });
 
-/**
- * A connection that is kept open for further requests may close under the next one, as it may with any HTTP server (seen here once in some fifty
- * rounds on a busy machine): a client sends such a request again.
- */
+/** A connection that is kept open for further requests may close under the next one: a client sends that again. */
 const onceMore = <T>(ask: () => Promise<T>): Promise<T> => ask().catch(ask);
 
 describe('a database that is gone', () => {
+  test('a namespace that this node has not seen yet is an error of the operation, and the server goes on', async () => {
+    const made = await one.api('POST', '/storage/kv/namespaces', { title: 'not seen by the other node' });
+    const code = `export default { async fetch(request, env) {
+      if (new URL(request.url).pathname === '/alive') return new Response('alive');
+      return await env.KV.get('key').then(() => new Response('read'), (error) => new Response(error.message, { status: 503 }));
+    } };`;
+    await one.deploy('unseen', code, {
+      bindings: [{ type: 'kv_namespace', name: 'KV', namespace_id: made.json().result.id }],
+    });
+    await until(
+      async () => (await two.request('unseen', '/alive')).text === 'alive',
+      'it is on the other node',
+      15_000,
+    );
+    await proxy.take('refuse');
+    try {
+      for (let round = 0; round < 3; round++) {
+        const { status, text } = await onceMore(() => two.request('unseen'));
+        assert.deepEqual([status, text.startsWith('KV GET failed: 503 ')], [503, true], text);
+      }
+    } finally {
+      await proxy.giveBack();
+    }
+    await until(async () => (await onceMore(() => two.request('unseen'))).text === 'read', 'all is well', 15_000);
+  });
+
   for (const how of ['refuse', 'stall'] as const) {
     test(`${how}: what was read before still answers, other operations fail within 2 s with a sentence, and all is well when it is back`, async () => {
       assert.equal((await one.request('kv', '/kept', { method: 'PUT', body: 'kept' })).status, 200);

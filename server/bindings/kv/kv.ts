@@ -79,23 +79,38 @@ class KvOperations {
     this.#reader = reader;
   }
 
-  async #namespaceOf(call: BindingCall, binding: KvNamespaceBinding, label: KvOperationLabel): Promise<KvNamespace> {
-    const found = await this.#store.findNamespace(call.caller.version.accountId, binding.namespaceId);
+  async #namespaceOf(
+    call: BindingCall,
+    binding: KvNamespaceBinding,
+    label: KvOperationLabel,
+    looking: KvNamespace | null | Promise<KvNamespace | null> = this.#find(call, binding),
+  ): Promise<KvNamespace> {
+    const found = await looking;
     if (found !== null) return found;
     return refuseWith(label, 404, `The namespace of binding ${binding.name} does not exist any more.`);
   }
 
+  #find(call: BindingCall, { namespaceId }: KvNamespaceBinding): KvNamespace | Promise<KvNamespace | null> {
+    return this.#store.findNamespace(call.caller.version.accountId, namespaceId);
+  }
+
   readonly get: Operation<KvNamespaceBinding> = (call, binding, args) => {
     const { key } = readGet(args);
-    const namespace = this.#store.findNamespace(call.caller.version.accountId, binding.namespaceId);
-    if (namespace instanceof Promise || namespace === null) return this.#get(call, binding, key);
+    const namespace = this.#find(call, binding);
+    // Handed on, not asked again: a look-up that fails with nobody listening would end the server.
+    if (namespace instanceof Promise) return this.#get(call, binding, key, namespace);
     const entries = this.#reader.read(namespace, [key]);
     if (entries instanceof Promise) return entries.then(([entry]) => this.#sendEntry(call, entry ?? null));
     return this.#sendEntry(call, entries[0] ?? null);
   };
 
-  async #get(call: BindingCall, binding: KvNamespaceBinding, key: string): Promise<void> {
-    const namespace = await this.#namespaceOf(call, binding, 'GET');
+  async #get(
+    call: BindingCall,
+    binding: KvNamespaceBinding,
+    key: string,
+    looking: Promise<KvNamespace | null>,
+  ): Promise<void> {
+    const namespace = await this.#namespaceOf(call, binding, 'GET', looking);
     const [entry] = await this.#reader.read(namespace, [key]);
     await this.#sendEntry(call, entry ?? null);
   }
