@@ -15,7 +15,7 @@ import { createAddressPolicy } from './bindings/egress/address-policy.ts';
 import { createCache } from './bindings/cache/cache.ts';
 import { CacheStore } from './bindings/cache/store.ts';
 import { createEgress } from './bindings/egress/egress.ts';
-import { createNameResolver } from './bindings/egress/names.ts';
+import { createNameResolver, type ResolveName } from './bindings/egress/names.ts';
 import { createDatabaseBinding } from './bindings/database/database.ts';
 import { createR2Binding } from './bindings/r2/r2.ts';
 import { createHyperdriveBinding } from './bindings/hyperdrive/hyperdrive.ts';
@@ -76,6 +76,8 @@ interface Running {
   readonly config: Config;
   readonly log: RootLogger;
   readonly resources: Resources;
+  /** Names that workers and their databases' origins ask for. */
+  readonly resolveName: ResolveName;
 }
 
 /** What lies in databases. */
@@ -103,7 +105,7 @@ async function main(): Promise<void> {
   }
   const config = loadConfig({ argv, env: process.env, cwd: process.cwd() });
   const log = createLogger({ format: config.logFormat, verbose: config.verbose });
-  const running: Running = { config, log, resources: new Resources() };
+  const running: Running = { config, log, resources: new Resources(), resolveName: createNameResolver() };
   stopOnSignals(running);
   try {
     await start(running, startedAt);
@@ -135,7 +137,7 @@ async function start(running: Running, startedAt: number): Promise<void> {
 
 /** What workers keep in PostgreSQL: databases that Skep makes, and those of the users' own. */
 function openDatabases(
-  { config, log, resources }: Running,
+  { config, log, resources, resolveName }: Running,
   { database }: OpenedStore,
   masterKey: Uint8Array,
   connection: Parameters<typeof openStore>[0]['connection'],
@@ -150,7 +152,7 @@ function openDatabases(
   });
   resources.use('the databases of workers', databases, (open) => open.close());
   const resolve = createOriginResolver({
-    resolveName: createNameResolver(),
+    resolveName,
     policy: createAddressPolicy(config.egressAllow),
     platformUrls: [config.databaseUrl, config.workerDatabaseUrl].filter((url) => url !== null),
   });
@@ -276,7 +278,7 @@ async function openBroker(
 ): Promise<Broker> {
   const { config, log, resources } = running;
   const egress = createEgress({
-    resolveName: createNameResolver(),
+    resolveName: running.resolveName,
     policy: createAddressPolicy(config.egressAllow),
     log: log.child({ component: 'egress' }),
   });

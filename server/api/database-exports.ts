@@ -2,6 +2,7 @@
  * Exports of databases (`wrangler d1 export`): the client asks for one, is told a link, and fetches it without its token. The text is made
  * while it is fetched, and nothing of it is kept.
  */
+import { addTo } from '../../shared/counts.ts';
 import { randomBytes } from 'node:crypto';
 import { DATABASE_LIMITS } from '../../shared/limits.ts';
 import type { WorkerDatabases } from '../storage/databases/databases.ts';
@@ -80,14 +81,12 @@ export class DatabaseExports {
     if (own >= DATABASE_LIMITS.exportsPerAccount || total >= DATABASE_LIMITS.exportsAtOnce) {
       throw unavailable('other exports are being read', 10);
     }
-    this.#running.set(accountId, own + 1);
+    addTo(this.#running, accountId, 1);
     let isTaken = true;
     return () => {
       if (!isTaken) return;
       isTaken = false;
-      const left = (this.#running.get(accountId) ?? 1) - 1;
-      if (left > 0) this.#running.set(accountId, left);
-      else this.#running.delete(accountId);
+      addTo(this.#running, accountId, -1);
     };
   }
 }

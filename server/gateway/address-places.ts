@@ -1,4 +1,5 @@
 /** How many connections each client address holds: one client cannot take the places of all. */
+import { addTo } from '../../shared/counts.ts';
 import type { Socket } from 'node:net';
 import { isLoopback, networkOf } from '../routing/address.ts';
 
@@ -16,14 +17,8 @@ export class AddressPlaces {
     const network = networkOf(address);
     const taken = this.#taken.get(network) ?? 0;
     if (taken >= this.#perAddress) return false;
-    this.#taken.set(network, taken + 1);
-    socket.once('close', () => this.#free(network));
+    addTo(this.#taken, network, 1);
+    socket.once('close', () => addTo(this.#taken, network, -1));
     return true;
-  }
-
-  #free(network: string): void {
-    const left = (this.#taken.get(network) ?? 1) - 1;
-    if (left > 0) this.#taken.set(network, left);
-    else this.#taken.delete(network);
   }
 }

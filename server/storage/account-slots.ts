@@ -2,6 +2,8 @@
  * Work that takes much memory: at most so much of it at once, and so much of one account; the rest waits, in order. What waits has not been
  * read: an upload stays in the kernel's buffers.
  */
+import { addTo } from '../../shared/counts.ts';
+
 export class AccountSlots {
   readonly #perAccount: number;
   readonly #taken = new Map<string, number>();
@@ -30,15 +32,13 @@ export class AccountSlots {
 
   #take(accountId: string): void {
     this.#free -= 1;
-    this.#taken.set(accountId, (this.#taken.get(accountId) ?? 0) + 1);
+    addTo(this.#taken, accountId, 1);
   }
 
   /** Hands the place to the first in line whose account has not its share yet. */
   #release(accountId: string): void {
     this.#free += 1;
-    const left = (this.#taken.get(accountId) ?? 1) - 1;
-    if (left > 0) this.#taken.set(accountId, left);
-    else this.#taken.delete(accountId);
+    addTo(this.#taken, accountId, -1);
     const next = this.#waiting.findIndex((waiter) => this.#mayStart(waiter.accountId));
     if (next === -1) return;
     const [waiter] = this.#waiting.splice(next, 1);

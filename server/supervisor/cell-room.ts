@@ -2,6 +2,7 @@
  * Room for cells on a node: how many there may be, how many of one account, and who is next when there is none. Accounts take turns, so
  * that one that wants a hundred cells does not keep out another one that wants its first.
  */
+import { addTo } from '../../shared/counts.ts';
 import { LoadError } from './load-error.ts';
 
 export interface CellRoomOptions {
@@ -83,7 +84,7 @@ export class CellRoom {
       stopIdle(null);
       return undefined;
     }
-    this.#cells.set(accountId, own + 1);
+    addTo(this.#cells, accountId, 1);
     this.#granted++;
     const begin = once(() => this.#granted--);
     const free = once(() => {
@@ -94,9 +95,7 @@ export class CellRoom {
   }
 
   #leave(accountId: string): void {
-    const left = this.cellsOf(accountId) - 1;
-    if (left > 0) this.#cells.set(accountId, left);
-    else this.#cells.delete(accountId);
+    addTo(this.#cells, accountId, -1);
   }
 
   /** One round: each account that waits is asked once, and goes to the end when it got a place. */

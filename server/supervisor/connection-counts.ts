@@ -1,4 +1,5 @@
 /** Connections that stay open: WebSockets of visitors, WebSockets and sockets of workers. Each holds a descriptor and buffers of the server. */
+import { addTo } from '../../shared/counts.ts';
 import { CONNECTION_LIMITS } from '../../shared/limits.ts';
 import type { WorkerVersion } from '../../shared/worker.ts';
 
@@ -43,10 +44,4 @@ export class ConnectionCounts {
     addTo(this.#byWorker, workerId, change);
     addTo(this.#byAccount, accountId, change);
   }
-}
-
-function addTo(counts: Map<string, number>, key: string, change: number): void {
-  const count = (counts.get(key) ?? 0) + change;
-  if (count === 0) counts.delete(key);
-  else counts.set(key, count);
 }

@@ -2,6 +2,7 @@
  * Requests that wait for a cell of their version: first come, first served, for a bounded time and in bounded number. Places are the
  * node's: no account may take them all.
  */
+import { addTo } from '../../shared/counts.ts';
 import { QUEUE_LIMITS } from '../../shared/limits.ts';
 import type { Cell } from './cell.ts';
 import { DispatchFailure } from './dispatch.ts';
@@ -18,15 +19,13 @@ export class WaitingPlaces {
     if (this.#taken >= QUEUE_LIMITS.waitingPerNode) return `${this.#taken} requests wait on this node`;
     if (own >= QUEUE_LIMITS.waitingPerAccount) return `${own} requests of this account wait`;
     this.#taken++;
-    this.#byAccount.set(accountId, own + 1);
+    addTo(this.#byAccount, accountId, 1);
     return undefined;
   }
 
   free(accountId: string): void {
-    const left = (this.#byAccount.get(accountId) ?? 1) - 1;
     this.#taken--;
-    if (left > 0) this.#byAccount.set(accountId, left);
-    else this.#byAccount.delete(accountId);
+    addTo(this.#byAccount, accountId, -1);
   }
 
   get taken(): number {

@@ -1,4 +1,5 @@
 /** KV namespaces as workers reach them. */
+import { addTo } from '../../../shared/counts.ts';
 import { KV_LIMITS } from '../../../shared/limits.ts';
 import { type KvOperationLabel, kvFailure, kvValueProblem } from '../../../shared/kv.ts';
 import type { KvNamespaceBinding } from '../../../shared/worker.ts';
@@ -217,14 +218,12 @@ class KvOperations {
     if (this.#openCount >= KV_LIMITS.maxOpenLargeValues || own >= KV_LIMITS.maxOpenLargeValuesPerAccount) {
       return refuseWith(label, 429, 'Too many large values are being read or written on this node. Try again later.');
     }
-    this.#open.set(accountId, own + 1);
+    addTo(this.#open, accountId, 1);
     this.#openCount++;
     try {
       return await work();
     } finally {
-      const left = (this.#open.get(accountId) as number) - 1;
-      if (left === 0) this.#open.delete(accountId);
-      else this.#open.set(accountId, left);
+      addTo(this.#open, accountId, -1);
       this.#openCount--;
     }
   }

@@ -2,6 +2,7 @@
  * Contents that are being received: they take disk before any object names them, and each that is streamed holds a file open. What a bucket
  * holds counts them, and no account may have so many that others find no descriptor left.
  */
+import { addTo } from '../../../shared/counts.ts';
 import { R2_LIMITS } from '../../../shared/limits.ts';
 import { type BucketRecord, type Content, R2Error } from './types.ts';
 
@@ -24,18 +25,12 @@ export class ArrivingContents {
       throw new R2Error('tooManyUploads');
     }
     this.#streams += stream;
-    change(this.#streamsByAccount, accountId, stream);
-    change(this.#bytesByBucket, id, size);
+    addTo(this.#streamsByAccount, accountId, stream);
+    addTo(this.#bytesByBucket, id, size);
     return () => {
       this.#streams -= stream;
-      change(this.#streamsByAccount, accountId, -stream);
-      change(this.#bytesByBucket, id, -size);
+      addTo(this.#streamsByAccount, accountId, -stream);
+      addTo(this.#bytesByBucket, id, -size);
     };
   }
-}
-
-function change(counts: Map<string, number>, name: string, by: number): void {
-  const count = (counts.get(name) ?? 0) + by;
-  if (count === 0) counts.delete(name);
-  else counts.set(name, count);
 }

@@ -2,6 +2,7 @@
  * Files by the SHA-256 of their content, in a folder of the data directory. What is received is written beside, synced to the disk and
  * renamed; only then is it named in the database: whatever ends the process, nothing is ever half there.
  */
+import { addTo } from '../../../shared/counts.ts';
 import { createHash, type Hash, randomBytes, randomUUID } from 'node:crypto';
 import { mkdir, open, readFile, readdir, rename, rm, stat, unlink, writeFile } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
@@ -96,16 +97,12 @@ export class ObjectFiles {
   /** Keeps files from being removed until the function that it returns is called. */
   pin(hashes: readonly Uint8Array[]): () => void {
     const names = hashes.map(nameOf);
-    for (const name of names) this.#pins.set(name, (this.#pins.get(name) ?? 0) + 1);
+    for (const name of names) addTo(this.#pins, name, 1);
     let isHeld = true;
     return () => {
       if (!isHeld) return;
       isHeld = false;
-      for (const name of names) {
-        const count = (this.#pins.get(name) ?? 1) - 1;
-        if (count === 0) this.#pins.delete(name);
-        else this.#pins.set(name, count);
-      }
+      for (const name of names) addTo(this.#pins, name, -1);
     };
   }
 

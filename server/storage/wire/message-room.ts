@@ -2,6 +2,7 @@
  * Memory for large messages of PostgreSQL's protocol that have not come whole, or not gone on. Each connection may have some of them, and a
  * tenant has thousands of connections: what they hold together is bounded, for each account and for the node.
  */
+import { addTo } from '../../../shared/counts.ts';
 import { DATABASE_LIMITS } from '../../../shared/limits.ts';
 
 /** What one account may take of it. */
@@ -36,9 +37,7 @@ export class MessageRooms {
   }
 
   #change(accountId: string, bytes: number): void {
-    const own = (this.#byAccount.get(accountId) ?? 0) + bytes;
-    if (own <= 0) this.#byAccount.delete(accountId);
-    else this.#byAccount.set(accountId, own);
+    addTo(this.#byAccount, accountId, bytes);
     this.#total += bytes;
   }
 }
