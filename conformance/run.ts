@@ -75,11 +75,11 @@ async function judgeAll(cases: readonly ConformanceCase[], skep: Skep): Promise<
     const run = await runOnSkep(one, skep);
     const found = judge(expected, run, options.strict || comparesTexts(one));
     const verdict = verdictOf(one.id, found, ledger);
-    judged.push({ id: one.id, area: one.area, verdict, differences: found });
+    const result: Judged = { id: one.id, area: one.area, verdict, differences: found };
+    judged.push(result);
     if (options.oracle) showBoth(one, expected, run.results);
-    if (verdict === 'pass') return;
-    say(`${verdict.toUpperCase()} ${one.id}${verdict === 'known difference' ? `: ${ledger.get(one.id)}` : ''}`);
-    if (verdict === 'unexpected failure') for (const line of found.slice(0, MAX_SHOWN_DIFFERENCES)) say(`    ${line}`);
+    if (verdict === 'known difference') say(`KNOWN DIFFERENCE ${one.id}: ${ledger.get(one.id)}`);
+    else if (verdict !== 'pass') sayVerdict(result);
   });
   return judged.sort((a, b) => (a.id < b.id ? -1 : 1));
 }
@@ -157,6 +157,13 @@ function summarise(judged: readonly Judged[]): void {
     const of = judged.filter((one) => one.verdict === verdict);
     if (of.length > 0) say(`${verdict}: ${of.length}`);
   }
+  // Once more at the end: whoever reads a log that was cut reads its end.
+  for (const one of judged.filter(({ verdict }) => verdict.startsWith('unexpected'))) sayVerdict(one);
+}
+
+function sayVerdict({ id, verdict, differences: found }: Judged): void {
+  say(`${verdict.toUpperCase()} ${id}`);
+  if (verdict === 'unexpected failure') for (const line of found.slice(0, MAX_SHOWN_DIFFERENCES)) say(`    ${line}`);
 }
 
 async function main(): Promise<boolean> {
