@@ -17,7 +17,7 @@ import type { Logger } from '../log/types.ts';
 import { AccountSlots } from '../storage/account-slots.ts';
 import { isUnavailable } from '../storage/errors.ts';
 import { R2Error } from '../storage/objects/types.ts';
-import { type Account, StoreUnavailable, type TokenIdentity } from '../storage/store.ts';
+import type { Account, TokenIdentity } from '../storage/store.ts';
 import { readBytes } from './body.ts';
 import { ApiError, fail, ofObjectStore, unavailable } from './errors.ts';
 import { openApiDocument } from './openapi.ts';
@@ -316,7 +316,7 @@ function errorAnswer(error: unknown, context: ApiContext): Response {
     return envelope(context, error.problems);
   }
   if (error instanceof R2Error) return errorAnswer(ofObjectStore(error), context);
-  if (error instanceof StoreUnavailable || isUnavailable(error))
+  if (isUnavailable(error))
     return errorAnswer(unavailable('the database of this platform cannot be reached', 2, error), context);
   log.error('An API request failed unexpectedly', {
     method: context.req.method,

@@ -11,7 +11,6 @@ import type { Logger } from '../log/types.ts';
 import { isUnavailable } from '../storage/errors.ts';
 import type { ObjectStorage } from '../storage/objects/open.ts';
 import { R2Error } from '../storage/objects/types.ts';
-import { StoreUnavailable } from '../storage/store.ts';
 import { sendError } from './answers.ts';
 import {
   createBucket,
@@ -179,7 +178,7 @@ function shownError({ log }: S3Options, error: unknown, requestId: string): S3Er
     if (error.kind === 'unavailable') log.warn('An object store is not available', { requestId, error });
     return fromR2(error);
   }
-  if (error instanceof StoreUnavailable || isUnavailable(error)) {
+  if (isUnavailable(error)) {
     log.warn('S3 could not serve a request now', { requestId, error });
     return new S3Error(
       'ServiceUnavailable',

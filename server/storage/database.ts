@@ -331,6 +331,6 @@ class PoolDatabase implements Database {
 
 /** What the rest of the server can tell apart: "not now" and everything else. */
 function translated(error: unknown): unknown {
-  if (!isUnavailable(error) && !mayRetry(error)) return error;
+  if (error instanceof StoreUnavailable || (!isUnavailable(error) && !mayRetry(error))) return error;
   return new StoreUnavailable(`The database does not answer: ${reasonOf(error)}`, { cause: error });
 }

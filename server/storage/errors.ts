@@ -5,6 +5,11 @@ export class DatabaseError extends Error {
   override readonly name = 'DatabaseError';
 }
 
+/** The database cannot be reached or cannot work just now; nothing is known to be changed. Try again later. */
+export class StoreUnavailable extends Error {
+  override readonly name = 'StoreUnavailable';
+}
+
 /** SQLSTATEs after which the same transaction may be tried again: serialization_failure, deadlock_detected. */
 const RETRY_STATES = new Set(['40001', '40P01']);
 
@@ -48,6 +53,7 @@ export function mayRetry(error: unknown): boolean {
 
 /** True when the database cannot be reached or cannot work now, whatever is asked of it. */
 export function isUnavailable(error: unknown): boolean {
+  if (error instanceof StoreUnavailable) return true;
   if (error instanceof AggregateError) return error.errors.some(isUnavailable);
   const code = codeOf(error);
   if (NETWORK_CODES.has(code) || UNAVAILABLE_STATES.has(code)) return true;

@@ -107,14 +107,11 @@ export interface PublishedVersion {
   readonly changeSeq: bigint;
 }
 
+export { StoreUnavailable } from './errors.ts';
+
 /** Somebody else changed the same thing in between: read again and retry. */
 export class StoreConflict extends Error {
   override readonly name = 'StoreConflict';
-}
-
-/** The database cannot be reached or cannot work just now; nothing is known to be changed. Try again later. */
-export class StoreUnavailable extends Error {
-  override readonly name = 'StoreUnavailable';
 }
 
 /** Every method may reject with StoreUnavailable. */

@@ -244,20 +244,23 @@ describe('a database that is gone', () => {
       assert.equal((await one.request('kv', '/kept', { method: 'PUT', body: 'kept' })).status, 200);
       assert.equal(await asked(one, '/kept'), 'kept');
       await proxy.take(how);
-      const started = performance.now();
-      const failing = await Promise.all([
-        onceMore(() => one.request('kv', '/never read')),
-        onceMore(() => one.request('kv', '/new', { method: 'PUT', body: 'x' })),
-        onceMore(() => one.request('kv', '/?list')),
-      ]);
-      const ms = performance.now() - started;
-      for (const { status, text } of failing) {
-        assert.equal(status, 503, text);
-        assert.match(text, /^KV (GET|PUT) failed: 503 .*database .* does not answer/);
+      try {
+        const started = performance.now();
+        const failing = await Promise.all([
+          onceMore(() => one.request('kv', '/never read')),
+          onceMore(() => one.request('kv', '/new', { method: 'PUT', body: 'x' })),
+          onceMore(() => one.request('kv', '/?list')),
+        ]);
+        const ms = performance.now() - started;
+        for (const { status, text } of failing) {
+          assert.equal(status, 503, text);
+          assert.match(text, /^KV (GET|PUT) failed: 503 .*database .* does not answer/);
+        }
+        assert.ok(ms < 2_500, `failed after ${Math.round(ms)} ms`);
+        for (let round = 0; round < 20; round++) assert.equal(await onceMore(() => asked(one, '/kept')), 'kept');
+      } finally {
+        await proxy.giveBack();
       }
-      assert.ok(ms < 2_500, `failed after ${Math.round(ms)} ms`);
-      for (let round = 0; round < 20; round++) assert.equal(await onceMore(() => asked(one, '/kept')), 'kept');
-      await proxy.giveBack();
       const isWritten = async (): Promise<boolean> =>
         (await one.request('kv', '/new', { method: 'PUT', body: how })).status === 200;
       await until(() => isWritten().catch(() => false), 'writes go on', 15_000);

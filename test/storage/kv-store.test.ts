@@ -8,7 +8,13 @@ import { openStore } from '../../server/storage/open-store.ts';
 import { kvHash } from '../../server/storage/kv/hash.ts';
 import { createKvStore } from '../../server/storage/kv/kv-store.ts';
 import { sweepOnce } from '../../server/storage/kv/sweep.ts';
-import { type KvEntry, type KvInvalidation, KvRefused, type KvStore } from '../../server/storage/kv/types.ts';
+import {
+  type KvEntry,
+  type KvInvalidation,
+  type KvNamespace,
+  KvRefused,
+  type KvStore,
+} from '../../server/storage/kv/types.ts';
 import { KV_CHANNEL } from '../../server/storage/kv/writing.ts';
 import { StoreConflict, StoreUnavailable } from '../../server/storage/store.ts';
 import { startDatabaseProxy } from '../support/database-proxy.ts';
@@ -386,6 +392,55 @@ describe('two nodes on one database', () => {
       await ownMessages.close();
       await other.close();
       await opened.close();
+    }
+  });
+});
+
+describe('namespaces that are known', () => {
+  test('one that is deleted is unknown on every node at once, and the others stay known', async () => {
+    const [doomed, kept] = [
+      await kv.createNamespace(ACCOUNT_ID, 'doomed'),
+      await kv.createNamespace(ACCOUNT_ID, 'kept'),
+    ];
+    const other = openKv();
+    const messages = subscribe({ database: db.database, log: testLog }, KV_CHANNEL, (message) =>
+      other.receive(message),
+    );
+    const isKnown = ({ id }: KvNamespace): boolean => !(other.findNamespace(ACCOUNT_ID, id) instanceof Promise);
+    try {
+      await until(() => messages.isConnected, 'it listens');
+      for (const { id } of [doomed, kept]) await other.findNamespace(ACCOUNT_ID, id);
+      assert.deepEqual([isKnown(doomed), isKnown(kept)], [true, true]);
+      await kv.deleteNamespace(ACCOUNT_ID, doomed.id);
+      await until(() => !isKnown(doomed), 'it hears of it', 1_000);
+      assert.equal(isKnown(kept), true);
+      assert.equal(await other.findNamespace(ACCOUNT_ID, doomed.id), null);
+    } finally {
+      await messages.close();
+      await other.close();
+    }
+  });
+
+  test('after messages may have been missed they are looked up again, and known still when the database is gone', async () => {
+    const { id, number } = await kv.createNamespace(ACCOUNT_ID, 'looked up again');
+    const proxy = await startDatabaseProxy(db.url);
+    const opened = await openStore({ connection: { url: proxy.url }, masterKey: db.masterKey, log: testLog });
+    const far = openKv(opened.database);
+    try {
+      assert.equal((await far.findNamespace(ACCOUNT_ID, id))?.number, number);
+      far.receive(null);
+      assert.ok(far.findNamespace(ACCOUNT_ID, id) instanceof Promise);
+      far.receive(null);
+      await proxy.take('refuse');
+      assert.equal((await far.findNamespace(ACCOUNT_ID, id))?.number, number);
+      await assert.rejects(async () => far.findNamespace('another account', id), StoreUnavailable);
+      await proxy.giveBack();
+      await kv.deleteNamespace(ACCOUNT_ID, id);
+      assert.equal(await far.findNamespace(ACCOUNT_ID, id), null);
+    } finally {
+      await far.close();
+      await opened.close();
+      await proxy.close();
     }
   });
 });

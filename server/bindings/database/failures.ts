@@ -15,7 +15,7 @@ export function failureOf(error: unknown): CallFailure | undefined {
   }
   if (error instanceof SessionEnded) return withCode(error.message, '57014', false);
   if (error instanceof SessionLost) return withCode(error.message, '08006', true);
-  if (isUnavailable(error) || (error as Error).name === 'StoreUnavailable') {
+  if (isUnavailable(error)) {
     return withCode('The database cannot be reached.', '08006', true);
   }
   return undefined;

@@ -1,6 +1,7 @@
 /**
  * What this node has read lately. An entry is forgotten when it is written, here or elsewhere, and what a read brings that began before
- * a write is not remembered. The bytes kept are bounded. When they are all used, the account that has most of them gives up what it has not used
+ * a write is not remembered. After messages of other nodes were missed everything is read anew, and kept for the time that the database
+ * is gone again. The bytes kept are bounded. When they are all used, the account that has most of them gives up what it has not used
  * for longest: one account may have the whole cache while nobody else wants it, and pushes nobody below his even share.
  */
 import { KV_LIMITS } from '../../../shared/limits.ts';
@@ -33,6 +34,7 @@ export interface ReadTicket {
   readonly accountId: string;
   readonly name: string;
   readonly hash: string;
+  readonly beganAtMs: number;
 }
 
 export class KvCache {
@@ -44,6 +46,8 @@ export class KvCache {
   /** Reads under way, by hash. One that was overtaken by a write is taken out. */
   readonly #reads = new Map<string, Set<ReadTicket>>();
   #bytes = 0;
+  /** What was read up to then may have been written since, unheard. */
+  #unsureUntilMs = Number.NEGATIVE_INFINITY;
 
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
@@ -56,12 +60,14 @@ export class KvCache {
 
   /**
    * What is known of an entry: `null` for one that does not exist, `undefined` for nothing.
-   * @param maxAgeMs read anew what was read before that
+   * @param maxAgeMs read anew what was read before that, or before something may have been missed; ANY_AGE: better old than nothing
    */
   find(namespace: number, key: string, maxAgeMs: number): KvEntry | null | undefined {
     const name = nameOf(namespace, key);
     const cached = this.#entries.get(name);
-    if (cached === undefined || performance.now() - cached.readAtMs > maxAgeMs) return undefined;
+    if (cached === undefined) return undefined;
+    const isTooOld = cached.readAtMs <= this.#unsureUntilMs || performance.now() - cached.readAtMs > maxAgeMs;
+    if (isTooOld && maxAgeMs !== ANY_AGE) return undefined;
     const { entry, shelf } = cached;
     shelf.entries.delete(name);
     shelf.entries.set(name, cached);
@@ -70,7 +76,8 @@ export class KvCache {
 
   /** Before a read is sent. Give the ticket to `remember` or `forget` when it is over. */
   begin({ number: namespace, accountId }: KvOwner, key: string): ReadTicket {
-    const ticket = { accountId, name: nameOf(namespace, key), hash: kvHash(namespace, key) };
+    const beganAtMs = performance.now();
+    const ticket = { accountId, name: nameOf(namespace, key), hash: kvHash(namespace, key), beganAtMs };
     const others = this.#reads.get(ticket.hash);
     if (others === undefined) this.#reads.set(ticket.hash, new Set([ticket]));
     else others.add(ticket);
@@ -87,7 +94,7 @@ export class KvCache {
     this.#drop(ticket.name);
     if (bytes > this.#maxBytes) return;
     const shelf = this.#shelfOf(ticket.accountId);
-    const cached = { shelf, entry, hash: ticket.hash, bytes, readAtMs: performance.now() };
+    const cached = { shelf, entry, hash: ticket.hash, bytes, readAtMs: ticket.beganAtMs };
     this.#entries.set(ticket.name, cached);
     shelf.entries.set(ticket.name, cached);
     shelf.bytes += bytes;
@@ -125,12 +132,8 @@ export class KvCache {
 
   /** Something was written. */
   invalidate(invalidation: KvInvalidation): void {
-    if (invalidation.kind === 'everything') {
-      this.#entries.clear();
-      this.#shelves.clear();
-      this.#names.clear();
-      this.#reads.clear();
-      this.#bytes = 0;
+    if (invalidation.kind === 'any') {
+      this.#unsureUntilMs = performance.now();
       return;
     }
     for (const hash of invalidation.hashes) {
@@ -155,5 +158,7 @@ export class KvCache {
 
 /** Cached entries older than this are read anew, as long as the database answers. */
 export const MAX_AGE_MS = KV_LIMITS.cacheSeconds * 1000;
+/** For whoever has nobody left to ask. */
+export const ANY_AGE = Number.POSITIVE_INFINITY;
 
 const nameOf = (namespace: number, key: string): string => `${namespace}\0${key}`;

@@ -1,8 +1,7 @@
 /** Reading through the cache. */
 import type { KvEntry, KvStore } from '../../storage/kv/types.ts';
 import { isUnavailable } from '../../storage/errors.ts';
-import { StoreUnavailable } from '../../storage/store.ts';
-import { type KvCache, type KvOwner, MAX_AGE_MS } from './cache.ts';
+import { ANY_AGE, type KvCache, type KvOwner, MAX_AGE_MS } from './cache.ts';
 
 export interface KvReaderOptions {
   readonly store: Pick<KvStore, 'read' | 'isDown'>;
@@ -51,9 +50,9 @@ export function createKvReader({ store, cache, hearsOthers }: KvReaderOptions): 
       return entries;
     } catch (error) {
       for (const ticket of tickets) cache.forget(ticket);
-      if (!(error instanceof StoreUnavailable) && !isUnavailable(error)) throw error;
+      if (!isUnavailable(error)) throw error;
       return keys.map((key) => {
-        const known = find(namespace, key, Number.POSITIVE_INFINITY);
+        const known = find(namespace, key, ANY_AGE);
         if (known === undefined) throw error;
         return known;
       });
@@ -65,7 +64,7 @@ export function createKvReader({ store, cache, hearsOthers }: KvReaderOptions): 
     read(namespace, keys) {
       if (store.isDown) {
         // Asking would take the time of a time-out. Somebody asks for what is not known, and hears when it is back.
-        const known = keys.map((key) => find(namespace, key, Number.POSITIVE_INFINITY));
+        const known = keys.map((key) => find(namespace, key, ANY_AGE));
         if (known.every((entry) => entry !== undefined)) return known;
         return readAll(namespace, keys);
       }

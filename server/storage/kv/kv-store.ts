@@ -4,11 +4,13 @@ import type { Logger } from '../../log/types.ts';
 import type { Connection, Database } from '../database.ts';
 import { createCursors } from './cursor.ts';
 import { kvHash } from './hash.ts';
+import { isUnavailable } from '../errors.ts';
 import { Lane } from './lane.ts';
 import { readLargeValue, writeLargeValue } from './large-values.ts';
 import { Liveness } from '../liveness.ts';
 import {
   createNamespace,
+  DELETED,
   deleteNamespace,
   findNamespace,
   findOwner,
@@ -31,6 +33,12 @@ export interface KvStoreOptions {
   readonly accountQuotaBytes?: number;
   /** Milliseconds between sweeps, on the average; default 5,000. */
   readonly sweepMs?: number;
+}
+
+interface KnownNamespace {
+  readonly namespace: KvNamespace;
+  /** `#deletions` when it was looked up. */
+  readonly asOf: number;
 }
 
 /** For everything but single reads and writes: lists, pieces of large values, the sweeper. */
@@ -72,13 +80,15 @@ class PostgresKvStore implements KvStore {
   readonly #writers: Lane<KvWrite, null>[];
   readonly #sweeper: ReturnType<typeof startSweeper>;
   readonly #listeners: ((invalidation: KvInvalidation) => void)[] = [];
-  readonly #namespaces = new Map<string, KvNamespace>();
+  readonly #namespaces = new Map<string, KnownNamespace>();
   /** Names of batches that were written, and whose message has not come back yet. */
   readonly #ownBatches = new Set<string>();
   readonly #node = randomBytes(6).toString('base64url');
   #batches = 0;
-  /** How often what was known of namespaces was thrown away. */
-  #forgotten = 0;
+  /** Goes up when a namespace is deleted, or may have been: a look-up that began before may bring one that is gone. */
+  #deletions = 0;
+  /** `#deletions` when messages were missed last: what was known before is asked for again. */
+  #unsureUntil = 0;
 
   constructor({ database, masterKey, log, accountQuotaBytes, sweepMs }: KvStoreOptions) {
     this.#db = database.withOwnPool(POOL_SIZE);
@@ -123,20 +133,31 @@ class PostgresKvStore implements KvStore {
 
   findNamespace(accountId: string, id: string): KvNamespace | Promise<KvNamespace | null> {
     const known = this.#namespaces.get(id);
-    return known?.accountId === accountId ? known : this.#lookUp(accountId, id);
+    const isSure = known?.namespace.accountId === accountId && known.asOf >= this.#unsureUntil;
+    return isSure ? known.namespace : this.#lookUp(accountId, id);
   }
 
   async #lookUp(accountId: string, id: string): Promise<KvNamespace | null> {
-    const before = this.#forgotten;
-    const found = await this.#liveness.watch(findNamespace(this.#db, accountId, id));
-    if (found === null) return null;
-    // It may have been deleted between the look-up and now.
-    if (before !== this.#forgotten) return found;
+    const asOf = this.#deletions;
+    try {
+      const namespace = await this.#liveness.watch(findNamespace(this.#db, accountId, id));
+      // It may have been deleted between the look-up and now.
+      if (asOf === this.#deletions) this.#remember(id, namespace, asOf);
+      return namespace;
+    } catch (error) {
+      const known = this.#namespaces.get(id)?.namespace;
+      if (!isUnavailable(error) || known?.accountId !== accountId) throw error;
+      return known;
+    }
+  }
+
+  #remember(id: string, namespace: KvNamespace | null, asOf: number): void {
+    this.#namespaces.delete(id);
+    if (namespace === null) return;
     if (this.#namespaces.size >= MAX_CACHED_NAMESPACES) this.#namespaces.clear();
-    this.#namespaces.set(id, found);
+    this.#namespaces.set(id, { namespace, asOf });
     if (this.#owners.size >= MAX_CACHED_NAMESPACES) this.#owners.clear();
-    this.#owners.set(found.number, accountId);
-    return found;
+    this.#owners.set(namespace.number, namespace.accountId);
   }
 
   listNamespaces(accountId: string): Promise<KvNamespace[]> {
@@ -157,7 +178,7 @@ class PostgresKvStore implements KvStore {
 
   async deleteNamespace(accountId: string, id: string): Promise<boolean> {
     const isDeleted = await this.#liveness.watch(deleteNamespace(this.#db, accountId, id));
-    if (isDeleted) this.#forgetAll();
+    if (isDeleted) this.#forgetNamespace(id);
     return isDeleted;
   }
 
@@ -261,9 +282,14 @@ class PostgresKvStore implements KvStore {
   }
 
   receive(message: string | null): void {
-    if (message === null || message === '*') {
+    if (message === null) {
       this.#ownBatches.clear();
-      this.#forgetAll();
+      this.#unsureUntil = ++this.#deletions;
+      this.#tell({ kind: 'any' });
+      return;
+    }
+    if (message.startsWith(DELETED)) {
+      this.#forgetNamespace(message.slice(DELETED.length));
       return;
     }
     const space = message.indexOf(' ');
@@ -272,10 +298,9 @@ class PostgresKvStore implements KvStore {
     this.#tell({ kind: 'entries', hashes: message.slice(space + 1).split(',') });
   }
 
-  #forgetAll(): void {
-    this.#forgotten++;
-    this.#namespaces.clear();
-    this.#tell({ kind: 'everything' });
+  #forgetNamespace(id: string): void {
+    this.#deletions++;
+    this.#namespaces.delete(id);
   }
 
   #tell(invalidation: KvInvalidation): void {

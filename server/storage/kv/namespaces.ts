@@ -109,13 +109,16 @@ async function unlessTaken<T>(title: string, query: () => Promise<T>): Promise<T
   }
 }
 
-/** From now on nobody finds it; `sweep` removes what was in it. `*` tells all nodes to forget what they know. */
+/** What all nodes are told of a namespace that is deleted. */
+export const DELETED = '* ';
+
+/** From now on nobody finds it; `sweep` removes what was in it. Its number is not used again: what is cached of it, nobody asks for. */
 export async function deleteNamespace(db: Database, accountId: string, id: string): Promise<boolean> {
   const { rows } = await db.query(
     `WITH gone AS (
        UPDATE skep.kv_namespaces SET deleted_at = clock_timestamp()
-       WHERE account_id = $1 AND id = $2 AND deleted_at IS NULL RETURNING 1
-     ) SELECT pg_notify('${KV_CHANNEL}', '*') FROM gone`,
+       WHERE account_id = $1 AND id = $2 AND deleted_at IS NULL RETURNING id
+     ) SELECT pg_notify('${KV_CHANNEL}', '${DELETED}' || id) FROM gone`,
     [accountId, id],
   );
   return rows.length === 1;

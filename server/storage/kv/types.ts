@@ -64,10 +64,10 @@ export interface KvLargeValue {
   readonly size: number;
 }
 
-/** Which entries are not what they were: by `kvHash`. */
+/** Which entries are not what they were: by `kvHash`; or any may be, since messages of other nodes were missed. */
 export type KvInvalidation =
   | { readonly kind: 'entries'; readonly hashes: readonly string[] }
-  | { readonly kind: 'everything' };
+  | { readonly kind: 'any' };
 
 /** Somebody's operation cannot be done, for a reason that is his own. `status` and text as Workers shows them. */
 export class KvRefused extends Error {
@@ -82,7 +82,7 @@ export class KvRefused extends Error {
 
 /** Every method may reject with StoreUnavailable, at the latest two seconds after the database is gone. */
 export interface KvStore {
-  /** At once when it is known; known ones are remembered until they are deleted. */
+  /** At once when it is known. One that was known still is while the database does not answer. */
   findNamespace(accountId: string, id: string): KvNamespace | Promise<KvNamespace | null>;
   /** By title. */
   listNamespaces(accountId: string): Promise<KvNamespace[]>;
