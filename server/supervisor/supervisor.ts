@@ -36,6 +36,7 @@ import type {
 import { TIMINGS, type Timings } from './timings.ts';
 import { VersionPool } from './version-pool.ts';
 import { WaitingPlaces } from './waiting-line.ts';
+import { CellUserIds } from './user-ids.ts';
 import { Watchdog } from './watchdog.ts';
 
 export interface SupervisorOptions {
@@ -65,9 +66,6 @@ export interface SupervisorOptions {
   readonly timings?: Partial<Timings>;
 }
 
-/** User ids for cells when Skep runs as root: the range that systemd keeps for services without a user of their own. */
-const FIRST_CELL_UID = 61184;
-const LAST_CELL_UID = 65519;
 const PING_INTERVAL_MS = 20;
 const SWEEP_INTERVAL_MS = 1_000;
 /** A generic cell that does not start is tried again after this. */
@@ -85,6 +83,8 @@ export class Supervisor implements Dispatcher, StartupChecker, VersionHealthSour
   readonly #pools = new Map<string, VersionPool>();
   readonly #generic: Cell[] = [];
   readonly #alive = new Set<Cell>();
+  /** Absent: cells keep the user that runs Skep. */
+  readonly #userIds: CellUserIds | undefined;
   readonly #places = new WaitingPlaces();
   readonly #room: CellRoom;
   /** Processes on their way to be `alive`. */
@@ -102,6 +102,7 @@ export class Supervisor implements Dispatcher, StartupChecker, VersionHealthSour
     this.#timings = { ...TIMINGS, ...options.timings };
     this.#groups = CellGroups.detect();
     this.sandbox = { ...sandbox, layers: [...sandbox.layers, this.#groups.layer] };
+    this.#userIds = sandbox.root ? new CellUserIds() : undefined;
     this.#watchdog = new Watchdog(options.watchdogPath, this.#timings.hangMs, (error) => {
       // Without the watchdog no limit holds: better no server than that.
       options.log.error('The watchdog thread failed; stopping', { error: error.message });
@@ -287,14 +288,18 @@ export class Supervisor implements Dispatcher, StartupChecker, VersionHealthSour
     if (this.#closing) throw new LoadError('no-cell', 'The node is stopping.');
     const number = ++this.#nextCell;
     const id = number.toString(36);
-    const uid = this.sandbox.root ? FIRST_CELL_UID + (number % (LAST_CELL_UID - FIRST_CELL_UID + 1)) : 0;
+    const uid = this.#userIds?.take() ?? 0;
     const startedAt = performance.now();
     this.#startingCells++;
     const starting = Cell.start(id, `${this.#options.runDir}/${id}`, uid, this.#context, { givesWay });
+    starting.catch(() => this.#userIds?.giveBack(uid));
     const cell = await starting.finally(() => this.#startingCells--);
     this.#alive.add(cell);
     this.#onCellEvent({ type: 'started', ms: performance.now() - startedAt });
-    void cell.exited.then(() => this.#alive.delete(cell));
+    void cell.exited.then(() => {
+      this.#alive.delete(cell);
+      this.#userIds?.giveBack(uid);
+    });
     if (this.#isGoingAway) cell.goAway();
     if (this.#closing) cell.kill('the node is stopping');
     return cell;
