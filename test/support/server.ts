@@ -213,7 +213,8 @@ async function send(agent: Agent, url: string, options: RequestOptions): Promise
   }
 }
 
-const GONE_WITHIN_MS = 2_000;
+/** A cell that is just being started has not heard of its parent's death: it ends when it finds nobody to say hello to. */
+const GONE_WITHIN_MS = 10_000;
 
 async function kill9(server: SkepProcess): Promise<void> {
   const family = descendantsOf(server.pid);
