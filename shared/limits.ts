@@ -473,9 +473,13 @@ export const R2_LIMITS = {
   backendConnections: 64,
   /** An object store that cannot be connected to within this time is unreachable; the worker is to hear it within 2 s. */
   backendConnectMs: 1_500,
-  /** One that sends no byte, and takes none, for this long is given up. Ends calls that would hang. */
+  /** Whoever has waited this long for an object store asks whether it is alive: with a HEAD of the bucket, on a connection of its own, one for all who wait. */
+  backendPatienceMs: 1_000,
+  /** One that answers neither that nor anything else within this time has gone, and all who wait hear it. Not less: a line full of somebody's upload delays a HEAD by seconds. */
+  backendProbeMs: 3_000,
+  /** A call that does not move for this long, of a store that is alive otherwise, is given up. Ends calls that would hang. */
   backendIdleMs: 15_000,
-  /** One that does not answer a HEAD within this time is given up: every `get` begins with one, so a dead store is noticed soon. */
+  /** A HEAD of an object that is not answered within this time, by a store that is alive otherwise, is given up: every `get` begins with one. */
   backendHeadMs: 5_000,
   /** A list or an error that has not ended by then is given up. Stops answers that come byte by byte without end. */
   backendDocumentMs: 30_000,

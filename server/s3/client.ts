@@ -10,6 +10,8 @@ import { R2Error } from '../storage/objects/types.ts';
 import type { S3BackendSettings } from '../storage/objects/backends.ts';
 import { readBounded } from '../storage/read-bounded.ts';
 import { Circuit } from './circuit.ts';
+import { boundReading, boundTimes, NoAnswer, type RequestClock } from './patience.ts';
+import { Pulse } from './pulse.ts';
 import { encode } from './request.ts';
 
 /** More than this of a body that nobody wants costs more than a new connection. */
@@ -41,16 +43,23 @@ export class S3Client {
   readonly #settings: S3BackendSettings;
   readonly #agent: HttpAgent | HttpsAgent;
   readonly #circuit = new Circuit();
+  readonly #pulse: Pulse;
 
   constructor(settings: S3BackendSettings) {
     this.#settings = settings;
-    const options = { keepAlive: true, maxSockets: R2_LIMITS.backendConnections, maxFreeSockets: 16 };
-    this.#agent = settings.endpoint.startsWith('https:') ? new HttpsAgent(options) : new HttpAgent(options);
+    const Agent = settings.endpoint.startsWith('https:') ? HttpsAgent : HttpAgent;
+    this.#agent = new Agent({ keepAlive: true, maxSockets: R2_LIMITS.backendConnections, maxFreeSockets: 16 });
+    this.#pulse = new Pulse(() => this.#probe(), this.#circuit);
   }
 
   /** Resolves with the head of the answer. @throws R2Error unavailable, invalidObjectName */
   async send(request: BackendRequest): Promise<BackendAnswer> {
     if (leavesItsFolder(request.key)) throw new R2Error('invalidObjectName');
+    const { url, headers } = await this.#sign(request);
+    return await this.#exchange(url, request, headers);
+  }
+
+  async #sign(request: BackendRequest): Promise<{ readonly url: string; readonly headers: Record<string, string> }> {
     const { bucket, endpoint, region, accessKeyId, secretAccessKey } = this.#settings;
     const path = `/${encode(bucket)}${request.key === '' ? '' : `/${request.key.split('/').map(encode).join('/')}`}`;
     const query = Object.entries(request.query ?? {}).map(([name, value]) => `${encode(name)}=${encode(value)}`);
@@ -68,7 +77,7 @@ export class S3Client {
     });
     const signed = await signer.sign();
     const headers = { ...Object.fromEntries(signed.headers), host: new URL(url).host, 'content-length': String(size) };
-    return await this.#exchange(url, request, headers);
+    return { url, headers };
   }
 
   /** A request that can be sent again is, when the connection it was given had just been closed by the other side. */
@@ -77,10 +86,9 @@ export class S3Client {
     for (let attempt = 1; ; attempt++) {
       const sentAt = performance.now();
       if (!this.#circuit.admits(sentAt)) throw silent(this.#circuit.silentMs(sentAt));
-      const start = url.startsWith('https:') ? httpsRequest : httpRequest;
-      const outgoing = start(url, { method: request.method, headers, agent: this.#agent });
+      const outgoing = starter(url)(url, { method: request.method, headers, agent: this.#agent });
       try {
-        const answer = await answerOf(outgoing, request);
+        const answer = await answerOf(outgoing, request, this.#pulse);
         this.#circuit.answered(performance.now());
         return answer;
       } catch (error) {
@@ -92,21 +100,43 @@ export class S3Client {
     }
   }
 
+  /**
+   * Whatever it answers, it is alive; whether the key may look at the bucket does not matter. On a connection of its own and new: the others
+   * may all be taken by requests that wait, and an old one may have been closed.
+   */
+  async #probe(): Promise<void> {
+    const { url, headers } = await this.#sign({ method: 'HEAD', key: '' });
+    await new Promise<void>((resolve, reject) => {
+      const outgoing = starter(url)(url, { method: 'HEAD', headers, agent: false });
+      const late = setTimeout(() => outgoing.destroy(), R2_LIMITS.backendProbeMs);
+      outgoing.once('response', (answer) => resolve(void answer.resume()));
+      outgoing.once('error', reject);
+      outgoing.once('close', () => clearTimeout(late));
+      outgoing.end();
+    });
+  }
+
   close(): void {
     this.#agent.destroy();
   }
 }
 
 /** Both at once: an endpoint may refuse before it has read everything. */
-async function answerOf(outgoing: ClientRequest, { method, body }: BackendRequest): Promise<BackendAnswer> {
+async function answerOf(
+  outgoing: ClientRequest,
+  { method, body }: BackendRequest,
+  pulse: Pulse,
+): Promise<BackendAnswer> {
   const answered = new Promise<IncomingMessage>((resolve, reject) => {
     outgoing.once('response', resolve);
     outgoing.once('error', reject);
   });
-  const clock = boundTimes(outgoing, method === 'HEAD' ? R2_LIMITS.backendHeadMs : R2_LIMITS.backendIdleMs);
+  const idleMs = method === 'HEAD' ? R2_LIMITS.backendHeadMs : R2_LIMITS.backendIdleMs;
+  const clock = boundTimes(outgoing, idleMs, pulse);
   try {
     const [answer] = await Promise.all([answered, sendBody(outgoing, body, clock, answered)]);
-    boundReading(answer);
+    pulse.moved();
+    boundReading(answer, pulse);
     if (!outgoing.writableEnded) {
       // No other request can follow on a connection that waits for the rest of this one.
       answer.once('close', () => outgoing.destroy());
@@ -123,61 +153,6 @@ async function answerOf(outgoing: ClientRequest, { method, body }: BackendReques
   } finally {
     clock.stop();
   }
-}
-
-interface RequestClock {
-  /** The endpoint is to move from now on. */
-  start(): void;
-  /** Nothing is asked of the endpoint: the worker is to bring the next piece. */
-  stop(): void;
-}
-
-/** A connection has to be there soon, and after that something has to move. */
-function boundTimes(outgoing: ClientRequest, idleMs: number): RequestClock {
-  let timer: NodeJS.Timeout | undefined;
-  let connecting: NodeJS.Timeout | undefined;
-  const stop = (): void => clearTimeout(timer);
-  const expire = (): void => {
-    outgoing.destroy(outgoing.socket === null ? crowded() : new NoAnswer('did not answer'));
-  };
-  outgoing.once('socket', (socket) => {
-    if (!socket.connecting) return;
-    const giveUp = (): void => void outgoing.destroy(new NoAnswer('could not be connected to'));
-    connecting = setTimeout(giveUp, R2_LIMITS.backendConnectMs);
-    socket.once('connect', () => clearTimeout(connecting));
-  });
-  outgoing.on('error', () => undefined);
-  outgoing.once('close', () => {
-    stop();
-    clearTimeout(connecting);
-  });
-  const start = (): void => {
-    stop();
-    timer = setTimeout(expire, idleMs);
-  };
-  start();
-  return { start, stop };
-}
-
-/** How often it is looked whether an answer goes on. */
-const LOOK_EVERY_MS = 3_000;
-
-/** An answer has to go on coming, as long as somebody takes it; who takes nothing for long does not keep the connection. */
-function boundReading(answer: IncomingMessage): void {
-  let seen = answer.socket.bytesRead;
-  let awaitedMs = 0;
-  let unreadMs = 0;
-  const look = setInterval(() => {
-    const isUnread = answer.readableLength > 0;
-    const hasMoved = answer.socket.bytesRead !== seen;
-    seen = answer.socket.bytesRead;
-    awaitedMs = hasMoved || isUnread ? 0 : awaitedMs + LOOK_EVERY_MS;
-    unreadMs = hasMoved || !isUnread ? 0 : unreadMs + LOOK_EVERY_MS;
-    if (awaitedMs >= R2_LIMITS.backendIdleMs) answer.destroy(new NoAnswer('sent nothing'));
-    if (unreadMs >= R2_LIMITS.bodyIdleMs) answer.destroy(unread());
-  }, LOOK_EVERY_MS);
-  look.unref();
-  answer.once('close', () => clearInterval(look));
 }
 
 /** Stops when the answer is there already: what refuses a body does not have to take it. */
@@ -213,12 +188,7 @@ async function sendBody(
   outgoing.end();
 }
 
-/** The store behind a bucket has not moved in time. */
-class NoAnswer extends R2Error {
-  constructor(what: string) {
-    super('unavailable', `The object store behind this bucket ${what} in time. Please try again.`);
-  }
-}
+const starter = (url: string): typeof httpRequest => (url.startsWith('https:') ? httpsRequest : httpRequest);
 
 const isSuccess = ({ statusCode = 0 }: IncomingMessage): boolean => statusCode >= 200 && statusCode < 300;
 
@@ -229,15 +199,6 @@ const silent = (ms: number): R2Error =>
     'unavailable',
     `The object store behind this bucket has not answered for ${Math.ceil(ms / 1000)} s. Please try again.`,
   );
-
-const crowded = (): R2Error =>
-  new R2Error(
-    'unavailable',
-    `All ${R2_LIMITS.backendConnections} connections to the object store behind this bucket are in use: read or cancel the bodies of objects. Please try again.`,
-  );
-
-const unread = (): R2Error =>
-  new R2Error('internal', `Nothing of the object's content was taken for ${R2_LIMITS.bodyIdleMs / 1000} s.`);
 
 function toR2Error(error: unknown): R2Error {
   if (error instanceof R2Error) return error;

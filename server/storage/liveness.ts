@@ -16,6 +16,7 @@ const BELIEVED_MS = 500;
 export class Liveness {
   readonly #probe: () => Promise<unknown>;
   readonly #patienceMs: number;
+  readonly #probeTimeoutMs: number;
   #probing: Promise<boolean> | undefined;
   #isDown = false;
   #foundGoneMs = Number.NEGATIVE_INFINITY;
@@ -23,10 +24,16 @@ export class Liveness {
   /**
    * @param probe asks the database something trivial on a connection of its own
    * @param patienceMs how long a statement may take before anybody asks
+   * @param probeTimeoutMs how long the answer to that may take
    */
-  constructor(probe: () => Promise<unknown>, patienceMs: number = PATIENCE_MS) {
+  constructor(
+    probe: () => Promise<unknown>,
+    patienceMs: number = PATIENCE_MS,
+    probeTimeoutMs: number = PROBE_TIMEOUT_MS,
+  ) {
     this.#probe = probe;
     this.#patienceMs = patienceMs;
+    this.#probeTimeoutMs = probeTimeoutMs;
   }
 
   /** What the last answer, or its absence, said. */
@@ -39,7 +46,7 @@ export class Liveness {
     let timer: NodeJS.Timeout | undefined;
     const gone = new Promise<never>((_resolve, reject) => {
       const check = (): void => {
-        void this.#isAlive().then((alive) => {
+        void this.isAlive().then((alive) => {
           if (alive) timer = setTimeout(check, this.#patienceMs);
           else reject(new StoreUnavailable('The database does not answer: it is gone, or the network to it'));
         });
@@ -58,7 +65,8 @@ export class Liveness {
     }
   }
 
-  #isAlive(): Promise<boolean> {
+  /** Asks now, together with all who ask at the same time. That it is gone is believed for half a second. */
+  isAlive(): Promise<boolean> {
     if (performance.now() - this.#foundGoneMs < BELIEVED_MS) return Promise.resolve(false);
     this.#probing ??= this.#ask().then((isAlive) => {
       this.#probing = undefined;
@@ -72,7 +80,7 @@ export class Liveness {
     let timer: NodeJS.Timeout | undefined;
     // What came while this process itself stood still is read behind its timers: it gets a turn before the verdict.
     const late = new Promise<boolean>((resolve) => {
-      timer = setTimeout(() => setImmediate(() => resolve(false)), PROBE_TIMEOUT_MS);
+      timer = setTimeout(() => setImmediate(() => resolve(false)), this.#probeTimeoutMs);
     });
     const answered = this.#probe().then(
       () => true,

@@ -216,6 +216,35 @@ test('a put that the store refuses before it has read it ends with what the stor
   for (const each of [refusing, tooSoon]) each.close();
 });
 
+test('a store that is slow with a request and answers others is waited for; one that answers nothing is given up', async () => {
+  const { bucket } = await objects.bucket('patience');
+  const slow = await server((socket) => {
+    socket.on('data', (data) => {
+      const isHead = String(data).startsWith('HEAD');
+      const body = isHead ? '' : '<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>';
+      const answer = `HTTP/1.1 ${isHead ? '404 None' : '200 OK'}\r\ncontent-length: ${body.length}\r\n\r\n${body}`;
+      setTimeout(() => socket.write(answer), isHead ? 200 : 4_600).unref();
+    });
+  });
+  const silent = await server((socket) => socket.on('data', () => undefined));
+  const started = performance.now();
+  const givenUp = [
+    silent.store.list(bucket, listOptions()),
+    silent.store.put(bucket, 'k', Buffer.from('v'), putOptions('v')),
+  ];
+  const failures = Promise.all(
+    givenUp.map(async (call) => {
+      await assert.rejects(call, /object store behind this bucket did not answer in time/);
+      return performance.now() - started;
+    }),
+  );
+  assert.deepEqual((await slow.store.list(bucket, listOptions())).objects, []);
+  const times = await failures;
+  assert.ok(Math.max(...times) < 4_600, `given up after ${times.join(' and ')} ms`);
+  await assert.rejects(silent.store.head(bucket, 'k'), /has not answered for \d+ s/);
+  for (const each of [slow, silent]) each.close();
+});
+
 test('an answer without end to which nobody listens is cut off', async () => {
   const { bucket } = await objects.bucket('endless');
   let sent = 0;
