@@ -76,7 +76,8 @@ export default {
       if (data === 'close me') server.close(4321, 'as you wish');
       else server.send(data);
     });
-    server.addEventListener('close', ({ code, reason }) => { console.log('closed', code, reason); });
+    // On this compatibility date nobody else answers the client's Close.
+    server.addEventListener('close', ({ code, reason }) => { console.log('closed', code, reason); server.close(code, reason); });
     return new Response(null, { status: 101, webSocket: client });
   },
 };`;
@@ -297,7 +298,8 @@ describe('live streams', () => {
 
     const second = await connect();
     second.close(4001, 'bye');
-    await once(second, 'close');
+    const [echoedCode, echoedReason] = (await once(second, 'close')) as [number, Buffer];
+    assert.deepEqual([echoedCode, echoedReason.toString()], [4001, 'bye']);
     const closed = (): boolean => skep.lines.some((line) => line.includes('closed 4001 bye'));
     await until(closed, 'the worker sees the close code');
   });
