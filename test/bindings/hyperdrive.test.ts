@@ -8,13 +8,14 @@ import type { Json } from '../support/api.ts';
 import { withEmbedded } from '../support/embedded-sql.ts';
 import { ESM, MULTIPART_TYPE, multipartBody } from '../support/multipart.ts';
 import { type Skep, startSkep } from '../support/server.ts';
-import { type TcpPostgres, tcpPostgres, tlsPostgres } from '../support/tcp-postgres.ts';
+import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
+import { tlsPostgres } from '../support/tls-postgres.ts';
 import { until } from '../support/until.ts';
 
 const PASSWORD = `origin-${randomBytes(8).toString('hex')}`;
 
 let skep: Skep;
-let origin: TcpPostgres;
+let origin: TcpProxy;
 let configId: string;
 
 const CASES = `
@@ -196,7 +197,7 @@ before(async () => {
       SKEP_LIMIT_TRANSACTION_MS: '2500',
     },
   });
-  origin = await tcpPostgres(join(skep.dataDir, 'postgres/socket/.s.PGSQL.5432'));
+  origin = await startTcpProxy(join(skep.dataDir, 'postgres/socket/.s.PGSQL.5432'));
   await withEmbedded(skep.dataDir, async (client) => {
     await client.query(`CREATE ROLE origin LOGIN PASSWORD '${PASSWORD}'`);
     await client.query('CREATE DATABASE origin OWNER origin');
@@ -432,10 +433,10 @@ test('a database that Skep made is reached by its id, too', async () => {
 });
 
 test('an origin that is gone is an error at once, and it answers again by itself', async () => {
-  await origin.cut();
+  await origin.behave('refuse');
   const started = performance.now();
   assert.match((await ask('one')).error.message, /cannot be reached|lost/);
   assert.ok(performance.now() - started < 2_000);
-  await origin.mend();
+  await origin.behave('through');
   await until(async () => (await ask('one')).value === 1, 'it answers again');
 });

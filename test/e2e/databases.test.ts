@@ -5,11 +5,11 @@ import { join, resolve } from 'node:path';
 import { after, before, test } from 'node:test';
 import { withEmbedded } from '../support/embedded-sql.ts';
 import { type Skep, startSkep } from '../support/server.ts';
-import { type TcpPostgres, tcpPostgres } from '../support/tcp-postgres.ts';
+import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 import { createProject, type Project, runWrangler } from '../support/wrangler.ts';
 
 let skep: Skep;
-let origin: TcpPostgres;
+let origin: TcpProxy;
 let project: Project;
 
 const WORKER = `import pg from 'pg';
@@ -63,7 +63,7 @@ export default {
 
 before(async () => {
   skep = await startSkep({ env: { SKEP_EGRESS_ALLOW: '127.0.0.1' } });
-  origin = await tcpPostgres(join(skep.dataDir, 'postgres/socket/.s.PGSQL.5432'));
+  origin = await startTcpProxy(join(skep.dataDir, 'postgres/socket/.s.PGSQL.5432'));
   await withEmbedded(skep.dataDir, async (client) => {
     await client.query("CREATE ROLE owner LOGIN PASSWORD 'p@ss/word'");
     await client.query('CREATE DATABASE theirs OWNER owner');

@@ -227,14 +227,14 @@ describe('a database that is gone', () => {
       'it is on the other node',
       15_000,
     );
-    await proxy.take('refuse');
+    await proxy.behave('refuse');
     try {
       for (let round = 0; round < 3; round++) {
         const { status, text } = await onceMore(() => two.request('unseen'));
         assert.deepEqual([status, text.startsWith('KV GET failed: 503 ')], [503, true], text);
       }
     } finally {
-      await proxy.giveBack();
+      await proxy.behave('through');
     }
     await until(async () => (await onceMore(() => two.request('unseen'))).text === 'read', 'all is well', 15_000);
   });
@@ -243,7 +243,7 @@ describe('a database that is gone', () => {
     test(`${how}: what was read before still answers, other operations fail within 2 s with a sentence, and all is well when it is back`, async () => {
       assert.equal((await one.request('kv', '/kept', { method: 'PUT', body: 'kept' })).status, 200);
       assert.equal(await asked(one, '/kept'), 'kept');
-      await proxy.take(how);
+      await proxy.behave(how);
       try {
         const started = performance.now();
         const failing = await Promise.all([
@@ -259,7 +259,7 @@ describe('a database that is gone', () => {
         assert.ok(ms < 2_500, `failed after ${Math.round(ms)} ms`);
         for (let round = 0; round < 20; round++) assert.equal(await onceMore(() => asked(one, '/kept')), 'kept');
       } finally {
-        await proxy.giveBack();
+        await proxy.behave('through');
       }
       const isWritten = async (): Promise<boolean> =>
         (await one.request('kv', '/new', { method: 'PUT', body: how })).status === 200;

@@ -431,10 +431,10 @@ describe('namespaces that are known', () => {
       far.receive(null);
       assert.ok(far.findNamespace(ACCOUNT_ID, id) instanceof Promise);
       far.receive(null);
-      await proxy.take('refuse');
+      await proxy.behave('refuse');
       assert.equal((await far.findNamespace(ACCOUNT_ID, id))?.number, number);
       await assert.rejects(async () => far.findNamespace('another account', id), StoreUnavailable);
-      await proxy.giveBack();
+      await proxy.behave('through');
       await kv.deleteNamespace(ACCOUNT_ID, id);
       assert.equal(await far.findNamespace(ACCOUNT_ID, id), null);
     } finally {
@@ -456,7 +456,7 @@ describe('a database that goes away', () => {
       for (const how of ['refuse', 'stall'] as const) {
         assert.equal(await textOf(namespace, 'k', far), 'kept');
         assert.equal(far.isDown, false);
-        await proxy.take(how);
+        await proxy.behave(how);
         const failing = async (operation: Promise<unknown>): Promise<void> => {
           const started = performance.now();
           await assert.rejects(operation, StoreUnavailable);
@@ -469,7 +469,7 @@ describe('a database that goes away', () => {
           failing(far.list(namespace, { prefix: '', cursor: null, limit: 10 })),
         ]);
         assert.equal(far.isDown, true);
-        await proxy.giveBack();
+        await proxy.behave('through');
         await until(
           () =>
             textOf(namespace, 'k', far).then(

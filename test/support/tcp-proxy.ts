@@ -12,8 +12,9 @@ export interface TcpProxy {
   readonly port: number;
   /** Connections that are open. */
   readonly connections: number;
-  /** The most that were open at once. */
+  /** The most that were open at once, since the start or `forgetPeak`. */
   readonly peak: number;
+  forgetPeak(): void;
   /** From now on, for old connections and new ones. */
   behave(mode: ProxyMode): Promise<void>;
   /** Nothing comes through those that are open now any more, whatever the mode. */
@@ -21,8 +22,14 @@ export interface TcpProxy {
   close(): Promise<void>;
 }
 
-/** `upstream`: a port of this machine, or the path of a unix socket. */
-export async function startTcpProxy(upstream: number | string): Promise<TcpProxy> {
+/**
+ * @param upstream a port of this machine, or the path of a unix socket
+ * @param lateMs how long what a client sent is under way; for 0 it goes on at once
+ */
+export async function startTcpProxy(
+  upstream: number | string,
+  lateMs: (sent: Buffer) => number = () => 0,
+): Promise<TcpProxy> {
   const pairs = new Set<{ readonly client: Socket; readonly server: Socket }>();
   let mode: ProxyMode = 'through';
   let peak = 0;
@@ -37,10 +44,22 @@ export async function startTcpProxy(upstream: number | string): Promise<TcpProxy
       pairs.delete(pair);
     };
     for (const socket of [client, server]) socket.on('error', end).on('close', end);
+    let underWay = 0;
+    const sendLate = (data: Buffer, ms: number): void => {
+      underWay++;
+      setTimeout(() => {
+        underWay--;
+        server.write(data);
+      }, ms);
+    };
     client.on('data', (data) => {
-      if (mode === 'garbage') client.write('\u0000no protocol\r\n\r\n');
+      if (mode === 'garbage') return void client.write('\u0000no protocol\r\n\r\n');
+      const late = lateMs(data);
+      if (late > 0) sendLate(data, late);
       else if (!server.write(data)) client.pause();
     });
+    // Who hangs up with something under way has said all, and waits for the server to hang up.
+    client.on('end', () => underWay === 0 && client.end());
     server.on('drain', () => mode !== 'stall' && client.resume());
     server.on('data', (data) => {
       if (mode !== 'garbage' && !client.write(data)) server.pause();
@@ -48,7 +67,7 @@ export async function startTcpProxy(upstream: number | string): Promise<TcpProxy
     client.on('drain', () => mode !== 'stall' && server.resume());
     if (mode === 'stall') for (const socket of [client, server]) socket.pause();
   };
-  const listener: Server = createServer(accept);
+  const listener: Server = createServer({ allowHalfOpen: true }, accept);
   const listen = async (port: number): Promise<void> => {
     listener.listen(port, '127.0.0.1');
     await once(listener, 'listening');
@@ -71,6 +90,9 @@ export async function startTcpProxy(upstream: number | string): Promise<TcpProxy
     },
     get peak() {
       return peak;
+    },
+    forgetPeak() {
+      peak = pairs.size;
     },
     async behave(wanted) {
       mode = wanted;
