@@ -6,6 +6,7 @@ import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createRequire } from 'node:module';
+import { type ApiAnswer, callApi, deployWorker, uploadForm } from '../tools/lib/deploy.ts';
 import { spawnSkep, whenReady } from '../tools/lib/skep-process.ts';
 import { processTree, type ProcessInfo } from './processes.ts';
 import type { Target } from './wrk.ts';
@@ -28,7 +29,7 @@ export interface Skep extends Platform {
   /** Uploads a worker, or throws with the API's answer. */
   deploy(worker: BenchWorker): Promise<void>;
   /** One call of the control API, below the account. Throws when it is refused; resolves with `result`. */
-  api(method: string, path: string, body: unknown): Promise<unknown>;
+  api(method: string, path: string, body: object): Promise<unknown>;
   /** Processes that run a worker or wait to run one. */
   cells(): ProcessInfo[];
   /** The server's own process. */
@@ -119,20 +120,18 @@ export async function waitFor(ready: () => Promise<boolean>, child: ChildProcess
 
 // ---- Skep ----
 
-function uploadForm(worker: BenchWorker): FormData {
-  const form = new FormData();
-  const metadata = {
-    main_module: 'worker.js',
-    compatibility_date: worker.compatibilityDate ?? COMPATIBILITY_DATE,
-    bindings: [
-      ...worker.services.map((service) => ({ type: 'service', name: service, service })),
-      ...(worker.bindings ?? []),
-    ],
-  };
-  form.set('metadata', JSON.stringify(metadata));
-  form.set('worker.js', new File([worker.source], 'worker.js', { type: 'application/javascript+module' }));
-  return form;
-}
+const uploadOf = (worker: BenchWorker): FormData =>
+  uploadForm(
+    {
+      main_module: 'worker.js',
+      compatibility_date: worker.compatibilityDate ?? COMPATIBILITY_DATE,
+      bindings: [
+        ...worker.services.map((service) => ({ type: 'service', name: service, service })),
+        ...(worker.bindings ?? []),
+      ],
+    },
+    [{ name: 'worker.js', content: worker.source, mediaType: 'application/javascript+module' }],
+  );
 
 /** `--import tsx` and the like in this process must not reach the measured one. */
 export function bareEnvironment(extra: Record<string, string>): NodeJS.ProcessEnv {
@@ -200,30 +199,17 @@ export async function startSkep(
     await stop();
     throw error;
   });
-  const scripts = `http://127.0.0.1:${apiPort}/client/v4/accounts/${accountId}/workers/scripts`;
-  const call = async (method: string, path: string, body: FormData | string): Promise<void> => {
-    const headers = {
-      authorization: `Bearer ${token}`,
-      ...(typeof body === 'string' && { 'content-type': 'application/json' }),
-    };
-    const response = await fetch(`${scripts}/${path}`, { method, headers, body });
-    const text = await response.text();
-    if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${text.slice(0, 500)}`);
+  const access = { apiUrl: `http://127.0.0.1:${apiPort}/client/v4`, accountId, token };
+  const call = async (method: string, path: string, body: object): Promise<ApiAnswer> => {
+    const answer = await callApi(access, method, path, body);
+    if (answer.status < 300) return answer;
+    throw new Error(`${method} ${path} was answered ${answer.status}: ${answer.text.slice(0, 500)}`);
   };
   const processes = (): ProcessInfo[] => processTree(child.pid ?? -1, folder);
-  const api = async (method: string, path: string, body: unknown): Promise<unknown> => {
-    const response = await fetch(`http://127.0.0.1:${apiPort}/client/v4/accounts/${accountId}${path}`, {
-      method,
-      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-      body: JSON.stringify(body),
-    });
-    const answer = (await response.json()) as { readonly result: unknown };
-    if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${JSON.stringify(answer)}`);
-    return answer.result;
-  };
   return {
     name: 'skep',
-    api,
+    api: async (method, path, body) =>
+      (JSON.parse((await call(method, path, body)).text) as { result: unknown }).result,
     target: (worker) => ({ url: `http://127.0.0.1:${gatewayPort}/`, host: `${worker}.dev.localhost:${gatewayPort}` }),
     processes,
     cells: () => processes().filter(isCell),
@@ -240,8 +226,7 @@ export async function startSkep(
     runDirectory: join(folder, 'data/run'),
     stop,
     deploy: async (worker) => {
-      await call('PUT', worker.name, uploadForm(worker));
-      await call('POST', `${worker.name}/subdomain`, JSON.stringify({ enabled: true }));
+      await deployWorker(call, worker.name, uploadOf(worker));
     },
   };
 }

@@ -3,13 +3,11 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type ApiAnswer, callApi, type ControlApi, deployWorker, uploadForm } from '../tools/lib/deploy.ts';
 import { spawnSkep, whenReady } from '../tools/lib/skep-process.ts';
 import type { CaseModuleType, CaseWorker } from './corpus.ts';
 
-export interface Skep {
-  readonly apiUrl: string;
-  readonly accountId: string;
-  readonly token: string;
+export interface Skep extends ControlApi {
   readonly gatewayPort: number;
   /** `dev.localhost` */
   readonly domain: string;
@@ -58,7 +56,7 @@ export async function startSkep(): Promise<Skep> {
   return { apiUrl, gatewayPort, accountId, token, domain: 'dev.localhost', stop };
 }
 
-const CONTENT_TYPES: Readonly<Record<CaseModuleType, string>> = {
+const MEDIA_TYPES: Readonly<Record<CaseModuleType, string>> = {
   esm: 'application/javascript+module',
   commonjs: 'application/javascript',
   'service-worker': 'application/javascript',
@@ -73,44 +71,31 @@ export async function createResource(skep: Skep, type: 'kv_namespace' | 'r2_buck
   const name = `conformance-${randomBytes(6).toString('hex')}`;
   const path = { kv_namespace: 'storage/kv/namespaces', r2_bucket: 'r2/buckets', d1: 'd1/database' }[type];
   const body = type === 'kv_namespace' ? { title: name } : { name };
-  const response = await fetch(`${skep.apiUrl}/accounts/${skep.accountId}/${path}`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${skep.token}`, 'content-type': 'application/json' },
-    body: JSON.stringify(body),
-  });
-  const answer = await response.text();
-  if (!response.ok) throw new Error(`POST ${path} was answered ${response.status}: ${answer.slice(0, 500)}`);
-  const { result } = JSON.parse(answer) as { result: { id?: string; uuid?: string } };
+  const { status, text } = await callApi(skep, 'POST', `/${path}`, body);
+  if (status >= 300) throw new Error(`POST ${path} was answered ${status}: ${text.slice(0, 500)}`);
+  const { result } = JSON.parse(text) as { result: { id?: string; uuid?: string } };
   return result.id ?? result.uuid ?? name;
 }
 
 /** Uploads as wrangler does and switches the workers.dev address on. Resolves with the reason of a refusal, or null. */
 export async function deploy(skep: Skep, worker: CaseWorker): Promise<string | null> {
-  const script = `${skep.apiUrl}/accounts/${skep.accountId}/workers/scripts/${worker.scriptName}`;
-  const headers = { authorization: `Bearer ${skep.token}` };
-  const put = await fetch(script, { method: 'PUT', headers, body: uploadForm(worker) });
-  const answer = await put.text();
-  if (!put.ok) return `PUT ${put.status} ${answer.slice(0, 2000)}`;
-  const subdomain = await fetch(`${script}/subdomain`, {
-    method: 'POST',
-    headers: { ...headers, 'content-type': 'application/json' },
-    body: JSON.stringify({ enabled: true }),
-  });
-  const enabled = await subdomain.text();
-  return subdomain.ok ? null : `POST subdomain ${subdomain.status} ${enabled.slice(0, 500)}`;
+  const call = async (method: string, path: string, body: object): Promise<ApiAnswer> =>
+    await callApi(skep, method, path, body);
+  const { status, text } = await deployWorker(call, worker.scriptName, uploadOf(worker));
+  return status === 200 ? null : `${status} ${text.slice(0, 2000)}`;
 }
 
-function uploadForm(worker: CaseWorker): FormData {
-  const form = new FormData();
-  const metadata = {
-    ...(worker.format === 'service-worker' ? { body_part: worker.main } : { main_module: worker.main }),
-    compatibility_date: worker.compatibilityDate,
-    compatibility_flags: worker.compatibilityFlags,
-    bindings: worker.bindings,
-  };
-  form.append('metadata', new Blob([JSON.stringify(metadata)], { type: 'application/json' }), 'metadata.json');
-  for (const { name, type, path } of worker.modules) {
-    form.append(name, new Blob([readFileSync(path)], { type: CONTENT_TYPES[type] }), name);
-  }
-  return form;
-}
+const uploadOf = (worker: CaseWorker): FormData =>
+  uploadForm(
+    {
+      ...(worker.format === 'service-worker' ? { body_part: worker.main } : { main_module: worker.main }),
+      compatibility_date: worker.compatibilityDate,
+      compatibility_flags: worker.compatibilityFlags,
+      bindings: worker.bindings,
+    },
+    worker.modules.map(({ name, type, path }) => ({
+      name,
+      content: readFileSync(path),
+      mediaType: MEDIA_TYPES[type],
+    })),
+  );

@@ -4,8 +4,8 @@ import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ESM, MULTIPART_TYPE, multipartBody, type TestPart } from '../support/multipart.ts';
-import { type HttpAnswer, moduleUpload, type Skep, startSkep } from '../support/server.ts';
+import { ESM, MULTIPART_TYPE, multipartBody, simpleUpload, type TestPart } from '../support/multipart.ts';
+import { type HttpAnswer, type Skep, startSkep } from '../support/server.ts';
 import { createProject, type Project, runWrangler, type WranglerResult } from '../support/wrangler.ts';
 import { until } from '../support/until.ts';
 
@@ -123,8 +123,8 @@ describe('raw uploads', () => {
   }
 
   test('a name with a slash, encoded or not', async () => {
-    await assertRefused(await put('a%2Fb', moduleUpload(GOOD)), 400, /a\/b/);
-    const answer = await put('a/b', moduleUpload(GOOD));
+    await assertRefused(await put('a%2Fb', simpleUpload({}, GOOD)), 400, /a\/b/);
+    const answer = await put('a/b', simpleUpload({}, GOOD));
     assert.ok(answer.status === 404 || answer.status === 405, answer.text);
     assert.equal(answer.json().success, false);
     await assertNothingStored();
@@ -132,7 +132,7 @@ describe('raw uploads', () => {
 
   test('names that are no host label', async () => {
     for (const name of ['-bad', 'Bad', 'b'.repeat(64), 'b.d', '..', 'b%00d', 'ü']) {
-      const answer = await put(encodeURI(name).replaceAll('%25', '%'), moduleUpload(GOOD));
+      const answer = await put(encodeURI(name).replaceAll('%25', '%'), simpleUpload({}, GOOD));
       assert.ok(answer.status >= 400 && answer.status < 500, `${name}: ${answer.text}`);
       assert.equal(answer.json().success, false);
     }
@@ -177,7 +177,7 @@ describe('raw uploads', () => {
 
   test('an endless loop at the top level: 10021 after about a second, and a neighbour answers meanwhile', async (t) => {
     const started = performance.now();
-    const uploading = put('bad', moduleUpload(`for (;;);\n${GOOD}`));
+    const uploading = put('bad', simpleUpload({}, `for (;;);\n${GOOD}`));
     let slowestMs = 0;
     for (let count = 0; count < 40; count++) {
       const before = performance.now();
@@ -208,7 +208,7 @@ describe('raw uploads', () => {
   });
 
   test('a multipart cut off in the middle: by its length, and by a connection that breaks', async () => {
-    const whole = moduleUpload(GOOD + '/'.repeat(200_000));
+    const whole = simpleUpload({}, GOOD + '/'.repeat(200_000));
     await assertRefused(await put('bad', whole.subarray(0, 100_000)), 400, /multipart|end|cut|complete/i);
     for (const [sent, ending] of [
       [150, 'reset'],

@@ -19,8 +19,9 @@ import {
   type SpawnOptions,
   whenReady,
 } from '../../tools/lib/skep-process.ts';
+import { deployWorker } from '../../tools/lib/deploy.ts';
 import type { Json } from './api.ts';
-import { ESM, MULTIPART_TYPE, multipartBody } from './multipart.ts';
+import { MULTIPART_TYPE, simpleUpload } from './multipart.ts';
 import { descendantsOf, mentioning, type ProcessRef, stillRunning } from './processes.ts';
 
 export const MAIN = SERVER_PROGRAM;
@@ -67,7 +68,7 @@ export interface Skep extends SkepProcess {
   request(worker: string, path?: string, options?: RequestOptions): Promise<HttpAnswer>;
   /** `path` is below the account. A body that is no bytes is sent as JSON. */
   api(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<HttpAnswer>;
-  /** Uploads one module and switches its workers.dev address on. Resolves with the answer to the upload. */
+  /** Uploads one module and switches its workers.dev address on. Resolves with the answer to the upload, or to the switch when that is refused. */
   upload(worker: string, code: string, metadata?: Record<string, unknown>): Promise<HttpAnswer>;
   /** Like `upload`, and must succeed. */
   deploy(worker: string, code: string, metadata?: Record<string, unknown>): Promise<void>;
@@ -151,15 +152,10 @@ export function connected(server: SkepProcess, facts: Facts): Skep {
       ...(bytes === undefined ? {} : { body: bytes }),
     });
   };
-  const upload: Skep['upload'] = async (worker, code, metadata = {}) => {
-    const answer = await api('PUT', `/workers/scripts/${worker}`, moduleUpload(code, metadata), {
-      'content-type': MULTIPART_TYPE,
-    });
-    if (answer.status === 200) {
-      const enabled = await api('POST', `/workers/scripts/${worker}/subdomain`, { enabled: true });
-      assert.equal(enabled.status, 200, enabled.text);
-    }
-    return answer;
+  const upload: Skep['upload'] = (worker, code, metadata) => {
+    const call = async (method: string, path: string, body: object): Promise<HttpAnswer> =>
+      await api(method, path, body, body instanceof Uint8Array ? { 'content-type': MULTIPART_TYPE } : {});
+    return deployWorker(call, worker, simpleUpload(metadata, code));
   };
   return {
     // The getters of the process stay live: it is the same object with more on it.
@@ -184,15 +180,6 @@ export function connected(server: SkepProcess, facts: Facts): Skep {
       assert.equal(answer.status, 200, answer.text);
     },
   };
-}
-
-/** A multipart body with one ES module. */
-export function moduleUpload(code: string, metadata: Record<string, unknown> = {}): Buffer {
-  const full = { main_module: 'index.js', compatibility_date: '2023-07-24', ...metadata };
-  return multipartBody([
-    { name: 'metadata', content: JSON.stringify(full) },
-    { name: 'index.js', content: code, type: ESM },
-  ]);
 }
 
 async function send(agent: Agent, url: string, options: RequestOptions): Promise<HttpAnswer> {
