@@ -191,6 +191,8 @@ export const CACHE_LIMITS = {
   maxEntries: 100_000,
   /** Responses that one account has the node store at a time; each holds a file open → further ones are not kept. Stops bodies that never end. */
   maxOpenPutsPerAccount: 256,
+  /** A response that brings no byte for this long → it is not kept. Stops bodies that never end from holding disk and a place. */
+  bodyIdleMs: 120_000,
   /** Cloudflare: bytes of a cache's name, one less → an exception. */
   maxNameBytes: 1024,
 } as const;

@@ -7,7 +7,7 @@ import { type CrcName, startCrc } from '../../shared/crc.ts';
 import { R2_LIMITS } from '../../shared/limits.ts';
 import type { Checksums } from '../../shared/r2.ts';
 import { readBounded } from '../storage/read-bounded.ts';
-import { withIdleLimit } from '../storage/objects/idle-limit.ts';
+import { withIdleLimit } from '../storage/idle-limit.ts';
 import { S3Error } from './errors.ts';
 import type { S3Request } from './request.ts';
 import { chunkSignature, noMatch, type Signed, trailerSignature } from './signature.ts';
@@ -38,7 +38,7 @@ export function readContent(request: S3Request, signed: Signed): S3Content {
     if (checksum !== undefined) wanted.set(checksum, request.header(name) ?? '');
   }
   const checked = new Map<string, string>();
-  const raw = withIdleLimit(request.body, broughtNothing);
+  const raw = withIdleLimit(request.body, R2_LIMITS.bodyIdleMs, broughtNothing);
   const trailers = trailerNames(request);
   const plain =
     chunked === null

@@ -12,7 +12,7 @@ import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { Logger } from '../../log/types.ts';
 import { CACHE_LIMITS } from '../../../shared/limits.ts';
-import { withIdleLimit } from '../../storage/objects/idle-limit.ts';
+import { withIdleLimit } from '../../storage/idle-limit.ts';
 import { ACCOUNT_CHARACTERS, CacheIndex } from './disk-index.ts';
 
 /** Whose cache, which of them (null: the default one), and what in it. */
@@ -179,7 +179,7 @@ export class CacheStore {
       take(PREFIX_BYTES + encoded.length);
       await file.write(Buffer.concat([prefixOf(encoded.length, INCOMPLETE), encoded]));
       let bodyBytes = 0;
-      for await (const chunk of body === null ? [] : withIdleLimit(body, broughtNothing)) {
+      for await (const chunk of body === null ? [] : withIdleLimit(body, CACHE_LIMITS.bodyIdleMs, broughtNothing)) {
         take(chunk.length);
         await writeAll(file, chunk, PREFIX_BYTES + encoded.length + bodyBytes);
         bodyBytes += chunk.length;
@@ -258,7 +258,8 @@ const nameOf = ({ accountId, cache, url }: CacheKey): string =>
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
-const broughtNothing = (): Error => new Error('The body of a response brought nothing for too long');
+const broughtNothing = (): Error =>
+  new Error(`The body of a response brought no byte for ${CACHE_LIMITS.bodyIdleMs / 1000} s: it is not kept`);
 
 function prefixOf(headBytes: number, bodyBytes: bigint): Buffer {
   const prefix = Buffer.alloc(PREFIX_BYTES);

@@ -7,7 +7,7 @@ import { R2_LIMITS } from '../../../shared/limits.ts';
 import type { ObjectHead } from '../../../shared/r2.ts';
 import type { Binding } from '../../../shared/worker.ts';
 import type { Logger } from '../../log/types.ts';
-import { withIdleLimit } from '../../storage/objects/idle-limit.ts';
+import { withIdleLimit } from '../../storage/idle-limit.ts';
 import type { ObjectStorage } from '../../storage/objects/open.ts';
 import { type BucketRecord, type Content, type ObjectStore, R2Error } from '../../storage/objects/types.ts';
 import { readBounded } from '../../storage/read-bounded.ts';
@@ -153,7 +153,7 @@ async function sendObject(call: BindingCall, object: ObjectHead, body: Uint8Arra
 /** The body of a put. */
 function contentOf(call: BindingCall): Content {
   if (call.wholeBody !== null) return call.wholeBody;
-  return call.body === null ? new Uint8Array(0) : withIdleLimit(call.body, broughtNothing);
+  return call.body === null ? new Uint8Array(0) : withIdleLimit(call.body, R2_LIMITS.bodyIdleMs, broughtNothing);
 }
 
 const broughtNothing = (): R2Error =>
