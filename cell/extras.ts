@@ -5,6 +5,7 @@
  * The file: u32 length of the index (little endian) | index as JSON `{name: [offset, length]}` | bytes. `tools/build.mjs` writes it.
  */
 import { Script } from 'node:vm';
+import { markPlatform } from './function-text.ts';
 import { boot } from './host.ts';
 import {
   apply,
@@ -18,6 +19,7 @@ import {
   mapSet,
   NativeError,
   NativeUint8Array,
+  objectKeys,
   stringStartsWith,
   subarray,
   uncurry,
@@ -53,6 +55,14 @@ export function readExtra(name: string): Uint8Array<ArrayBuffer> {
   return readAt(base + entry[0], entry[1]);
 }
 
+/** The modules of Node are JavaScript on Workers, too. */
+const NODE_EXTRAS = 'nodejs';
+
+function markExports(exports: object): void {
+  const names = objectKeys(exports);
+  for (let index = 0; index < names.length; index++) markPlatform(exports[names[index] as never]);
+}
+
 /** The exports of `cell/extras/<name>/index.ts`, which runs at the first call. */
 export function loadExtra<T>(name: string): T {
   const known = mapGet(loaded, name);
@@ -64,6 +74,7 @@ export function loadExtra<T>(name: string): T {
   const module = { exports: {} };
   apply(run, undefined, [module, module.exports, requireHarness]);
   mapSet(loaded, name, module.exports);
+  if (!stringStartsWith(name, NODE_EXTRAS)) markExports(module.exports);
   return module.exports as T;
 }
 

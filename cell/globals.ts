@@ -3,6 +3,7 @@
  * compatibility, not the wall: the wall is the process, its permissions and its sandbox.
  */
 import { loadExtra } from './extras.ts';
+import { markPlatform } from './function-text.ts';
 import {
   apply,
   defineProperty,
@@ -220,6 +221,7 @@ export function defineLazyGlobal(name: string, create: () => unknown, enumerable
   defineProperty(owner, name, {
     get: () => {
       const value = create();
+      markPlatform(value);
       onLazyGlobal(value);
       defineProperty(owner, name, { value, writable: true, enumerable, configurable: true });
       return value;

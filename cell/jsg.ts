@@ -2,6 +2,7 @@
  * Helpers for classes that look to user code as those of Workers do: methods that are enumerable, constructors whose length is 0, and
  * the error text of a missing `new`. `webidl.ts` has the texts that need no class.
  */
+import { markPlatform } from './function-text.ts';
 import { defineProperty, getOwnPropertyDescriptor, NativeTypeError } from './primordials.ts';
 
 /** What `C()` without `new` throws. */
@@ -23,6 +24,7 @@ export function dressClass(constructor: { readonly prototype: object }, tag: str
       defineProperty(descriptor.value as object, 'length', { value: 0, configurable: true });
     }
   }
+  markPlatform(constructor);
 }
 
 /** A constructor function that can be extended, without the `class` of JavaScript: its own error says what a missing `new` means. */

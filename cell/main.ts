@@ -60,6 +60,7 @@ import * as valuePrimordials from './value-primordials.ts';
 import * as worker from './worker.ts';
 import { connectChannel, sendJson, startReading, stopProcess } from './channel.ts';
 import * as clock from './clock.ts';
+import * as functionText from './function-text.ts';
 import * as fetchModule from './fetch.ts';
 import * as hang from './hang.ts';
 import { installConsole, toFailure } from './console.ts';
@@ -126,6 +127,7 @@ const OFFERED_TO_EXTRAS = {
   'cell/event-target': eventTarget,
   'cell/fetch': fetchModule,
   'cell/extras': extras,
+  'cell/function-text': functionText,
   'cell/hang': hang,
   'cell/modules': modules,
   'cell/node-timers': nodeTimers,
@@ -184,6 +186,7 @@ function install(): void {
   installGlobals();
   installStackTraces();
   cryptoModule.installCrypto();
+  functionText.installFunctionText();
 }
 
 /** Sockets and extras stay open; opening anything else, or unlinking these, is no longer allowed. */

@@ -1,4 +1,5 @@
 /** `navigator`, as much of it as a worker has. */
+import { markPlatform } from './function-text.ts';
 import { fetchThrough } from './fetch.ts';
 import { compatFlag } from './compat.ts';
 import { currentInvocation } from './context.ts';
@@ -51,6 +52,7 @@ export function applyNavigatorCompatibility(): void {
   }
   mayConstruct = true;
   const navigator = new Navigator();
+  markPlatform(navigator);
   mayConstruct = false;
   defineProperty(Navigator.prototype, 'sendBeacon', { enumerable: true });
   defineProperty(Navigator.prototype, Symbol.toStringTag, { value: 'Navigator', writable: true, configurable: true });

@@ -166,4 +166,9 @@ const immediates = {
   },
 };
 
+// The bundler renames what has the name of a global.
+for (const [name, timer] of Object.entries({ setTimeout, setInterval, clearTimeout, clearInterval })) {
+  defineProperty(timer, 'name', { value: name, configurable: true });
+}
+
 export const nodeTimers = { Timeout, setTimeout, setInterval, clearTimeout, clearInterval, ...immediates } as const;

@@ -3,6 +3,7 @@
  * (https://developers.cloudflare.com/workers/runtime-apis/nodejs/). The modules themselves are extras and load at their first import.
  */
 import type { EnvEntry } from '../shared/protocol.ts';
+import { markPlatform } from './function-text.ts';
 import { type BuiltinNamespace, findBuiltin, registerBuiltin } from './builtins.ts';
 import { compatFlag } from './compat.ts';
 import { loadExtra } from './extras.ts';
@@ -125,6 +126,7 @@ function installNodeGlobals(): void {
   ownLazyGlobal('process', () => findBuiltin('node:process')?.default);
   ownLazyGlobal('Buffer', () => findBuiltin('node:buffer')?.Buffer);
   ownGlobal('global', globalThis);
+  markPlatform(nodeTimers);
   defineGlobal('setImmediate', nodeTimers.setImmediate);
   defineGlobal('clearImmediate', nodeTimers.clearImmediate);
   if (!compatFlag('enable_nodejs_global_timers')) return;

@@ -2,6 +2,7 @@
  * A worker's top level runs under other rules than its handlers: nothing asynchronous and nothing random may begin there, while code
  * may be generated from strings (with `allow_eval_during_startup`), which handlers may not.
  */
+import { markPlatform } from './function-text.ts';
 import { Script } from 'node:vm';
 import { compatFlag } from './compat.ts';
 import {
@@ -54,6 +55,7 @@ function installEval(atStartup: boolean): void {
       return typeof code === 'string' ? (new Script(code).runInThisContext() as unknown) : code;
     },
   }.eval;
+  markPlatform(ownEval);
   defineProperty(globalThis, 'eval', { value: ownEval, writable: true, enumerable: false, configurable: true });
 }
 
@@ -90,9 +92,11 @@ function compilingConstructor(prefix: string, native: new (...args: string[]) =>
     const body = args.length === 0 ? '' : nativeString(args[args.length - 1]);
     return new Script(`(${prefix} anonymous(${parameters}\n) {\n${body}\n})`).runInThisContext() as unknown;
   };
-  return new NativeProxy(native, {
+  const constructor = new NativeProxy(native, {
     __proto__: null,
     apply: (_target, _self, args: unknown[]) => compile(args, native as never),
     construct: (_target, args: unknown[], newTarget) => compile(args, newTarget as never) as object,
   } as ProxyHandler<typeof native>);
+  markPlatform(constructor);
+  return constructor;
 }

@@ -172,7 +172,6 @@ export const isWellFormed = uncurry((String.prototype as unknown as { isWellForm
 export const charCodeAt = uncurry(String.prototype.charCodeAt);
 export const fromCharCodes = String.fromCharCode;
 export const functionBind = uncurry(Function.prototype.bind as (self: unknown, ...args: unknown[]) => object);
-export const functionText = uncurry(Function.prototype.toString);
 
 export const writableLocked = getterOf<WritableStream, boolean>(WritableStream.prototype, 'locked');
 export const writableGetWriter = uncurry(WritableStream.prototype.getWriter) as (

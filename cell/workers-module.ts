@@ -1,4 +1,5 @@
 /** `cloudflare:workers`. */
+import { markPlatform } from './function-text.ts';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { registerBuiltin } from './builtins.ts';
 import { stopProcess } from './channel.ts';
@@ -130,3 +131,4 @@ const waitUntil = (...args: unknown[]): void => {
   extendInvocation(requireInvocation(), args[0]);
 };
 defineProperty(waitUntil, 'name', { value: 'bound waitUntil', configurable: true });
+markPlatform(waitUntil);

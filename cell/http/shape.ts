@@ -2,6 +2,7 @@
  * Makes a class of ours look like one of the Workers runtime: methods enumerable and of length 0, a class string, no trace of how it
  * is built. And the texts of the errors that every such class throws.
  */
+import { markPlatform } from '../function-text.ts';
 import { needsNew } from '../jsg.ts';
 import {
   construct,
@@ -79,6 +80,7 @@ export function shapeClass(type: AnyClass, tag: string): void {
   // The bundler renames a class that has the name of a global.
   defineProperty(type, 'name', { value: tag, writable: false, enumerable: false, configurable: true });
   defineProperty(type, 'length', { value: 0, writable: false, enumerable: false, configurable: true });
+  markPlatform(type);
   tagged[tagged.length] = { prototype: type.prototype, tag };
 }
 

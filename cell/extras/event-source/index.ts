@@ -365,6 +365,7 @@ for (const target of [EventSource, EventSource.prototype]) {
     defineProperty(target, name, { value, writable: false, enumerable: true, configurable: true });
   }
 }
+defineProperty(EventSource, 'name', { value: 'EventSource', configurable: true });
 defineProperty(EventSource, 'from', { value: from, writable: true, enumerable: true, configurable: true });
 
 export { EventSource };

@@ -32,6 +32,7 @@ import {
   take,
   type Whole,
 } from '../../http/index.ts';
+import { functionText } from '../../function-text.ts';
 import {
   getOwnPropertyDescriptor,
   getPrototypeOf,
@@ -68,7 +69,6 @@ import {
   domExceptionMessage,
   domExceptionName,
   ERROR_NAMES,
-  functionText,
   isAnyArrayBuffer,
   isArgumentsObject,
   isArrayBufferView,

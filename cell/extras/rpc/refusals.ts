@@ -7,10 +7,10 @@ import {
   objectToString,
   reflectGet,
 } from '../../primordials.ts';
+import { functionText } from '../../function-text.ts';
 import { bindingComplaint } from '../../scope-functions.ts';
 import {
   ERROR_NAMES,
-  functionText,
   isArgumentsObject,
   isGeneratorObject,
   isModuleNamespaceObject,
