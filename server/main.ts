@@ -121,7 +121,11 @@ async function start(running: Running, startedAt: number): Promise<void> {
   const masterKey = await loadMasterKey(config.masterKey, config.dataDir);
   const connection =
     config.databaseUrl === null ? await embeddedDatabase(running, dataDir) : { url: config.databaseUrl };
-  const opened = resources.use('the store', await openStore({ connection, masterKey, log }), (store) => store.close());
+  const opened = resources.use(
+    'the store',
+    await openStore({ connection, masterKey, log, isAlone: config.databaseUrl === null }),
+    (store) => store.close(),
+  );
   const { account, hasAdminToken } = await bootstrap(config, opened, config.adminToken);
   const databases = openDatabases(running, opened, masterKey, connection);
   const objects = await openObjects(running, opened, masterKey);

@@ -1,5 +1,5 @@
 /** The log of changes: what every node's catalog follows. */
-import type { Database, Queryable } from './database.ts';
+import type { Database, Queryable, Transaction } from './database.ts';
 import { CHANGES_LOCK } from './locks.ts';
 
 /** The channel on which new sequence numbers are announced. */
@@ -12,17 +12,17 @@ export interface Change {
 }
 
 /**
- * Records a change and announces it; PostgreSQL delivers the notification when the transaction commits. Must be the last
+ * Records a change and announces it; the announcement is delivered when the transaction commits. Must be the last
  * statement of a transaction: the lock it takes makes sequence numbers appear in order, and is held until the commit.
  */
-export async function recordChange(tx: Queryable, accountId: string, workerName: string | null): Promise<bigint> {
+export async function recordChange(tx: Transaction, accountId: string, workerName: string | null): Promise<bigint> {
   await tx.query('SELECT pg_advisory_xact_lock($1)', [CHANGES_LOCK]);
   const { rows } = await tx.query<{ seq: string }>(
     'INSERT INTO skep.changes (account_id, worker_name) VALUES ($1, $2) RETURNING seq',
     [accountId, workerName],
   );
   const seq = rows[0]?.seq as string;
-  await tx.query('SELECT pg_notify($1, $2)', [CHANGES_CHANNEL, seq]);
+  await tx.announce(CHANGES_CHANNEL, seq);
   return BigInt(seq);
 }
 

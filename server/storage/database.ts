@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import type { Logger } from '../log/types.ts';
+import { LocalAnnouncements } from './announcements.ts';
 import { DatabaseError, codeOf, isUnavailable, maskUrl, mayRetry } from './errors.ts';
 import { migrate } from './migrate.ts';
 import { StoreUnavailable } from './store.ts';
@@ -26,11 +27,19 @@ export interface DatabaseOptions {
   readonly migrationsDir?: string;
   /** How long an unreachable database is tried again before giving up. */
   readonly connectTimeoutMs?: number;
+  /** No other node uses this database: what changes is announced within the process, and not over the server. */
+  readonly isAlone?: boolean;
 }
 
 /** Runs SQL in the way of `pg`. */
 export interface Queryable {
   query<Row extends pg.QueryResultRow>(sql: string, values?: readonly unknown[]): Promise<pg.QueryResult<Row>>;
+}
+
+/** What runs in one transaction. */
+export interface Transaction extends Queryable {
+  /** Tells whoever listens to the channel, on all nodes, once this transaction is committed. */
+  announce(channel: string, payload: string): Promise<void>;
 }
 
 /** A prepared statement: planned once for each connection. */
@@ -57,12 +66,14 @@ export interface ConnectionOptions {
 }
 
 export interface Database extends Queryable {
+  /** No other node uses it: nobody else has to be told of a change. */
+  readonly isAlone: boolean;
   /** Opens a connection beside the pool, for statements that must not wait for those of others. */
   connect(options: ConnectionOptions): Promise<Connection>;
   /** The same database over a pool of its own: who keeps all of its connections busy keeps nobody else waiting. Close it first. */
   withOwnPool(size: number): Database;
   /** Runs `work` in one transaction (READ COMMITTED); retried when PostgreSQL asks for it, so `work` must only query. */
-  transaction<T>(work: (tx: Queryable) => Promise<T>, mode?: 'write' | 'snapshot'): Promise<T>;
+  transaction<T>(work: (tx: Transaction) => Promise<T>, mode?: 'write' | 'snapshot'): Promise<T>;
   /** Opens a connection of its own that gets notifications of a channel. `onLost` is called once when it breaks. */
   listen(
     channel: string,
@@ -89,7 +100,8 @@ export async function openDatabase(options: DatabaseOptions): Promise<Database> 
   const config = clientConfig(options.connection);
   const shown = 'url' in options.connection ? maskUrl(options.connection.url) : 'the embedded PostgreSQL';
   await untilReachable(options, shown, () => prepare(config, options.migrationsDir ?? defaultMigrationsDir(), shown));
-  return new PoolDatabase(config, POOL_SIZE, options.log);
+  const local = options.isAlone === true ? new LocalAnnouncements() : null;
+  return new PoolDatabase(config, POOL_SIZE, options.log, local);
 }
 
 /** In the sources and in the build the migrations lie next to the file that holds this function. */
@@ -191,18 +203,25 @@ class PoolDatabase implements Database {
   readonly #pool: pg.Pool;
   readonly #config: pg.ClientConfig;
   readonly #log: Logger;
+  /** Null: over the server, which tells all nodes. */
+  readonly #local: LocalAnnouncements | null;
   #closed: Promise<void> | undefined;
 
-  constructor(config: pg.ClientConfig, size: number, log: Logger) {
+  constructor(config: pg.ClientConfig, size: number, log: Logger, local: LocalAnnouncements | null) {
     this.#config = config;
     this.#log = log;
+    this.#local = local;
     this.#pool = new pg.Pool({ ...config, max: size, idleTimeoutMillis: 30_000 });
     // Without a listener an idle connection that the server closes would end the process.
     this.#pool.on('error', (error) => log.warn('An idle database connection was lost', { error }));
   }
 
+  get isAlone(): boolean {
+    return this.#local !== null;
+  }
+
   withOwnPool(size: number): Database {
-    return new PoolDatabase(this.#config, size, this.#log);
+    return new PoolDatabase(this.#config, size, this.#log, this.#local);
   }
 
   async query<Row extends pg.QueryResultRow>(
@@ -216,7 +235,7 @@ class PoolDatabase implements Database {
     }
   }
 
-  async transaction<T>(work: (tx: Queryable) => Promise<T>, mode: 'write' | 'snapshot' = 'write'): Promise<T> {
+  async transaction<T>(work: (tx: Transaction) => Promise<T>, mode: 'write' | 'snapshot' = 'write'): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
         return await this.#attempt(work, mode);
@@ -228,7 +247,7 @@ class PoolDatabase implements Database {
     }
   }
 
-  async #attempt<T>(work: (tx: Queryable) => Promise<T>, mode: 'write' | 'snapshot'): Promise<T> {
+  async #attempt<T>(work: (tx: Transaction) => Promise<T>, mode: 'write' | 'snapshot'): Promise<T> {
     const client = await this.#pool.connect();
     // While it is checked out, the pool does not listen for errors of this client.
     const onError = (): void => {};
@@ -236,9 +255,17 @@ class PoolDatabase implements Database {
     let broken = true;
     try {
       await client.query(mode === 'write' ? 'BEGIN' : 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
-      const result = await work(client);
+      const toTell: (() => void)[] = [];
+      const result = await work({
+        query: (sql, values) => client.query(sql, values as unknown[]),
+        announce: async (channel, payload) => {
+          if (this.#local === null) await client.query('SELECT pg_notify($1, $2)', [channel, payload]);
+          else toTell.push(() => this.#local?.tell(channel, payload));
+        },
+      });
       await client.query('COMMIT');
       broken = false;
+      for (const tell of toTell) tell();
       return result;
     } catch (error) {
       // On a connection that is gone, ROLLBACK would only wait for its time-out.
@@ -298,6 +325,10 @@ class PoolDatabase implements Database {
     onNotify: (payload: string) => void,
     onLost: (error: Error | null) => void,
   ): Promise<{ close(): Promise<void> }> {
+    if (this.#local !== null) {
+      const stop = this.#local.listen(channel, onNotify);
+      return { close: async () => stop() };
+    }
     const client = new pg.Client({ ...this.#config, statement_timeout: 0, query_timeout: CONNECT_TIMEOUT_MS });
     let state: 'opening' | 'open' | 'over' = 'opening';
     const lost = (error: Error | null): void => {

@@ -104,6 +104,7 @@ export function watchedDatabase(database: Database, patienceMs?: number): Databa
   const probe = new StandingProbe(() => database.connect(PROBE));
   const liveness = new Liveness(() => probe.ask(), patienceMs);
   return {
+    isAlone: database.isAlone,
     query: (sql, values) => liveness.watch(database.query(sql, values)),
     transaction: (work, mode) => liveness.watch(database.transaction(work, mode)),
     connect: (options) => database.connect(options),

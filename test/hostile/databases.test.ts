@@ -128,6 +128,24 @@ test('sessions, locks, channels and large objects of one tenant are nothing to a
   );
 });
 
+test('the queue of notifications, which is one for the whole server, may be full of a tenant’s: what the platform writes needs no place in it', async () => {
+  const listening = ask('mallory', { transaction: [['LISTEN flood', 2_000]] });
+  await sleep(200);
+  const flood = "SELECT count(pg_notify('flood', repeat('x', 7900) || g)) FROM generate_series(1, 4000) AS g";
+  const full = await ask('mallory', { sql: flood });
+  assert.match(full.message ?? '', /too many notifications in the NOTIFY queue/);
+  const namespace = (await skep.api('POST', '/storage/kv/namespaces', { title: 'quiet' })).json().result.id as string;
+  const put = await skep.api('PUT', `/storage/kv/namespaces/${namespace}/values/key`, 'value', {
+    'content-type': 'text/plain',
+  });
+  assert.equal(put.status, 200, put.text);
+  await skep.deploy('quiet', 'export default { fetch: () => new Response("deployed") };');
+  assert.equal((await skep.request('quiet')).text, 'deployed');
+  assert.equal((await skep.api('DELETE', `/storage/kv/namespaces/${namespace}`)).status, 200);
+  assert.match((await ask('mallory', { sql: flood })).message ?? '', /too many notifications/, 'it is still full');
+  await listening;
+});
+
 test('a statement ends by the limit, also when its session was told that there is none and refuses to be cancelled', async () => {
   const started = performance.now();
   const [slept, looped] = await Promise.all([

@@ -64,6 +64,8 @@ const SETTINGS: Readonly<Record<string, string>> = {
   shared_buffers: '64MB',
   max_wal_size: '512MB',
   jit: 'off',
+  // Nothing of the platform's goes through it; tenants can fill it, and it lies on the disk of all. Pages of 8 KiB.
+  max_notify_queue_pages: '2048',
   log_destination: 'stderr',
   logging_collector: 'off',
   log_line_prefix: '',

@@ -23,7 +23,7 @@ import { type KvRead, listEntries, readEntries } from './reading.ts';
 import { startSweeper } from './sweep.ts';
 import { KvQuota } from './quota.ts';
 import type { KvAccountUsage, KvEntry, KvInvalidation, KvNamespace, KvPut, KvStore } from './types.ts';
-import { costOf, type KvWrite, type KvWritten, writeEntries } from './writing.ts';
+import { costOf, type KvWrite, type KvWritten, writeEntries, writeStatements } from './writing.ts';
 
 export interface KvStoreOptions {
   readonly database: Database;
@@ -85,6 +85,10 @@ class PostgresKvStore implements KvStore {
   readonly #ownBatches = new Set<string>();
   readonly #node = randomBytes(6).toString('base64url');
   #batches = 0;
+  readonly #writeStatements: ReturnType<typeof writeStatements>;
+  /** Set while a write may still happen of which nobody would hear. */
+  #doubt: NodeJS.Timeout | undefined;
+  #doubts = 0;
   /** Goes up when a namespace is deleted, or may have been: a look-up that began before may bring one that is gone. */
   #deletions = 0;
   /** `#deletions` when messages were missed last: what was known before is asked for again. */
@@ -92,6 +96,7 @@ class PostgresKvStore implements KvStore {
 
   constructor({ database, masterKey, log, accountQuotaBytes, sweepMs }: KvStoreOptions) {
     this.#db = database.withOwnPool(POOL_SIZE);
+    this.#writeStatements = writeStatements(database.isAlone);
     this.#cursors = createCursors(masterKey);
     this.#quotaBytes = accountQuotaBytes ?? Number.POSITIVE_INFINITY;
     this.#quota = new KvQuota(this.#quotaBytes, async (accountId) => (await this.#usageOf(accountId)).bytes);
@@ -253,12 +258,13 @@ class PostgresKvStore implements KvStore {
 
   async #write(connection: Connection, writes: readonly KvWrite[]): Promise<readonly KvWritten[]> {
     const batch = `${this.#node}.${this.#batches++}`;
-    this.#ownBatches.add(batch);
+    if (!this.#db.isAlone) this.#ownBatches.add(batch);
     try {
-      return await writeEntries(connection, batch, writes);
+      return await writeEntries(connection, this.#writeStatements, batch, writes);
     } catch (error) {
-      // Nobody knows whether it happens yet. When it does, its message must be listened to.
-      this.#ownBatches.delete(batch);
+      // Nobody knows whether it happens yet. When it does, its message must be listened to; where there are none, it is waited for.
+      if (this.#db.isAlone) this.#forgetWhenSure();
+      else this.#ownBatches.delete(batch);
       throw error;
     } finally {
       this.#tell({ kind: 'entries', hashes: writes.map(({ namespace, key }) => kvHash(namespace, key)) });
@@ -303,11 +309,24 @@ class PostgresKvStore implements KvStore {
     this.#namespaces.delete(id);
   }
 
+  /** Once for all that fail until then, and once more for those that failed meanwhile. */
+  #forgetWhenSure(): void {
+    this.#doubts++;
+    if (this.#doubt !== undefined) return;
+    const doubts = this.#doubts;
+    this.#doubt = setTimeout(() => {
+      this.#doubt = undefined;
+      this.#tell({ kind: 'any' });
+      if (this.#doubts > doubts) this.#forgetWhenSure();
+    }, CONNECTION.statementTimeoutMs + 1_000).unref();
+  }
+
   #tell(invalidation: KvInvalidation): void {
     for (const listener of this.#listeners) listener(invalidation);
   }
 
   async close(): Promise<void> {
+    clearTimeout(this.#doubt);
     await this.#sweeper.close();
     for (const lane of [...this.#readers, ...this.#writers]) lane.close();
     await this.#db.close();

@@ -114,12 +114,13 @@ export const DELETED = '* ';
 
 /** From now on nobody finds it; `sweep` removes what was in it. Its number is not used again: what is cached of it, nobody asks for. */
 export async function deleteNamespace(db: Database, accountId: string, id: string): Promise<boolean> {
-  const { rows } = await db.query(
-    `WITH gone AS (
-       UPDATE skep.kv_namespaces SET deleted_at = clock_timestamp()
-       WHERE account_id = $1 AND id = $2 AND deleted_at IS NULL RETURNING id
-     ) SELECT pg_notify('${KV_CHANNEL}', '${DELETED}' || id) FROM gone`,
-    [accountId, id],
-  );
-  return rows.length === 1;
+  return await db.transaction(async (tx) => {
+    const { rows } = await tx.query(
+      `UPDATE skep.kv_namespaces SET deleted_at = clock_timestamp()
+       WHERE account_id = $1 AND id = $2 AND deleted_at IS NULL RETURNING id`,
+      [accountId, id],
+    );
+    if (rows.length === 1) await tx.announce(KV_CHANNEL, `${DELETED}${id}`);
+    return rows.length === 1;
+  });
 }

@@ -2,7 +2,7 @@
  * Writing entries: many in one statement, that is, in one transaction and one commit, which also tells the other nodes. A message that
  * were sent after the commit would be lost with a node that dies in between, and others would keep their old values.
  */
-import type { Connection } from '../database.ts';
+import type { Connection, Statement } from '../database.ts';
 import { intArray } from './reading.ts';
 import { kvHash } from './hash.ts';
 import { KvRefused } from './types.ts';
@@ -40,8 +40,12 @@ const REPLACE = `
   ON CONFLICT (namespace, key) DO UPDATE SET value = excluded.value, metadata = excluded.metadata,
     expires_at = excluded.expires_at, large_value_id = excluded.large_value_id, size = excluded.size`;
 
+/** SQL that tells all nodes, as part of the write itself; of a node that is alone the message goes no further. */
+const tell = (isAlone: boolean, message: string): string =>
+  isAlone ? `${message}::text` : `pg_notify('${KV_CHANNEL}', ${message})::text`;
+
 /** Values in the entries. A value length of -1 deletes. */
-const WRITE = {
+const writeStatement = (isAlone: boolean): Statement => ({
   name: 'skep_kv_write',
   text: `WITH o AS MATERIALIZED (${OPERATIONS}),
     removed AS (
@@ -50,11 +54,11 @@ const WRITE = {
       INSERT INTO skep.kv_entries (namespace, key, value, metadata, expires_at, size)
       SELECT namespace, key, value, metadata, expires_at, value_length FROM o WHERE value_length >= 0 ${REPLACE}
     )
-    SELECT pg_notify('${KV_CHANNEL}', $8)::text`,
-};
+    SELECT ${tell(isAlone, '$8')}`,
+});
 
 /** One entry with a large value: gives no row when the value is no longer there. */
-const WRITE_LARGE = {
+const largeWriteStatement = (isAlone: boolean): Statement => ({
   name: 'skep_kv_write_large',
   text: `WITH linked AS (
       UPDATE skep.kv_large_values SET unlinked_since = NULL WHERE id = $5 AND unlinked_since IS NOT NULL RETURNING id
@@ -63,8 +67,19 @@ const WRITE_LARGE = {
       SELECT n.number, $2, '', $3, $4, linked.id, $6 FROM linked, skep.kv_namespaces n
       WHERE n.number = $1 AND n.deleted_at IS NULL ${REPLACE} RETURNING 1
     )
-    SELECT pg_notify('${KV_CHANNEL}', $7)::text FROM written`,
-};
+    SELECT ${tell(isAlone, '$7')} FROM written`,
+});
+
+interface WriteStatements {
+  readonly write: Statement;
+  readonly writeLarge: Statement;
+}
+
+/** The statements of `writeEntries`. `isAlone`: there are no other nodes to tell. */
+export const writeStatements = (isAlone: boolean): WriteStatements => ({
+  write: writeStatement(isAlone),
+  writeLarge: largeWriteStatement(isAlone),
+});
 
 /** What each write is told: nothing, or why it was not done. */
 export type KvWritten = null | Error;
@@ -75,6 +90,7 @@ export type KvWritten = null | Error;
  */
 export async function writeEntries(
   connection: Connection,
+  statements: WriteStatements,
   batch: string,
   writes: readonly KvWrite[],
 ): Promise<KvWritten[]> {
@@ -86,22 +102,28 @@ export async function writeEntries(
       batch,
       inline.map(([hash]) => hash),
     );
-    await connection.query(WRITE, [...columns(inline.map(([, write]) => write)), message]);
+    await connection.query(statements.write, [...columns(inline.map(([, write]) => write)), message]);
   }
   const refused = new Map<KvWrite, Error>();
   // One by one: their pieces took a hundred statements, one more for the entry is nothing.
   for (const [hash, write] of last) {
-    if (write.largeValueId === null || (await linkLargeValue(connection, write, messageOf(batch, [hash])))) continue;
+    if (write.largeValueId === null) continue;
+    if (await linkLargeValue(connection, statements.writeLarge, write, messageOf(batch, [hash]))) continue;
     refused.set(write, new KvRefused(408, 'The value took too long to arrive.'));
   }
   return writes.map((write) => refused.get(write) ?? null);
 }
 
 /** False: the value is no longer there. */
-async function linkLargeValue(connection: Connection, write: KvWrite, message: string): Promise<boolean> {
+async function linkLargeValue(
+  connection: Connection,
+  statement: Statement,
+  write: KvWrite,
+  message: string,
+): Promise<boolean> {
   const { namespace, keyBytes, metadata, expiresAt, largeValueId, size } = write;
   const values = [namespace, keyBytes, metadata, expiresAt, largeValueId, size, message];
-  return (await connection.query(WRITE_LARGE, values)).length === 1;
+  return (await connection.query(statement, values)).length === 1;
 }
 
 /** The order of entries is the same in all batches: two that overlap wait for one another instead of deadlocking. */
