@@ -5,13 +5,13 @@
 import { loadExtra } from './extras.ts';
 import { defineGlobal, defineLazyGlobal } from './globals.ts';
 import {
+  arrayBufferView,
   NativeDOMException,
   defineProperty,
   getOwnPropertyDescriptor,
-  getterOf,
-  getPrototypeOf,
 } from './primordials.ts';
 import { fillRandomInInvocation, randomUuidInInvocation } from './random.ts';
+import { typedArrayName, viewBytes } from './value-primordials.ts';
 import { illegalConstructor, illegalInvocation, parameterError } from './webidl.ts';
 
 interface WebCrypto {
@@ -30,16 +30,10 @@ let instance: object;
 export const webCryptoOf = (): Readonly<Record<string, unknown>> => instance as Readonly<Record<string, unknown>>;
 
 const MAX_RANDOM_BYTES = 65_536;
-const isView = ArrayBuffer.isView;
-const viewTag = getterOf<unknown, string | undefined>(
-  getPrototypeOf(Uint8Array.prototype) as object,
-  Symbol.toStringTag,
-);
-const viewBytes = getterOf<unknown, number>(getPrototypeOf(Uint8Array.prototype) as object, 'byteLength');
 
 /** Whether the view is a typed array of integers, BigInt or not. */
 function holdsIntegers(view: ArrayBufferView): boolean {
-  const tag = viewTag(view);
+  const tag = typedArrayName(view);
   return tag !== undefined && tag !== 'Float16Array' && tag !== 'Float32Array' && tag !== 'Float64Array';
 }
 
@@ -71,7 +65,7 @@ const members = {
   getRandomValues(): unknown {
     checkThis(this);
     const view: unknown = arguments[0];
-    if (!isView(view)) {
+    if (!arrayBufferView(view)) {
       throw parameterError('getRandomValues', 'Crypto', 1, 'ArrayBufferView');
     }
     if (!holdsIntegers(view)) {

@@ -142,11 +142,9 @@ function prototypesIn(namespace: object): object[] {
     .filter((prototype) => prototype !== undefined);
 }
 
-export const typedArrayName = getterOf<object, string | undefined>(
-  Object.getPrototypeOf(Uint8Array.prototype) as object,
-  Symbol.toStringTag,
-);
 const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as object;
+/** `Uint8Array` and so on; undefined of a DataView. */
+export const typedArrayName = getterOf<object, string | undefined>(typedArray, Symbol.toStringTag);
 export const viewBuffer = getterOf<object, ArrayBuffer>(typedArray, 'buffer');
 export const viewOffset = getterOf<object, number>(typedArray, 'byteOffset');
 export const viewLength = getterOf<object, number>(typedArray, 'length');

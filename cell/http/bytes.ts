@@ -1,20 +1,19 @@
 /** Bytes in whatever object user code holds them. */
-import { getPrototypeOf, getterOf, NativeUint8Array, copyBytes, copyInto } from '../primordials.ts';
-
-const typedArray = getPrototypeOf(Uint8Array.prototype) as object;
-const arrayBufferIsView = ArrayBuffer.isView;
-const tagOf = getterOf<unknown, string | undefined>(typedArray, Symbol.toStringTag);
-const typedBuffer = getterOf<object, ArrayBuffer>(typedArray, 'buffer');
-const typedOffset = getterOf<object, number>(typedArray, 'byteOffset');
-const typedLength = getterOf<object, number>(typedArray, 'byteLength');
-const viewBuffer = getterOf<object, ArrayBuffer>(DataView.prototype, 'buffer');
-const viewOffset = getterOf<object, number>(DataView.prototype, 'byteOffset');
-const viewLength = getterOf<object, number>(DataView.prototype, 'byteLength');
-const bufferLength = getterOf<object, number>(ArrayBuffer.prototype, 'byteLength');
+import { arrayBufferView, copyBytes, copyInto, getterOf, NativeUint8Array } from '../primordials.ts';
+import {
+  bufferBytes,
+  dataViewBuffer,
+  dataViewBytes,
+  dataViewOffset,
+  typedArrayName,
+  viewBuffer,
+  viewBytes,
+  viewOffset,
+} from '../value-primordials.ts';
 
 function isArrayBuffer(value: object): value is ArrayBuffer {
   try {
-    bufferLength(value);
+    bufferBytes(value);
     return true;
   } catch {
     return false;
@@ -45,11 +44,11 @@ export function viewOf(value: unknown): Uint8Array<ArrayBuffer> | undefined {
 }
 
 function attachedViewOf(value: object): Uint8Array<ArrayBuffer> | undefined {
-  if (arrayBufferIsView(value)) {
-    if (tagOf(value) === undefined) {
-      return new NativeUint8Array(viewBuffer(value), viewOffset(value), viewLength(value));
+  if (arrayBufferView(value)) {
+    if (typedArrayName(value) === undefined) {
+      return new NativeUint8Array(dataViewBuffer(value), dataViewOffset(value), dataViewBytes(value));
     }
-    return new NativeUint8Array(typedBuffer(value), typedOffset(value), typedLength(value));
+    return new NativeUint8Array(viewBuffer(value), viewOffset(value), viewBytes(value));
   }
   return isArrayBuffer(value) ? new NativeUint8Array(value) : undefined;
 }

@@ -3,16 +3,13 @@ import {
   copyBytes,
   copyInto,
   freeze,
-  getPrototypeOf,
-  getterOf,
   NativeUint8Array,
   subarray,
 } from '../../primordials.ts';
-
-const typedArrayBuffer = getterOf<unknown, ArrayBufferLike>(getPrototypeOf(Uint8Array.prototype) as object, 'buffer');
+import { viewBuffer } from '../../value-primordials.ts';
 
 /** A copy of the bytes as an ArrayBuffer of exactly their length. */
-export const toArrayBuffer = (bytes: Uint8Array): ArrayBuffer => typedArrayBuffer(copyBytes(bytes)) as ArrayBuffer;
+export const toArrayBuffer = (bytes: Uint8Array): ArrayBuffer => viewBuffer(copyBytes(bytes));
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 const VALUES: Readonly<Record<string, number>> = freeze(

@@ -198,6 +198,13 @@ async function startUp(
   return result;
 }
 
+/** What runs, and how. */
+function programOf({ metadata, uploaded }: Upload) {
+  const { format, mainModule } = uploaded;
+  const { compatibilityDate, compatibilityFlags, limits } = metadata;
+  return { format, mainModule, compatibilityDate, compatibilityFlags, limits };
+}
+
 /** The version as a cell is to see it, before it has a number and an id of its own. */
 function provisional(
   request: AccountRequest,
@@ -213,12 +220,8 @@ function provisional(
     workerName: upload.workerName,
     number: 0,
     createdAt: new Date(),
-    format: uploaded.format,
-    mainModule: uploaded.mainModule,
-    compatibilityDate: metadata.compatibilityDate,
-    compatibilityFlags: metadata.compatibilityFlags,
+    ...programOf(upload),
     bindings,
-    limits: metadata.limits,
     modules: uploaded.modules.map(({ name, type, hash, sizeBytes }) => ({ name, type, hash, sizeBytes })),
     annotations: metadata.annotations,
   };
@@ -261,12 +264,8 @@ function newVersion(
     accountId: request.account.id,
     workerName,
     expectedLatestVersionId: worker?.latestVersionId ?? null,
-    format: uploaded.format,
-    mainModule: uploaded.mainModule,
-    compatibilityDate: metadata.compatibilityDate,
-    compatibilityFlags: metadata.compatibilityFlags,
+    ...programOf(upload),
     bindings,
-    limits: metadata.limits,
     modules,
     annotations: {
       'workers/triggered_by': 'upload',
