@@ -4,12 +4,7 @@
  */
 import { loadExtra } from './extras.ts';
 import { defineGlobal, defineLazyGlobal } from './globals.ts';
-import {
-  arrayBufferView,
-  NativeDOMException,
-  defineProperty,
-  getOwnPropertyDescriptor,
-} from './primordials.ts';
+import { arrayBufferView, NativeDOMException, defineProperty, getOwnPropertyDescriptor } from './primordials.ts';
 import { fillRandomInInvocation, randomUuidInInvocation } from './random.ts';
 import { typedArrayName, viewBytes } from './value-primordials.ts';
 import { illegalConstructor, illegalInvocation, parameterError } from './webidl.ts';

@@ -15,7 +15,7 @@ export type BindingHandler<B extends Binding = Binding> = (call: BindingCall, bi
 export type SubrequestKind = 'internet' | 'binding' | 'data' | 'cache' | 'self' | 'session';
 
 export interface BrokerOptions {
-  /** Handlers by binding type: add a binding by adding one here (in `main.ts`). */
+  /** Handlers by binding type: add a binding by adding one (in `server/composition/broker.ts`). */
   readonly bindings: { readonly [T in Binding['type']]?: BindingHandler<Extract<Binding, { type: T }>> };
   /** Calls of a worker's own entrypoints (`ctx.exports`). */
   readonly loopback: (call: BindingCall) => void;

@@ -1,11 +1,5 @@
 /** Bytes in and out: buffers, base64url, and big-endian numbers. */
-import {
-  copyBytes,
-  copyInto,
-  freeze,
-  NativeUint8Array,
-  subarray,
-} from '../../primordials.ts';
+import { copyBytes, copyInto, freeze, NativeUint8Array, subarray } from '../../primordials.ts';
 import { viewBuffer } from '../../value-primordials.ts';
 
 /** A copy of the bytes as an ArrayBuffer of exactly their length. */
