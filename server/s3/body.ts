@@ -142,6 +142,21 @@ class ByteSource {
     this.#buffer = this.#buffer.subarray(piece.length);
     return piece;
   }
+
+  /** Reads to the end, where a line break or two may still come. Whoever leaves a source unread leaves its time limit running. */
+  async end(): Promise<void> {
+    for (let bytes = this.#buffer.length; bytes <= MAX_LINE_BYTES; ) {
+      const { done, value } = await this.#source.next();
+      if (done === true) return;
+      bytes += value.length;
+    }
+    throw new S3Error('InvalidRequest', 'The request body goes on behind its last chunk.');
+  }
+
+  /** Gives up what is not read yet. */
+  async close(): Promise<void> {
+    await this.#source.return?.();
+  }
 }
 
 async function* dechunk(
@@ -151,6 +166,21 @@ async function* dechunk(
   onTrailer: (name: string, value: string) => void,
 ): AsyncGenerator<Uint8Array> {
   const source = new ByteSource(body);
+  try {
+    const last = yield* chunksOf(source, signed, hasSignatures);
+    await readTrailers(source, signed, hasSignatures ? last : null, onTrailer);
+    await source.end();
+  } finally {
+    await source.close();
+  }
+}
+
+/** The chunks up to the empty one; returns the signature of that. */
+async function* chunksOf(
+  source: ByteSource,
+  signed: Signed,
+  hasSignatures: boolean,
+): AsyncGenerator<Uint8Array, string> {
   let previous = signed.signature;
   for (;;) {
     const line = await source.line();
@@ -169,10 +199,9 @@ async function* dechunk(
       if (match[2] !== expected) throw noMatch();
       previous = expected;
     }
-    if (size === 0) break;
+    if (size === 0) return previous;
     if ((await source.line()) !== '') throw new S3Error('InvalidRequest', 'A chunk is longer than announced.');
   }
-  await readTrailers(source, signed, hasSignatures ? previous : null, onTrailer);
 }
 
 /** Lines behind the last chunk, to the empty one. */
