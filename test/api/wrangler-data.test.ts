@@ -1,6 +1,7 @@
 /** The real wrangler's commands for stores, against the real API: what it asks, and what it is refused with. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -181,27 +182,9 @@ describe('wrangler and the stores', () => {
     }
   });
 
-  const EVERYTHING = String.raw`
-    CREATE SCHEMA extra; CREATE TYPE mood AS ENUM ('sad', 'it''s ok'); CREATE TYPE pair AS (a int, b text);
-    CREATE DOMAIN few AS integer DEFAULT 1 NOT NULL CONSTRAINT few_is CHECK (VALUE < 9);
-    CREATE SEQUENCE extra.counter START 5 INCREMENT 3; SELECT nextval('extra.counter');
-    CREATE FUNCTION twice(x int) RETURNS int LANGUAGE sql IMMUTABLE AS $$ SELECT x * 2 $$;
-    CREATE TABLE people (id serial PRIMARY KEY, name text NOT NULL UNIQUE, m mood DEFAULT 'sad', few few, tags text[], doc jsonb, raw bytea, at timestamptz,
-      n numeric(20,5), d float8, pair pair, two int GENERATED ALWAYS AS (twice(1)) STORED, iv interval, CHECK (length(name) < 100));
-    CREATE TABLE "Odd ""%s" (id bigint GENERATED ALWAYS AS IDENTITY, "select" text COLLATE "C", person int REFERENCES people ON DELETE CASCADE);
-    CREATE TABLE extra.log (day date NOT NULL, what text) PARTITION BY RANGE (day);
-    CREATE TABLE extra.log_2025 PARTITION OF extra.log FOR VALUES FROM ('2025-01-01') TO ('2026-01-01');
-    CREATE INDEX log_day ON extra.log (day DESC); CREATE INDEX ON people USING gin (tags);
-    CREATE TABLE base (a int); CREATE TABLE child (b int) INHERITS (base);
-    CREATE VIEW names AS SELECT name FROM people; CREATE MATERIALIZED VIEW counted AS SELECT count(*) FROM people;
-    INSERT INTO people (name, m, few, tags, doc, raw, at, n, d, pair, iv) VALUES
-      (E'a''b\\c\nnew', 'it''s ok', 7, '{"x,y",NULL,"q\"uote"}', '{"k": [1, "%s"]}', '\x00ff', '2026-01-02 03:04:05.678901Z', 12345.6789, 0.1::float8 + 0.2, ROW(1, 'z "q"'), '1 year 2 days 03:04'),
-      ('ünï 100%', NULL, 1, NULL, NULL, NULL, '-infinity', NULL, 'NaN', NULL, NULL);
-    INSERT INTO "Odd ""%s" ("select", person) VALUES ('s', 1), (NULL, NULL);
-    INSERT INTO extra.log VALUES ('2025-05-05', 'x'); INSERT INTO base VALUES (1); INSERT INTO child VALUES (2, 3);
-    INSERT INTO base SELECT generate_series(1, 20000);
-    CREATE FUNCTION shout() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.name := NEW.name || '!'; RETURN NEW; END $$;
-    CREATE TRIGGER shouted BEFORE INSERT ON people FOR EACH ROW EXECUTE FUNCTION shout();`;
+  const EVERYTHING = readFileSync(new URL('../fixtures/database-of-everything.sql', import.meta.url), 'utf8');
+
+  const CATALOGS = readFileSync(new URL('../fixtures/catalogs-of-a-database.sql', import.meta.url), 'utf8');
 
   async function exported(database: string, options: object = {}): Promise<string> {
     const { result } = await made('POST', `/d1/database/${database}/export`, { dump_options: options });
@@ -220,6 +203,13 @@ describe('wrangler and the stores', () => {
     const text = await readFile(join(project.dir, 'one.sql'), 'utf8');
     await made('POST', `/d1/database/${two.uuid}/query`, { sql: text });
     assert.equal(await exported(two.uuid), text);
+    const catalogs = [];
+    for (const { uuid } of [one, two]) {
+      const all = await made('POST', `/d1/database/${uuid}/query`, { sql: CATALOGS });
+      catalogs.push(all.map(({ results }: { results: unknown }) => results));
+    }
+    assert.ok(catalogs[0].every((rows: unknown[]) => rows.length > 0));
+    for (const [index, rows] of catalogs[0].entries()) assert.deepEqual(catalogs[1][index], rows);
     const [{ results }] = await made('POST', `/d1/database/${two.uuid}/query`, {
       sql: `SELECT name, tags::text, raw::text, d, two, (pair).b, nextval('people_id_seq') AS next, (SELECT count(*) FROM ONLY base) AS rows,
               (SELECT count(*) FROM pg_index WHERE indrelid = 'extra.log_2025'::regclass) AS indexes FROM people WHERE id = 1`,
@@ -232,8 +222,8 @@ describe('wrangler and the stores', () => {
         d: 0.300_000_000_000_000_04,
         two: 2,
         b: 'z "q"',
-        next: 3,
-        rows: 20_001,
+        next: 4,
+        rows: 10_001,
         indexes: 1,
       },
     ]);

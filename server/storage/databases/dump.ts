@@ -1,6 +1,9 @@
 /** A database as a text of SQL that makes it again, read in one snapshot and as the database's own role: what that may not see is not in it. */
 import type { WorkerDatabases } from './databases.ts';
-import { AFTER_ROWS, BEFORE_ROWS, FIND_TABLE, ROW_QUERIES, SEQUENCE_STATES } from './dump-queries.ts';
+import { AFTER_ROWS, AT_THE_END, BEFORE_ROWS } from './dump-attachments.ts';
+import { DEPENDENCIES, OBJECTS } from './dump-objects.ts';
+import { type DumpObject, type OrderedObjects, orderObjects } from './dump-order.ts';
+import { FIND_TABLE, LARGE_OBJECT_QUERIES, ROW_QUERIES, SEQUENCE_STATES } from './dump-rows.ts';
 import { type ResultSink, rowToJson, Session, SessionEnded } from '../wire/session.ts';
 import { DATABASE_LIMITS } from '../../../shared/limits.ts';
 
@@ -17,7 +20,7 @@ export class NoSuchTable extends Error {
 }
 
 const HEADER = `-- A PostgreSQL database of Skep. To make it again: wrangler d1 execute <database> --remote --file <this file>, or psql.
--- Not in here: privileges, policies, rules, comments, aggregates, operators, range types and the data of large objects.
+-- Not in here: settings of the role (ALTER ROLE ... SET), default privileges, privileges of other roles, publications, and rows of tables that extensions made.
 SET check_function_bodies = off;
 `;
 /** A file that does not end so was cut off. */
@@ -65,12 +68,13 @@ class Dump {
     const oids = tables.length === 0 ? null : `{${(await this.#findTables()).join(',')}}`;
     const part = oids === null ? 'whole' : 'ofTables';
     yield HEADER;
-    if (schema) for (const query of BEFORE_ROWS[part]) yield* this.#statements(query, [oids]);
-    if (rows) {
-      for (const query of await this.#ask(ROW_QUERIES, [oids])) yield* this.#rows(query);
-      for (const query of await this.#ask(SEQUENCE_STATES, [oids])) yield* this.#statements(query);
-    }
-    if (schema) for (const query of AFTER_ROWS[part]) yield* this.#statements(query, [oids]);
+    const objects = schema ? await this.#objects(part, oids) : undefined;
+    for (const statement of objects?.beforeRows ?? []) yield `${statement}\n`;
+    if (schema) for (const query of BEFORE_ROWS) yield* this.#statements(query, [oids]);
+    if (rows) yield* this.#contents(oids);
+    if (schema) for (const query of AFTER_ROWS) yield* this.#statements(query, [oids]);
+    for (const statement of objects?.afterRows ?? []) yield `${statement}\n`;
+    if (schema) for (const query of AT_THE_END) yield* this.#statements(query, [oids]);
     await this.#ask('COMMIT');
     yield FOOTER;
   }
@@ -85,9 +89,28 @@ class Dump {
     return oids;
   }
 
-  async *#statements(query: string, params: (string | null)[] = []): AsyncGenerator<string, void> {
-    const given = query.includes('$1') ? params : [];
-    for (const statement of await this.#ask(query, given)) yield `${statement}\n`;
+  async #objects(part: keyof typeof OBJECTS, oids: string | null): Promise<OrderedObjects> {
+    const objects: DumpObject[] = [];
+    for (const query of OBJECTS[part]) {
+      for (const [key = '', statement = '', place] of await this.#askRows(query, paramsOf(query, oids))) {
+        objects.push({ key, statement, place: place as DumpObject['place'] });
+      }
+    }
+    const needs = await this.#askRows(DEPENDENCIES);
+    return orderObjects(
+      objects,
+      needs.map(([key = '', needed = '']) => [key, needed] as const),
+    );
+  }
+
+  async *#contents(oids: string | null): AsyncGenerator<string, void> {
+    for (const query of await this.#ask(ROW_QUERIES, [oids])) yield* this.#rows(query);
+    for (const query of await this.#ask(SEQUENCE_STATES, [oids])) yield* this.#statements(query);
+    if (oids === null) for (const query of await this.#ask(LARGE_OBJECT_QUERIES)) yield* this.#rows(query);
+  }
+
+  async *#statements(query: string, [oids = null]: readonly (string | null)[] = []): AsyncGenerator<string, void> {
+    for (const statement of await this.#ask(query, paramsOf(query, oids))) yield `${statement}\n`;
   }
 
   async *#rows(query: string): AsyncGenerator<string, void> {
@@ -104,15 +127,19 @@ class Dump {
   }
 
   /** The first column of all rows. */
-  async #ask(sql: string, params: (string | null)[] = []): Promise<string[]> {
-    const found: string[] = [];
+  async #ask(sql: string, params: readonly (string | null)[] = []): Promise<string[]> {
+    return (await this.#askRows(sql, params)).map(([first = '']) => first);
+  }
+
+  async #askRows(sql: string, params: readonly (string | null)[] = []): Promise<string[][]> {
+    const found: string[][] = [];
     let size = 0;
     const sink: ResultSink = {
       columns: () => undefined,
       row: (frame) => {
         size += frame.length;
         if (size > DATABASE_LIMITS.maxExportPieceBytes) this.#session.end(new SessionEnded(TOO_LARGE));
-        else found.push((JSON.parse(rowToJson(frame)) as string[])[0] ?? '');
+        else found.push(JSON.parse(rowToJson(frame)) as string[]);
       },
       done: () => undefined,
     };
@@ -120,5 +147,8 @@ class Dump {
     return found;
   }
 }
+
+/** The tables that were asked for, for a query that knows of them. */
+const paramsOf = (query: string, oids: string | null): (string | null)[] => (query.includes('$1') ? [oids] : []);
 
 const TOO_LARGE = `Rows or definitions have more than ${DATABASE_LIMITS.maxExportPieceBytes / 1024 / 1024} MiB at once, which is too large to export.`;
