@@ -2,6 +2,7 @@
 
 declare module 'node:async_hooks' {
   export class AsyncLocalStorage<T> {
+    static snapshot(): <T>(run: () => T) => T;
     getStore(): T | undefined;
     run<R>(store: T, callback: (...args: never[]) => R, ...args: unknown[]): R;
   }

@@ -4,6 +4,7 @@
  * turns, which is much cheaper; which kind a worker's are is measured, and the supervisor is told (PONG), together with whose they were: it
  * divides what the kernel counts by that.
  */
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { writeU32 } from '../shared/frames.ts';
 import { TURN_REPORT_ENTRY_BYTES, TURN_REPORT_HEAD_BYTES } from '../shared/protocol.ts';
 import { deno } from './deno.ts';
@@ -35,6 +36,7 @@ const SHARED_EVENT_MICROSECONDS = 100;
 export const NOBODY = 0;
 
 const { cpuUsage } = deno;
+const { snapshot } = AsyncLocalStorage;
 
 function cpuMicroseconds(): number {
   const { user, system } = cpuUsage();
@@ -144,9 +146,13 @@ export function startTurn(): void {
 /** Whether events wait for turns: what comes after them must not overtake them. */
 export const isWaiting = (): boolean => waitingLength > 0;
 
-/** Runs an event of the invocation `owner` in a turn of its own, after those that wait already. */
+/**
+ * Runs an event of the invocation `owner` in a turn of its own, after those that wait already. What it finds in an AsyncLocalStorage is
+ * what it would have found now: the turn itself begins in the context of whoever was the first to wait.
+ */
 export function inOwnTurn(owner: number, run: () => void): void {
-  waiting[waitingStart + waitingLength++] = { owner, run };
+  const inContext = snapshot();
+  waiting[waitingStart + waitingLength++] = { owner, run: () => inContext(run) };
   if (waitingLength === 1) schedule();
 }
 
