@@ -31,6 +31,7 @@ const PROGRAM: Program = {
   },
   harnessPath: fileURLToPath(new URL('../cell/harness.js', import.meta.url)),
   watchdogPath: new URL('./watchdog-thread.js', import.meta.url),
+  spawnerPath: fileURLToPath(new URL('./spawner.js', import.meta.url)),
 };
 
 async function main(): Promise<void> {

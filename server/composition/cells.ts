@@ -36,6 +36,7 @@ export async function startCells(running: Running, opened: Stores): Promise<Cell
     denoPath: program.denoPath,
     harnessPath: program.harnessPath,
     watchdogPath: program.watchdogPath,
+    spawnerPath: program.spawnerPath,
     sandbox: config.sandbox,
     cpuMs: config.limitCpuMs,
     maxCpuMs: config.limitCpuMaxMs,

@@ -17,6 +17,7 @@ export interface Program {
   readonly denoPath: string;
   readonly harnessPath: string;
   readonly watchdogPath: URL;
+  readonly spawnerPath: string;
 }
 
 export interface Running {

@@ -1,4 +1,5 @@
 /** What the kernel says of a cell's process, and how its death is understood. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 
 /** V8 and the allocator end the process themselves when they run out: SIGTRAP, SIGABRT, also as bubblewrap's exit codes. */
@@ -23,4 +24,30 @@ export async function readPrivateBytes(pid: number): Promise<number> {
     number,
   ];
   return (resident - shared) * 4096;
+}
+
+/** The processes that a process has started and that are there still. None when it is gone itself. */
+export function childrenOf(parent: number): number[] {
+  try {
+    const listed = readFileSync(`/proc/${parent}/task/${parent}/children`, 'latin1');
+    return listed.split(' ').map(Number).filter(Boolean);
+  } catch {
+    return existsSync(`/proc/${parent}`) ? findChildrenOf(parent) : [];
+  }
+}
+
+/** For kernels that do not list children (CONFIG_PROC_CHILDREN). */
+function findChildrenOf(parent: number): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && parentOf(name) === parent)
+    .map(Number);
+}
+
+/** NaN when it is gone. */
+function parentOf(pid: string): number {
+  try {
+    return Number(/^PPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1]);
+  } catch {
+    return Number.NaN;
+  }
 }

@@ -142,8 +142,8 @@ export class Cell {
     });
     this.#streams = this.#openStreams();
     this.lastUsedMs = performance.now();
-    this.exited = process.exited.then((how) => {
-      this.#died(how);
+    this.exited = process.exited.then(({ how, stderr }) => {
+      this.#died(how, stderr);
       for (const listener of this.exitListeners) listener();
     });
   }
@@ -248,6 +248,11 @@ export class Cell {
   set givesWay(value: boolean) {
     this.#givesWay = value;
     if (this.#watched !== undefined) this.#watched.givesWay = value;
+  }
+
+  /** See `FairShare`. */
+  set stepsBehind(value: number) {
+    if (this.#watched !== undefined) this.#watched.stepsBehind = value;
   }
 
   /** Hands the cell its version and runs the top level, under the start-up limits. Throws LoadError. */
@@ -409,9 +414,9 @@ export class Cell {
     this.#process.kill();
   }
 
-  #died(how: string): void {
+  #died(how: string, stderr: string): void {
     if (this.#state === 'dead') return;
-    this.#end.exited(how, this.#process.stderr());
+    this.#end.exited(how, stderr);
     this.#state = 'dead';
     if (this.#memory.release()) this.#end.ranOutOfMemory();
     this.#context.onCellEvent({ type: 'ended', reason: this.#end.metric });

@@ -5,7 +5,6 @@
  */
 import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { SandboxLayer } from './sandbox.ts';
 
@@ -24,26 +23,13 @@ interface Hierarchy {
   readonly killsFile: string;
 }
 
-/** Where shares of the processors are said. */
-interface Shares {
-  readonly parent: string;
-  readonly file: string;
-  /** What everybody has. */
-  readonly usual: number;
-  readonly least: number;
-  /** Version 1: processors have a hierarchy of their own, which a cell joins when it first matters, because a move takes its time. */
-  readonly isOwnHierarchy: boolean;
-}
-
 export class CellGroups {
   readonly layer: SandboxLayer;
   readonly #hierarchies: readonly Hierarchy[];
-  readonly #shares: Shares | null;
   /** Groups whose process was not quite gone when they were to be removed. */
   readonly #lingering = new Set<string>();
 
-  private constructor(hierarchies: readonly Hierarchy[], shares: Shares | null, detail: string) {
-    this.#shares = shares;
+  private constructor(hierarchies: readonly Hierarchy[], detail: string) {
     this.#hierarchies = hierarchies;
     this.layer = { name: 'memory-cgroup', active: hierarchies.length > 0, detail };
   }
@@ -51,14 +37,13 @@ export class CellGroups {
   /** Finds out by making a group. Never throws: without one the other limits hold. */
   static detect(): CellGroups {
     const found = memoryHierarchies();
-    const shares = findShares();
-    if (typeof found === 'string') return new CellGroups([], shares, `Not available: ${found}`);
+    if (typeof found === 'string') return new CellGroups([], `Not available: ${found}`);
     try {
       for (const { parent } of found) {
         removeLeftovers(join(parent, '..'));
         mkdirSync(parent, { recursive: true });
       }
-      const groups = new CellGroups(found, shares, 'The kernel holds each cell to its memory.');
+      const groups = new CellGroups(found, 'The kernel holds each cell to its memory.');
       for (const { parent, limits } of found) {
         mkdirSync(join(parent, 'probe'));
         for (const [file, value] of limits(PROBE_BYTES)) writeFileSync(join(parent, 'probe', file), value);
@@ -67,7 +52,7 @@ export class CellGroups {
       return groups;
     } catch (error) {
       for (const { parent } of found) remove(parent);
-      return new CellGroups([], shares, `Not available: ${(error as Error).message}. ${ADVICE}`);
+      return new CellGroups([], `Not available: ${(error as Error).message}. ${ADVICE}`);
     }
   }
 
@@ -89,26 +74,6 @@ export class CellGroups {
       for (const [file, value] of limits(ceilingBytes)) await writeFile(join(group, file), value);
       const members = await readFile(join(group, 'cgroup.procs'), 'latin1');
       if (!members.split('\n').includes(String(pid))) await writeFile(join(group, 'cgroup.procs'), String(pid));
-    }
-  }
-
-  /** Whether `setShare` does something on this machine. */
-  get hasShares(): boolean {
-    return this.#shares !== null;
-  }
-
-  /** How much of the processors the cell gets against other cells when all are busy: 1 is the usual. */
-  async setShare(id: string, pid: number, weight: number): Promise<void> {
-    if (this.#shares === null) return;
-    const { parent, file, usual, least, isOwnHierarchy } = this.#shares;
-    const group = join(parent, id);
-    try {
-      if (isOwnHierarchy) await mkdir(group, { recursive: true });
-      await writeFile(join(group, file), String(Math.max(least, Math.round(usual * weight))));
-      if (isOwnHierarchy) await writeFile(join(group, 'cgroup.procs'), String(pid));
-    } catch {
-      // Its process is gone; what was made for it goes with the next removal.
-      this.#lingering.add(id);
     }
   }
 
@@ -142,12 +107,11 @@ export class CellGroups {
   }
 
   #parents(): string[] {
-    const parents = this.#hierarchies.map(({ parent }) => parent);
-    return this.#shares?.isOwnHierarchy === true ? [...parents, this.#shares.parent] : parents;
+    return this.#hierarchies.map(({ parent }) => parent);
   }
 }
 
-const ADVICE = 'Run Skep in a control group of its own that it may change (systemd: Delegate=cpu memory pids).';
+const ADVICE = 'Run Skep in a control group of its own that it may change (systemd: Delegate=memory pids).';
 
 /** Where this process's memory controller makes groups, or why it cannot. */
 function memoryHierarchies(): Hierarchy[] | string {
@@ -172,29 +136,6 @@ function memoryHierarchies(): Hierarchy[] | string {
       killsFile: 'memory.oom_control',
     },
   ];
-}
-
-/** Null where we may not say. After `memoryHierarchies`, which makes the groups of version 2. */
-function findShares(): Shares | null {
-  try {
-    const membership = readFileSync('/proc/self/cgroup', 'utf8');
-    const mounts = readFileSync('/proc/self/mounts', 'utf8');
-    const own = `skep-${process.pid}-${instances}`;
-    const base = unifiedBase(membership, mounts)?.replace(/\/skep-server$/, '');
-    if (base !== undefined && words(join(base, own, 'cgroup.subtree_control')).includes('cpu')) {
-      return { parent: join(base, own), file: 'cpu.weight', usual: 100, least: 1, isOwnHierarchy: false };
-    }
-    const controller = firstVersion(membership, mounts, 'cpu');
-    if (controller === null) return null;
-    const parent = join(controller, own);
-    removeLeftovers(controller);
-    mkdirSync(parent, { recursive: true });
-    // All cells in it together against the rest of the machine: as many busy processes as there are processors.
-    writeFileSync(join(parent, 'cpu.shares'), String(1024 * availableParallelism()));
-    return { parent, file: 'cpu.shares', usual: 1024, least: 2, isOwnHierarchy: true };
-  } catch {
-    return null;
-  }
 }
 
 function unifiedBase(membership: string, mounts: string): string | undefined {
@@ -238,15 +179,6 @@ function delegate(base: string, own: string): void {
     writeFileSync(join(base, own, 'cgroup.subtree_control'), wanted);
   } catch {
     // Seen by the probe.
-    return;
-  }
-  try {
-    // Where it may be had; the ceilings do not hang on it.
-    writeFileSync(join(base, 'cgroup.subtree_control'), '+cpu');
-    writeFileSync(join(base, own, 'cgroup.subtree_control'), '+cpu');
-    writeFileSync(join(base, own, 'cpu.weight'), String(Math.min(10_000, 100 * availableParallelism())));
-  } catch {
-    // Cells share as groups of equal weight do.
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * Fair shares of the processors between accounts. The kernel shares them between processes: an account with ten busy cells would get ten
- * times what one with a single cell gets. So each cell weighs the less, the more cells of its account are busy. With processors to spare a
- * weight changes nothing.
+ * times what one with a single cell gets. So each cell weighs the less, the more cells of its account are busy: its priority is lower. With
+ * processors to spare that changes nothing. Nine steps are left below a cell that computes: up to seven times as many cells are made up for.
  */
 import type { Cell } from './cell.ts';
 
@@ -14,7 +14,7 @@ const EAGER = 0.2;
 
 export class FairShare {
   /** CPU time of each cell at the last look, what it used in an interval lately, and its weight. */
-  readonly #known = new WeakMap<Cell, { cpuMs: number; usedMs: number; weight: number; isSet: boolean }>();
+  readonly #known = new WeakMap<Cell, { cpuMs: number; usedMs: number; weight: number }>();
   readonly #apply: (cell: Cell, weight: number) => void;
 
   constructor(apply: (cell: Cell, weight: number) => void) {
@@ -26,7 +26,7 @@ export class FairShare {
     let mostWished = 0;
     for (const cell of cells) {
       const accountId = cell.version?.accountId;
-      const known = this.#known.get(cell) ?? { cpuMs: 0, usedMs: 0, weight: 1, isSet: false };
+      const known = this.#known.get(cell) ?? { cpuMs: 0, usedMs: 0, weight: 1 };
       const { cpuMs } = cell;
       // Half of it from before: on a full machine a cell may not run for a whole interval.
       const usedMs = (known.usedMs + cpuMs - known.cpuMs) / 2;
@@ -39,16 +39,13 @@ export class FairShare {
     }
     const busy = running.filter(({ wish }) => wish >= mostWished * EAGER);
     const weights = weightsOf(busy.map(({ accountId }) => accountId));
-    const isShared = weights.size > 1;
-    for (const { cell, accountId } of busy) this.#set(cell, weights.get(accountId) as number, isShared);
+    for (const { cell, accountId } of busy) this.#set(cell, weights.get(accountId) as number);
   }
 
-  /** A weight has a meaning among those that have one: the first is set when there is somebody to share with. */
-  #set(cell: Cell, weight: number, isShared: boolean): void {
-    const known = this.#known.get(cell) as { weight: number; isSet: boolean };
-    if (known.isSet ? known.weight === weight : !isShared) return;
+  #set(cell: Cell, weight: number): void {
+    const known = this.#known.get(cell) as { weight: number };
+    if (known.weight === weight) return;
     known.weight = weight;
-    known.isSet = true;
     this.#apply(cell, weight);
   }
 }

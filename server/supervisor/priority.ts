@@ -1,8 +1,10 @@
 /**
- * How eagerly the kernel runs a cell. One that computes for long gives way to those that only answer: with the machine full, a request
- * of a millisecond does not wait for one of a second.
+ * How eagerly the kernel runs a cell: by the nice value of its threads, nothing else. One that computes for long gives way to those that only
+ * answer: with the machine full, a request of a millisecond does not wait for one of a second. Groups of the kernel's (control groups with
+ * the cpu controller, a session for each cell with autogroups) were tried and let the server wait up to 100 ms at times: a group that sleeps and
+ * wakes often loses its place.
  */
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { constants, getPriority, setPriority } from 'node:os';
 
 const LOWEST = constants.priority.PRIORITY_LOW;
@@ -16,22 +18,26 @@ export const PRIORITY_STEPS = { usual: 0, givesWay: 5, computes: 10 } as const;
 const usual = getPriority();
 const CAP_SYS_NICE = 23n;
 
-/** Whether what was lowered can be raised again: it takes a right that root has. */
+/** Whether what was lowered can be raised again: it takes a right that root has, or a limit that allows it (systemd: `LimitNICE`). */
 export const mayRaisePriority = ((): boolean => {
   try {
     const effective = /^CapEff:\s+([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1] ?? '0';
-    return ((BigInt(`0x${effective}`) >> CAP_SYS_NICE) & 1n) === 1n;
+    if (((BigInt(`0x${effective}`) >> CAP_SYS_NICE) & 1n) === 1n) return true;
+    // The kernel's way to say down to which value: 20 less it.
+    const allowed = /^Max nice priority\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1] ?? '0';
+    return 20 - Number(allowed) <= usual;
   } catch {
     return false;
   }
 })();
 
+/** Each step down is worth a fifth less: cells whose share is to be `weight` (0 to 1) of the usual one go so many steps down. */
+export const stepsForWeight = (weight: number): number => Math.round(Math.log(1 / weight) / Math.log(1.25));
+
 /**
- * Sets it for all threads of a process, which start their own threads with it. Where the kernel shares processors between sessions first
- * (autogroups; each cell is a session), also for its session. Returns false when the kernel refused.
+ * Sets it for all threads of a process, which start their own threads with it. Returns false when the kernel refused.
  */
 export function setCellPriority(pid: number, stepsDown: number): boolean {
-  setSessionPriority(pid, stepsDown);
   try {
     for (const thread of readdirSync(`/proc/${pid}/task`)) {
       setPriority(Number(thread), Math.min(LOWEST, usual + stepsDown));
@@ -51,19 +57,3 @@ export function stepsDownOf(pid: number): number {
     return PRIORITY_STEPS.usual;
   }
 }
-
-let ownSession: string | undefined;
-
-/** A cell in the server's own session must not take the server down with it. */
-function setSessionPriority(pid: number, nice: number): void {
-  try {
-    ownSession ??= readSession(process.pid);
-    if (readSession(pid) !== ownSession) writeFileSync(`/proc/${pid}/autogroup`, String(nice));
-  } catch {
-    // A kernel without autogroups has none to set.
-  }
-}
-
-/** As `/autogroup-17`. */
-const readSession = (pid: number): string | undefined =>
-  readFileSync(`/proc/${pid}/autogroup`, 'latin1').split(' ', 1)[0];

@@ -1,13 +1,11 @@
 /** Starting the process of a cell. The only place besides the PostgreSQL launcher where Skep starts a process. */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { readdir, readFile } from 'node:fs/promises';
-import type { Readable } from 'node:stream';
-import { CHANNEL_LIMITS } from '../../shared/limits.ts';
 import { BROKER_SOCKET, IN_SOCKET } from '../../shared/protocol.ts';
-import { mayRaisePriority, PRIORITY_STEPS, setCellPriority } from './priority.ts';
+import { childrenOf } from './cell-facts.ts';
 import { CELL_ENVIRONMENT, extrasPath, type Sandbox } from './sandbox.ts';
+import type { Spawner } from './spawner.ts';
 
 export interface CellProgram {
+  readonly spawner: Spawner;
   readonly denoPath: string;
   readonly harnessPath: string;
   readonly sandbox: Sandbox;
@@ -26,10 +24,8 @@ export interface CellProcess {
   readonly pid: Promise<number>;
   /** The process id of Deno itself, as this machine sees it. Only after its hello: before, it may not be there yet. */
   denoPid(): Promise<number>;
-  /** What the cell wrote to its standard error, at most `maxStderrBytes`. */
-  stderr(): string;
-  /** Settles when it is gone, with how it ended. */
-  readonly exited: Promise<string>;
+  /** Settles when it is gone: how it ended, and what it wrote to its standard error, at most `maxStderrBytes`. */
+  readonly exited: Promise<{ readonly how: string; readonly stderr: string }>;
   /** SIGKILL: the only signal a cell cannot swallow. Idempotent. */
   kill(): void;
 }
@@ -43,47 +39,28 @@ export function spawnCell(program: CellProgram, directory: string, uid: number, 
   const inside = sandbox.pathInside(directory);
   const infoFd = sandbox.wrapper === 'bubblewrap' ? INFO_FD : null;
   const [file, ...args] = sandbox.wrap(denoCommand(program, inside, uid), { directory, infoFd });
-  const child = spawn(file as string, args, {
-    stdio: ['ignore', 'ignore', 'pipe', infoFd === null ? 'ignore' : 'pipe'],
-    env: { ...CELL_ENVIRONMENT, PATH: '/usr/bin:/bin:/usr/sbin:/sbin' },
-    cwd: '/',
-    // A session of its own: no terminal to type into, and a share of the processors of its own where the kernel has autogroups.
-    detached: true,
+  const { pid, exited, isOver, kill } = program.spawner.start({
+    file: file as string,
+    args,
+    environment: { ...CELL_ENVIRONMENT, PATH: '/usr/bin:/bin:/usr/sbin:/sbin' },
+    infoFd,
+    givesWay,
   });
-  if (givesWay) letGiveWay(child.pid);
-  const pid = infoFd === null ? pidOfChild(child) : pidFromInfo(child, child.stdio[INFO_FD] as Readable);
-  // What bubblewrap has forked before it was lowered itself is not lowered.
-  if (givesWay) void pid.then(letGiveWay, () => undefined);
-  const { exited, isOver } = watchExit(child);
   return {
     pid,
-    denoPid: async () => (infoFd === null ? await pid : await onlyChildOf(await pid)),
-    stderr: collectStderr(child),
+    denoPid: async () => (infoFd === null ? await pid : onlyChildOf(await pid)),
     exited,
     kill: () => {
-      child.kill('SIGKILL');
+      kill();
       void pid.then(
         (inside) => {
           // The namespace outlives a killed bubblewrap by the moment its death signal takes.
-          if (!isOver() && inside !== child.pid) killQuietly(inside);
+          if (!isOver()) killQuietly(inside);
         },
         () => undefined,
       );
     },
   };
-}
-
-function watchExit(child: ChildProcess): { exited: Promise<string>; isOver: () => boolean } {
-  let over = false;
-  const exited = new Promise<string>((resolve) => {
-    const end = (how: string): void => {
-      over = true;
-      resolve(how);
-    };
-    child.once('close', (code, signal) => end(`exit code ${code}, signal ${signal}`));
-    child.once('error', (error) => end(error.message));
-  });
-  return { exited, isOver: () => over };
 }
 
 /** Idempotent. */
@@ -93,10 +70,6 @@ function killQuietly(pid: number): void {
   } catch {
     // Gone.
   }
-}
-
-function letGiveWay(pid: number | undefined): void {
-  if (mayRaisePriority && pid !== undefined) setCellPriority(pid, PRIORITY_STEPS.givesWay);
 }
 
 function denoCommand(program: CellProgram, directory: string, uid: number): string[] {
@@ -134,55 +107,9 @@ function denoCommand(program: CellProgram, directory: string, uid: number): stri
   ];
 }
 
-const pidOfChild = (child: ChildProcess): Promise<number> =>
-  child.pid === undefined ? new Promise((_resolve, reject) => child.once('error', reject)) : Promise.resolve(child.pid);
-
-/** bubblewrap writes `{"child-pid": N, …}` once the namespaces are there. */
-function pidFromInfo(child: ChildProcess, info: Readable): Promise<number> {
-  return new Promise((resolve, reject) => {
-    let text = '';
-    info.setEncoding('utf8');
-    info.on('data', (chunk: string) => {
-      text += chunk;
-    });
-    info.on('end', () => {
-      const pid = /"child-pid":\s*(\d+)/.exec(text)?.[1];
-      if (pid === undefined) reject(new Error('bubblewrap did not say which process is the cell'));
-      else resolve(Number(pid));
-    });
-    info.on('error', reject);
-    child.once('error', reject);
-  });
-}
-
 /** The namespace's first process has started one program, and that one can start none. */
-async function onlyChildOf(parent: number): Promise<number> {
-  const listed = await readFile(`/proc/${parent}/task/${parent}/children`, 'latin1').catch(() => '');
-  const pid = Number(listed.trim().split(' ')[0]) || (await findChildOf(parent));
+function onlyChildOf(parent: number): number {
+  const [pid] = childrenOf(parent);
   if (pid === undefined) throw new Error('its process is gone');
   return pid;
-}
-
-/** For kernels that do not list children (CONFIG_PROC_CHILDREN). */
-async function findChildOf(parent: number): Promise<number | undefined> {
-  for (const name of await readdir('/proc')) {
-    if (!/^\d+$/.test(name)) continue;
-    const status = await readFile(`/proc/${name}/status`, 'latin1').catch(() => '');
-    if (new RegExp(`^PPid:\\s+${parent}$`, 'm').test(status)) return Number(name);
-  }
-  return undefined;
-}
-
-function collectStderr(child: ChildProcess): () => string {
-  let text = '';
-  const stderr = child.stderr as Readable;
-  stderr.setEncoding('utf8');
-  stderr.on('data', (chunk: string) => {
-    if (text.length < CHANNEL_LIMITS.maxStderrBytes)
-      text += chunk.slice(0, CHANNEL_LIMITS.maxStderrBytes - text.length);
-    // The harness writes nothing here once it runs: whatever floods this pipe is not ours.
-    else child.kill('SIGKILL');
-  });
-  stderr.on('error', () => undefined);
-  return () => text.trim();
 }

@@ -16,6 +16,7 @@ import { CellGroups } from './cgroup.ts';
 import { ConnectionCounts } from './connection-counts.ts';
 import { BALANCE_INTERVAL_MS, FairShare } from './fair-share.ts';
 import { HEALTHY } from './health.ts';
+import { mayRaisePriority, stepsForWeight } from './priority.ts';
 import { detectSandbox, type Sandbox, SandboxError, type SandboxMode } from './sandbox.ts';
 import { Session } from './session.ts';
 import type {
@@ -36,6 +37,7 @@ import type {
 import { TIMINGS, type Timings } from './timings.ts';
 import { VersionPool } from './version-pool.ts';
 import { WaitingPlaces } from './waiting-line.ts';
+import { Spawner } from './spawner.ts';
 import { CellUserIds } from './user-ids.ts';
 import { Watchdog } from './watchdog.ts';
 
@@ -45,6 +47,7 @@ export interface SupervisorOptions {
   readonly denoPath: string;
   readonly harnessPath: string;
   readonly watchdogPath: string | URL;
+  readonly spawnerPath: string;
   /** `require-strong`: refuse to start without namespaces and an empty root. */
   readonly sandbox: SandboxMode;
   /** CPU budget of an invocation when its version asks for nothing else, and the most it may ask for. */
@@ -76,6 +79,7 @@ export class Supervisor implements Dispatcher, StartupChecker, VersionHealthSour
   readonly connections: ConnectionCounts;
   readonly #options: SupervisorOptions;
   readonly #watchdog: Watchdog;
+  readonly #spawner: Spawner;
   readonly #groups: CellGroups;
   readonly #context: CellContext;
   readonly #timings: Timings;
@@ -109,8 +113,11 @@ export class Supervisor implements Dispatcher, StartupChecker, VersionHealthSour
       throw error;
     });
     this.#onCellEvent = options.onCellEvent ?? (() => undefined);
+    // After the groups were found: it inherits where this process is.
+    this.#spawner = new Spawner(options.spawnerPath, options.log);
     this.#context = {
       program: {
+        spawner: this.#spawner,
         denoPath: options.denoPath,
         harnessPath: options.harnessPath,
         sandbox,
@@ -133,10 +140,8 @@ export class Supervisor implements Dispatcher, StartupChecker, VersionHealthSour
       stopIdle: (accountId) => this.#stopLongestIdle(accountId),
     });
     this.#timers.push(setInterval(() => this.#pingBusy(), PING_INTERVAL_MS).unref());
-    if (this.#groups.hasShares) {
-      const fairShare = new FairShare((cell, weight) => {
-        if (cell.pid !== undefined) void this.#groups.setShare(cell.id, cell.pid, weight);
-      });
+    if (mayRaisePriority) {
+      const fairShare = new FairShare((cell, weight) => (cell.stepsBehind = stepsForWeight(weight)));
       this.#timers.push(setInterval(() => fairShare.balance(this.#alive), BALANCE_INTERVAL_MS).unref());
     }
     this.#timers.push(setInterval(() => this.#sweep(), SWEEP_INTERVAL_MS).unref());
@@ -391,6 +396,7 @@ export class Supervisor implements Dispatcher, StartupChecker, VersionHealthSour
     const cells = [...this.#alive];
     for (const cell of cells) cell.kill('the node is stopping');
     await Promise.all(cells.map((cell) => cell.exited));
+    await this.#spawner.close();
     await this.#watchdog.close();
     this.#groups.close();
     rmSync(this.#options.runDir, { recursive: true, force: true });

@@ -3,7 +3,7 @@
  * locks: a reader may see a value one tick old, never a torn one (aligned 64-bit).
  */
 export const MAX_SLOTS = 1024;
-export const FIELDS = 16;
+export const FIELDS = 17;
 
 /** Written by the supervisor. */
 export const PID = 0;
@@ -27,6 +27,9 @@ export const TURN_EVENTS = 13;
 
 /** 1: gives way to the others from the start, and for a while. */
 export const GIVES_WAY = 15;
+
+/** So many steps behind the others its priority is, since its account keeps so many other cells busy. */
+export const STEPS_BEHIND = 16;
 
 /** Written by the thread. */
 /** What each invocation in flight has been charged so far: CPU time divided by the number in flight, summed up. */

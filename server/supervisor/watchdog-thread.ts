@@ -33,6 +33,7 @@ import {
   PRIVATE_BYTES,
   SEEN_GENERATION,
   SHARE_MS,
+  STEPS_BEHIND,
   TABLE_BYTES,
   TURN_EVENTS,
   type WatchdogData,
@@ -239,7 +240,7 @@ function measureBusy(slot: number, row: number, entry: Watched, inFlight: number
 function setPriorityOf(row: number, entry: Watched, computedMs: number, nowMs: number): void {
   if (computedMs > GIVES_WAY_AFTER_MS) entry.calmAtMs = nowMs + CALM_MS;
   const atRest = mayRaisePriority && table[row + GIVES_WAY] === 1 ? PRIORITY_STEPS.givesWay : PRIORITY_STEPS.usual;
-  const stepsDown = nowMs < entry.calmAtMs ? PRIORITY_STEPS.computes : atRest;
+  const stepsDown = (nowMs < entry.calmAtMs ? PRIORITY_STEPS.computes : atRest) + (table[row + STEPS_BEHIND] as number);
   if (entry.stepsDown === stepsDown) return;
   entry.stepsDown = stepsDown;
   setCellPriority(entry.pid, stepsDown);

@@ -23,6 +23,7 @@ import {
   PRIVATE_BYTES,
   SEEN_GENERATION,
   SHARE_MS,
+  STEPS_BEHIND,
   TABLE_BYTES,
   TURN_EVENTS,
   type WatchdogData,
@@ -130,6 +131,11 @@ export class WatchedCell {
 
   set budgetMs(value: number) {
     this.#table[this.#row + BUDGET_MS] = value;
+  }
+
+  /** See `FairShare`. Takes effect at the next look. */
+  set stepsBehind(value: number) {
+    if (!this.#released) this.#table[this.#row + STEPS_BEHIND] = value;
   }
 
   /** Whether it gives way to all other cells, whatever it uses. Takes effect at the next look: at once when an invocation begins. */

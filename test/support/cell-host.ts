@@ -8,9 +8,11 @@ import { Cell } from '../../server/supervisor/cell.ts';
 import { detectSandbox } from '../../server/supervisor/sandbox.ts';
 import { type Timings, TIMINGS } from '../../server/supervisor/timings.ts';
 import type { BindingCall, BindingSession, WorkerEvent } from '../../server/supervisor/types.ts';
+import { Spawner } from '../../server/supervisor/spawner.ts';
+import { CellUserIds } from '../../server/supervisor/user-ids.ts';
 import { Watchdog } from '../../server/supervisor/watchdog.ts';
 import { testLog } from './log.ts';
-import { buildOnce, DENO_PATH, HARNESS_PATH, WATCHDOG_PATH } from './supervisor.ts';
+import { buildOnce, DENO_PATH, HARNESS_PATH, SPAWNER_PATH, WATCHDOG_PATH } from './supervisor.ts';
 
 export interface CellHostOptions {
   readonly harnessPath?: string;
@@ -29,8 +31,6 @@ export interface CellHost {
   close(): Promise<void>;
 }
 
-const FIRST_UID = 61_184;
-
 export async function createCellHost(options: CellHostOptions = {}): Promise<CellHost> {
   buildOnce();
   const harnessPath = options.harnessPath ?? HARNESS_PATH;
@@ -41,10 +41,12 @@ export async function createCellHost(options: CellHostOptions = {}): Promise<Cel
     throw error;
   });
   const groups = CellGroups.detect();
+  const spawner = new Spawner(SPAWNER_PATH, testLog);
+  const userIds = new CellUserIds();
   const events: WorkerEvent[] = [];
   const cells: Cell[] = [];
   const context = {
-    program: { denoPath: DENO_PATH, harnessPath, sandbox, heapMiB: memoryMiB },
+    program: { spawner, denoPath: DENO_PATH, harnessPath, sandbox, heapMiB: memoryMiB },
     watchdog,
     groups,
     broker: {
@@ -63,7 +65,7 @@ export async function createCellHost(options: CellHostOptions = {}): Promise<Cel
     directory,
     start: async () => {
       const id = `c${++count}`;
-      const cell = await Cell.start(id, join(directory, id), sandbox.root ? FIRST_UID + count : 0, context, {
+      const cell = await Cell.start(id, join(directory, id), sandbox.root ? userIds.take() : 0, context, {
         givesWay: false,
       });
       cells.push(cell);
@@ -72,6 +74,7 @@ export async function createCellHost(options: CellHostOptions = {}): Promise<Cel
     close: async () => {
       for (const cell of cells) cell.kill('the test is over');
       await Promise.all(cells.map((cell) => cell.exited));
+      await spawner.close();
       await watchdog.close();
       groups.close();
       const left = cells.filter((cell) => existsSync(cell.directory));

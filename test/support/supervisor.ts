@@ -54,6 +54,7 @@ const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 export const DENO_PATH = join(require.resolve('@deno/linux-x64-glibc/package.json'), '..', 'deno');
 export const HARNESS_PATH = join(ROOT, 'dist/cell/harness.js');
 export const WATCHDOG_PATH = join(ROOT, 'dist/server/watchdog-thread.js');
+export const SPAWNER_PATH = join(ROOT, 'dist/server/spawner.js');
 
 export interface TestSupervisorOptions
   extends Partial<Omit<SupervisorOptions, 'broker' | 'loadModules' | 'log' | 'onEvent' | 'runDir'>> {
@@ -143,6 +144,7 @@ export class TestSupervisor implements StartupChecker {
       denoPath: DENO_PATH,
       harnessPath: HARNESS_PATH,
       watchdogPath: WATCHDOG_PATH,
+      spawnerPath: SPAWNER_PATH,
       sandbox: 'auto',
       cpuMs: CELL_LIMITS.cpuMs,
       maxCpuMs: 30_000,

@@ -31,6 +31,7 @@ beforeEach(() => {
   write('server/doctor.ts', `import { text } from './shared.ts'; console.log('doctor', text);`);
   write('server/backup.ts', `import { text } from './shared.ts'; console.log('backup', text);`);
   write('server/supervisor/watchdog-thread.ts', `import { text } from '../shared.ts'; console.log(text);`);
+  write('server/supervisor/spawner-process.ts', `import { text } from '../shared.ts'; console.log('spawner', text);`);
   write('server/shared.ts', `export const text: string = 'first';`);
   write('server/storage/migrations/0001_first.sql', 'CREATE TABLE t ();');
   write('cell/boot.ts', `import { a } from './a.ts'; import m from 'node:module'; console.log(a, typeof m);`);
@@ -56,6 +57,7 @@ test('it makes programs that run, one plain file that starts a cell and a copy o
   assert.deepEqual(build(), { code: 0, output: '' });
   assert.deepEqual(node('dist/server/main.js'), { code: 0, output: 'first function\n' });
   assert.deepEqual(node('dist/server/watchdog-thread.js'), { code: 0, output: 'first\n' });
+  assert.deepEqual(node('dist/server/spawner.js'), { code: 0, output: 'spawner first\n' });
   assert.deepEqual(node('dist/cell/harness.js'), { code: 0, output: '1 function\n' });
   assert.deepEqual(readdirSync(join(root, 'dist/cell')), ['extras.bin', 'harness.js']);
   assert.match(dist('cell/extras.bin'), /globalThis\.harness = a/);
