@@ -433,6 +433,19 @@ export const DATABASE_LIMITS = {
   workMemMiB: 4,
   /** Size of one database, in MiB; above it only what makes it smaller is let through. A setting. */
   databaseMiB: 10_240,
+  /**
+   * Locks that all sessions of one database hold at once, and never more than a quarter of what the server has room for. Stops one tenant from taking
+   * the server's table of locks, without which nobody can deploy → its sessions end, and it is closed for …
+   */
+  locksPerDatabase: 10_000,
+  /** … this long, twice as long each time … */
+  lockPauseFirstMs: 2_000,
+  /** … up to this; who keeps to the limit for as long begins anew. */
+  lockPauseMaxMs: 300_000,
+  /** How often the locks of databases in use are looked at: who takes nothing but locks has them all in a fifth of a second. */
+  lockCheckMs: 100,
+  /** How long a statement of the platform's own is tried again while the server's table of locks is full. */
+  lockShortageMs: 2_000,
   /** How often the size of a database that is written to is looked at. */
   sizeCheckMs: 2_000,
   /** D1: databases of an account. */

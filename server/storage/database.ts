@@ -5,9 +5,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
+import { DATABASE_LIMITS } from '../../shared/limits.ts';
 import type { Logger } from '../log/types.ts';
 import { LocalAnnouncements } from './announcements.ts';
-import { DatabaseError, codeOf, isUnavailable, maskUrl, mayRetry } from './errors.ts';
+import { DatabaseError, codeOf, isLockShortage, isUnavailable, maskUrl, mayRetry } from './errors.ts';
 import { migrate } from './migrate.ts';
 import { StoreUnavailable } from './store.ts';
 
@@ -229,7 +230,7 @@ class PoolDatabase implements Database {
     values: readonly unknown[] = [],
   ): Promise<pg.QueryResult<Row>> {
     try {
-      return await this.#pool.query<Row>(sql, values as unknown[]);
+      return await outlastingLockShortage(() => this.#pool.query<Row>(sql, values as unknown[]));
     } catch (error) {
       throw translated(error);
     }
@@ -238,7 +239,7 @@ class PoolDatabase implements Database {
   async transaction<T>(work: (tx: Transaction) => Promise<T>, mode: 'write' | 'snapshot' = 'write'): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#attempt(work, mode);
+        return await outlastingLockShortage(() => this.#attempt(work, mode));
       } catch (error) {
         if (!mayRetry(error) || attempt >= TRANSACTION_ATTEMPTS) throw translated(error);
         // Two that collided must not collide again in step.
@@ -311,7 +312,9 @@ class PoolDatabase implements Database {
       close,
       query: async <Row extends readonly unknown[]>({ name, text }: Statement, values: readonly unknown[]) => {
         try {
-          const { rows } = await client.query<Row[]>({ name, text, values: values as unknown[], rowMode: 'array' });
+          const { rows } = await outlastingLockShortage(() =>
+            client.query<Row[]>({ name, text, values: values as unknown[], rowMode: 'array' }),
+          );
           return rows as unknown as Row[];
         } catch (error) {
           throw translated(error);
@@ -359,6 +362,21 @@ class PoolDatabase implements Database {
     return this.#closed;
   }
 }
+
+/** A tenant may have filled the server's table of locks; he loses it within a moment (`databases/lock-guard.ts`). */
+async function outlastingLockShortage<T>(work: () => Promise<T>): Promise<T> {
+  const deadline = performance.now() + DATABASE_LIMITS.lockShortageMs;
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!isLockShortage(error) || performance.now() > deadline) throw error;
+      await sleep(LOCK_SHORTAGE_PAUSE_MS);
+    }
+  }
+}
+
+const LOCK_SHORTAGE_PAUSE_MS = 50;
 
 /** What the rest of the server can tell apart: "not now" and everything else. */
 function translated(error: unknown): unknown {

@@ -51,6 +51,13 @@ export function mayRetry(error: unknown): boolean {
   return RETRY_STATES.has(codeOf(error));
 }
 
+/**
+ * True when the server's table of locks is full: nothing was done, and trying again soon helps, since whoever fills it loses his. The same
+ * SQLSTATE says that a session's own memory is used up, where it would not.
+ */
+export const isLockShortage = (error: unknown): boolean =>
+  codeOf(error) === '53200' && error instanceof Error && error.message.includes('shared memory');
+
 /** True when the database cannot be reached or cannot work now, whatever is asked of it. */
 export function isUnavailable(error: unknown): boolean {
   if (error instanceof StoreUnavailable) return true;

@@ -24,7 +24,7 @@ before(async () => {
       SKEP_LIMIT_DATABASE_MIB: '24',
     },
   });
-  for (const name of ['mallory', 'victim', 'fat']) {
+  for (const name of ['mallory', 'victim', 'fat', 'greedy']) {
     const metadata = {
       bindings: [{ type: 'd1', name: 'DB', id: await createDatabase(name) }],
       compatibility_date: '2026-01-01',
@@ -266,6 +266,26 @@ test('memory that SQL takes has an end in its session: others go on', async () =
   });
   assert.equal(sorted.code, '53200', sorted.message);
   assert.equal((await ask('fat', { sql: 'SELECT 1 AS one' })).rows?.[0].one, 1);
+});
+
+const TAKE_ALL_LOCKS =
+  'DO $$ DECLARE n int := 0; BEGIN BEGIN LOOP n := n + 1; PERFORM pg_advisory_lock(n); END LOOP; EXCEPTION WHEN out_of_memory THEN NULL; END; PERFORM pg_sleep(20); END $$';
+
+test('who takes all locks of the server loses his sessions, and no deploy fails for want of one', async () => {
+  const few = await ask('greedy', {
+    sql: 'SELECT count(pg_advisory_lock(n))::int AS n FROM generate_series(1, 5000) AS n',
+  });
+  assert.deepEqual(few.rows, [{ n: 5_000 }], few.message);
+  const greedy = ask('greedy', { script: `SET statement_timeout = 0; ${TAKE_ALL_LOCKS}` });
+  const isOver = greedy.then(() => true);
+  do {
+    await skep.deploy('beside', 'export default { fetch: () => new Response("deployed") };');
+  } while (!(await Promise.race([isOver, sleep(20).then(() => false)])));
+  const { code, message } = await greedy;
+  assert.equal(code, '57014', message);
+  assert.match(message ?? '', /\d{5} locks were held in the database at once, allowed are 10000/);
+  assert.match((await ask('greedy', { sql: 'SELECT 1' })).message ?? '', /closed for [12] s more: too many locks/);
+  await until(async () => (await ask('greedy', { sql: 'SELECT 1' })).code === undefined, 'it is open again');
 });
 
 test('deleting a database ends who is in it, and its worker hears that it is gone', async () => {

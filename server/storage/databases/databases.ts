@@ -8,6 +8,7 @@ import { Liveness } from '../liveness.ts';
 import type { BackendTarget } from '../wire/backend.ts';
 import type { BackendPool } from '../wire/pool.ts';
 import { BackendPools } from '../wire/pools.ts';
+import { guardLocks, type LockGuard } from './lock-guard.ts';
 import {
   type DatabaseRecord,
   type DatabaseSecrets,
@@ -104,6 +105,7 @@ class Databases implements WorkerDatabases {
   readonly #probes: pg.Pool;
   readonly #pools = new BackendPools(DATABASE_LIMITS.connectionsPerNode);
   readonly #sizes: DatabaseSizes;
+  readonly #locks: LockGuard;
   readonly #known = new Map<string, Known>();
   readonly #mending = new Map<string, Promise<void>>();
   #version: Promise<number> | undefined;
@@ -122,6 +124,12 @@ class Databases implements WorkerDatabases {
     this.#probes.on('error', () => undefined);
     this.liveness = new Liveness(() => this.#probes.query('SELECT 1'));
     this.#sizes = watchSizes(this.#maxBytes, (name) => this.#readSize(name), log);
+    this.#locks = guardLocks({
+      query: (sql, values) => this.#admin.query(sql, values),
+      inUse: () => [...this.#pools.counts()].filter(({ connections }) => connections > 0).map(({ key }) => key),
+      end: (name, because) => this.#pools.find(name)?.endAll(because),
+      log,
+    });
   }
 
   get times(): SessionTimes {
@@ -261,6 +269,7 @@ class Databases implements WorkerDatabases {
   }
 
   async #targetOf({ internalName, password }: DatabaseSecrets): Promise<BackendTarget> {
+    this.#locks.check(internalName);
     const { connectionString, ...rest } = this.#config;
     const { host, port, ssl } = new pg.Client({
       ...(connectionString === undefined ? {} : parseUrl(connectionString)),
@@ -301,6 +310,7 @@ class Databases implements WorkerDatabases {
 
   async close(): Promise<void> {
     this.#sizes.close();
+    this.#locks.close();
     this.#pools.close();
     await this.#probes.end();
     await this.#admin.end();

@@ -61,6 +61,8 @@ const SETTINGS: Readonly<Record<string, string>> = {
   unix_socket_permissions: '0700',
   // The platform's own, and those of workers (`DATABASE_LIMITS.connectionsPerNode`).
   max_connections: '120',
+  // Times max_connections is the room for locks of all: a tenant may have an eighth of it (`DATABASE_LIMITS.locksPerDatabase`).
+  max_locks_per_transaction: '640',
   shared_buffers: '64MB',
   max_wal_size: '512MB',
   jit: 'off',

@@ -218,6 +218,11 @@ export class BackendPool {
     backend.destroy();
   }
 
+  /** Ends all connections at once; whoever has one hears why. What the server does for them is the caller's to end. */
+  endAll(because: Error): void {
+    for (const backend of [...this.#all]) backend.lose(because);
+  }
+
   #clean(backend: Backend, cleaning: 'not-asked' | 'under-way'): void {
     let left = backend.status === 'idle' || cleaning === 'under-way' ? 1 : 2;
     const late = setTimeout(() => this.abandon(backend), DATABASE_LIMITS.connectTimeoutMs);

@@ -36,6 +36,11 @@ export class BackendPools {
     return pool;
   }
 
+  /** The pool of a database, when it was ever asked for. */
+  find(key: string): BackendPool | undefined {
+    return this.#pools.get(key);
+  }
+
   /** Connections open and operations waiting, by key. */
   *counts(): Iterable<{ readonly key: string; readonly connections: number; readonly waiting: number }> {
     for (const [key, { connections, waiting }] of this.#pools) yield { key, connections, waiting };
