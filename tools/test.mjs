@@ -2,33 +2,24 @@
 //
 //   node tools/test.mjs                  everything
 //   node tools/test.mjs gateway storage  only test files whose path holds one of the words; no checks
-//   options: --no-check, --no-build, --concurrency N, --timeout SECONDS (of one test),
+//   options: --no-check, --no-build, --concurrency N, --timeout SECONDS (of one file),
 //            --dir DIR (instead of test/), --keep (do not delete the run's temporary folder)
 //
 // Each run has its own temporary folder. A test that leaves a process, a socket or a file there fails the run, and
 // what was left is named. Ends with node's own totals and the line `N passed, N failed`.
 import { spawn } from 'node:child_process';
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-} from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { delimiter, dirname, join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { fileURLToPath } from 'node:url';
 import { ProcessWatch } from './lib/processes.mjs';
+import { runFiles } from './lib/run-files.mjs';
 
 const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 
-/** One test, and one file, may take this long: embedded databases, real wrangler and real cells are slow to start. */
-const TEST_TIMEOUT_SECONDS = 180;
+/** One file may take this long: embedded databases, real wrangler and real cells are slow to start, slower on a machine that is busy. */
+const FILE_TIMEOUT_SECONDS = 300;
 /** The whole run; CI has 15 minutes. */
 const RUN_TIMEOUT_MS = 14 * 60_000;
 /** Time for the run's last processes to go by themselves before they count as left behind. */
@@ -36,8 +27,31 @@ const SETTLE_MS = 3_000;
 
 /** These start whole servers, drive wrangler, or burn processors on purpose: two at a time keep a machine of two cores busy. */
 const PAIRS = /^test\/(conformance|e2e|hostile|limits)\//;
-/** These measure close to a limit. */
+/** These measure close to a limit: one at a time, after all others. */
 const ALONE = /^test\/(hostile\/sessions|limits\/memory)/;
+/** Begun first, in this order, so that none of them is left to run alone at the end: what takes more than 15 s on a quiet machine. */
+const LONGEST = [
+  'conformance/corpus',
+  'api/wrangler',
+  'e2e/bad-days',
+  'e2e/start',
+  'hostile/slow',
+  'limits/cpu',
+  'storage/embedded',
+  'e2e/backup',
+  'supervisor/life',
+  'supervisor/hostile',
+  'catalog/catalog',
+  'e2e/streaming',
+  'bindings/hyperdrive',
+  'bindings/service',
+  'bindings/rpc',
+  'e2e/crash',
+  'e2e/examples',
+  'hostile/platform',
+  'hostile/exhaust',
+  'api/wrangler-data',
+].map((name) => `test/${name}.test.ts`);
 /** How many of the slowest files are named at the end. */
 const SLOWEST = 12;
 
@@ -49,7 +63,7 @@ function parseCommandLine() {
       'no-build': { type: 'boolean', default: false },
       keep: { type: 'boolean', default: false },
       dir: { type: 'string', default: 'test' },
-      timeout: { type: 'string', default: String(TEST_TIMEOUT_SECONDS) },
+      timeout: { type: 'string', default: String(FILE_TIMEOUT_SECONDS) },
       // Most of these tests wait more than they compute.
       concurrency: { type: 'string', default: String(Math.min(4, 1 + availableParallelism())) },
     },
@@ -87,45 +101,15 @@ function makeTemporaryFolder() {
   return { folder, expected: new Set([cache]) };
 }
 
-function run(command, args, options) {
+function run(command, args) {
   return new Promise((done) => {
-    const child = spawn(command, args, { cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit'], ...options });
+    const child = spawn(command, args, { cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit'] });
     child.on('error', (error) => {
       console.error(`test: cannot start ${command}: ${error.message}`);
       done(1);
     });
     child.on('close', (code, signal) => done(signal === null ? code : 1));
   });
-}
-
-/** Runs test files with node's own runner. A handle left open keeps a file from ending: it times out and fails. */
-async function runTests(files, { concurrency, timeout }, environment, totalsFile) {
-  const args = [
-    '--import=tsx',
-    '--test',
-    `--test-concurrency=${concurrency}`,
-    `--test-timeout=${Number(timeout) * 1000}`,
-    '--test-reporter=spec',
-    '--test-reporter-destination=stdout',
-    `--test-reporter=${join(ROOT, 'tools/lib/totals-reporter.mjs')}`,
-    `--test-reporter-destination=${totalsFile}`,
-    ...files,
-  ];
-  const code = await run(process.execPath, args, { env: environment });
-  if (!existsSync(totalsFile) || statSync(totalsFile).size === 0) {
-    return {
-      counts: { fail: 1 },
-      failures: [{ name: `the test runner ended (code ${code}) without totals`, file: null }],
-    };
-  }
-  const result = JSON.parse(readFileSync(totalsFile, 'utf8'));
-  rmSync(totalsFile);
-  // The runner's verdict is the last word: it also counts what has no event, such as an error after the last test.
-  if (code !== 0 && result.failures.length === 0 && !(result.counts.cancelled > 0)) {
-    result.counts.fail += 1;
-    result.failures.push({ name: `the test runner ended with code ${code}`, file: null });
-  }
-  return result;
 }
 
 async function settledProcesses(watch) {
@@ -163,13 +147,12 @@ function addUp(results) {
   return total;
 }
 
-/** Where the time goes: sums of the tests of a file, without what it starts and stops around them. */
+/** Where the time goes: of each file from its start to its end, with all that it starts and stops around its tests. */
 function reportSlowest(results) {
-  const files = results.flatMap(({ fileMs }) => Object.entries(fileMs ?? {})).toSorted((a, b) => b[1] - a[1]);
-  if (files.length <= 1) return;
+  if (results.length <= 1) return;
   console.log('\nSlowest files:');
-  for (const [file, ms] of files.slice(0, SLOWEST))
-    console.log(`  ${(ms / 1000).toFixed(1).padStart(6)} s  ${relative(ROOT, file)}`);
+  for (const { file, ms } of results.toSorted((a, b) => b.ms - a.ms).slice(0, SLOWEST))
+    console.log(`  ${(ms / 1000).toFixed(1).padStart(6)} s  ${file}`);
 }
 
 function report(results, leaks, startedMs) {
@@ -195,23 +178,21 @@ async function prepare(options) {
   return (await run(process.execPath, ['tools/check.mjs'])) === 0;
 }
 
-async function runAll(files, options, temporary) {
+/** The longest first; those that are alone last, when nothing else runs any more. */
+function inOrder(files) {
+  const rank = (file) => {
+    if (ALONE.test(file)) return LONGEST.length + 1;
+    return LONGEST.includes(file) ? LONGEST.indexOf(file) : LONGEST.length;
+  };
+  return files.toSorted((a, b) => rank(a) - rank(b));
+}
+
+function runAll(files, { concurrency, timeout }, temporary) {
+  const places = Math.max(1, Number(concurrency));
+  const placesOf = (file) => (ALONE.test(file) ? places : PAIRS.test(file) ? Math.max(1, places / 2) : 1);
+  const jobs = inOrder(files).map((file) => ({ file, places: placesOf(file) }));
   const environment = cleanEnvironment(temporary.folder);
-  const totalsFile = join(temporary.folder, 'totals.json');
-  const groups = [
-    { files: files.filter((file) => !PAIRS.test(file)), concurrency: options.concurrency },
-    {
-      files: files.filter((file) => PAIRS.test(file) && !ALONE.test(file)),
-      concurrency: String(Math.min(2, Number(options.concurrency))),
-    },
-    { files: files.filter((file) => ALONE.test(file)), concurrency: '1' },
-  ];
-  const results = [];
-  for (const group of groups) {
-    if (group.files.length > 0)
-      results.push(await runTests(group.files, { ...options, ...group }, environment, totalsFile));
-  }
-  return results;
+  return runFiles(jobs, { places, timeoutMs: Number(timeout) * 1000, environment, scratch: temporary.folder });
 }
 
 async function main() {

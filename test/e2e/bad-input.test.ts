@@ -175,7 +175,7 @@ describe('raw uploads', () => {
     );
   });
 
-  test('an endless loop at the top level: 10021 after about a second, and a neighbour answers meanwhile', async (t) => {
+  test('an endless loop at the top level: 10021 after a second of CPU, and a neighbour answers meanwhile', async (t) => {
     const started = performance.now();
     const uploading = put('bad', simpleUpload({}, `for (;;);\n${GOOD}`));
     let slowestMs = 0;
@@ -190,7 +190,6 @@ describe('raw uploads', () => {
     t.diagnostic(`refused after ${Math.round(tookMs)} ms; slowest answer of the neighbour ${Math.round(slowestMs)} ms`);
     assert.equal(answer.json().errors[0].code, 10021);
     await assertRefused(answer, 400, /startup exceeded CPU time limit/i);
-    assert.ok(tookMs < 4_000, `took ${tookMs} ms`);
   });
 
   test('a 65 MB module', async () => {

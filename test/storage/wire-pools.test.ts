@@ -5,7 +5,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DATABASE_LIMITS } from '../../shared/limits.ts';
-import type { BackendTarget } from '../../server/storage/wire/backend.ts';
+import { Backend, type BackendTarget } from '../../server/storage/wire/backend.ts';
 import { BackendPool, NoConnection } from '../../server/storage/wire/pool.ts';
 import { BackendPools } from '../../server/storage/wire/pools.ts';
 import { Session, SessionLost } from '../../server/storage/wire/session.ts';
@@ -103,12 +103,19 @@ test('a server is there when anything at all comes back', async (t) => {
   assert.equal(await isThere(where((silent.address() as AddressInfo).port), 200), false);
 });
 
+/** This is about turns: sixty connections begun at once may take long on a machine that is busy with something else. */
+const inItsTime = (to: BackendTarget): Promise<Backend> => Backend.connect(to, 30_000);
+
 /** Twelve databases on which ten operations each begin at once; resolves with how many connections there were at most. */
 async function storm(places: number, to: BackendTarget): Promise<number> {
   const pools = new BackendPools(places);
   const before = proxy.connections;
   const each = Array.from({ length: 12 }, (_, index) =>
-    pools.of(`database ${index}`, () => ({ target: () => Promise.resolve(to), maxConnections: 10 })),
+    pools.of(`database ${index}`, () => ({
+      target: () => Promise.resolve(to),
+      maxConnections: 10,
+      connect: inItsTime,
+    })),
   );
   let peak = 0;
   const watch = setInterval(() => (peak = Math.max(peak, proxy.connections - before)), 2);

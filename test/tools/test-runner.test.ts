@@ -22,9 +22,22 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
-function runWith(...bodies: string[]): { code: number | null; output: string; lastLine: string } {
+/** Enough for a file that does next to nothing, on a machine that is busy with something else. */
+const AMPLE_SECONDS = 100;
+
+function runWith(...bodies: string[]): Run {
+  return runWithin(AMPLE_SECONDS, ...bodies);
+}
+
+interface Run {
+  readonly code: number | null;
+  readonly output: string;
+  readonly lastLine: string;
+}
+
+function runWithin(seconds: number, ...bodies: string[]): Run {
   bodies.forEach((body, index) => writeFileSync(join(dir, `case-${index}.test.ts`), HEAD + body));
-  const args = ['tools/test.mjs', '--no-build', '--no-check', '--timeout', '4', '--dir', dir];
+  const args = ['tools/test.mjs', '--no-build', '--no-check', '--timeout', String(seconds), '--dir', dir];
   // Of the outer run's environment, NODE_TEST_CONTEXT would make the inner runner believe it is a test file itself.
   const { NODE_TEST_CONTEXT: _context, ...env } = process.env;
   const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: ROOT, encoding: 'utf8', env });
@@ -63,8 +76,18 @@ test('a rejection after the last test has ended fails the run', () => {
 });
 
 test('a handle left open fails the run instead of being cut off', () => {
-  const { code, output } = runWith(`test('leaves a timer', () => { setInterval(() => {}, 1000); });`);
+  const { code, output } = runWithin(4, `test('leaves a timer', () => { setInterval(() => {}, 1000); });`);
   assert.equal(code, 1, output);
+  assert.match(output, /not done after 4 s/);
+});
+
+test('a file that is cut off fails the run, and the test it was in is named', () => {
+  // Its reporter has a second to write down what began.
+  const { code, output } = runWith(
+    `test('quick', () => {}); test('deadly', () => new Promise(() => setTimeout(() => process.kill(process.pid, 'SIGKILL'), 1_000)));`,
+  );
+  assert.equal(code, 1, output);
+  assert.match(output, /ended with SIGKILL, during "deadly"$/m);
 });
 
 test('a process left running fails the run, is named, and is ended', () => {
