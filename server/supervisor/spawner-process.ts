@@ -114,6 +114,8 @@ function collectStderr(child: ChildProcess): () => string {
   return () => text.trim();
 }
 
+// Whoever stops a whole service signals all of its processes: the server lets its cells finish first, and this one ends with it.
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => undefined);
 // Without a server there is nothing to start, and nobody to end what was started.
 process.stdout.on('error', () => process.exit());
 createInterface({ input: process.stdin })

@@ -75,6 +75,18 @@ test('what a program has started ends with it: by hand, and when the server is g
   );
 });
 
+test('a polite signal to all processes of a service ends neither it nor what it has started', async (t) => {
+  const { run } = open(t);
+  const one = run('sleep', '1002');
+  await one.pid;
+  const [pid] = spawners();
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.kill(pid as number, name);
+  assert.equal((await run('true').exited).how, 'exit code 0, signal null');
+  assert.equal(one.isOver(), false);
+  one.kill();
+  await one.exited;
+});
+
 test('it has an empty environment and one program for all, and goes when it is closed', async (t) => {
   const { spawner, run } = open(t);
   assert.deepEqual(spawners(), [], 'not before it is needed');
