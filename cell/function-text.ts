@@ -10,6 +10,7 @@ import {
   objectPrototype,
   ownKeys,
   stringIndexOf,
+  stringSlice,
   WeakSetConstructor,
   weakSetAdd,
   weakSetHas,
@@ -29,6 +30,14 @@ export function functionText(value: AnyFunction): string {
   if (!weakSetHas(platformFunctions, value)) return apply(nativeToString, value, []);
   const name: unknown = getOwnPropertyDescriptor(value, 'name')?.value;
   return `function ${typeof name === 'string' && !isNameless(name) ? name : ''}() { [native code] }`;
+}
+
+export const isPlatformFunction = (value: object): boolean => weakSetHas(platformFunctions, value);
+
+/** As V8 shows functions in messages: of long ones the beginning and the end. */
+export function shortFunctionText(value: AnyFunction): string {
+  const text = functionText(value);
+  return text.length > 128 ? `${stringSlice(text, 0, 111)}...<omitted>...${stringSlice(text, -2)}` : text;
 }
 
 /** A function of the platform, with its own functions and those of its prototype; of an object, its own and its class's. */

@@ -19,6 +19,7 @@ import * as channel from './channel.ts';
 import * as compat from './compat.ts';
 import * as context from './context.ts';
 import * as consoleModule from './console.ts';
+import * as domException from './dom-exception.ts';
 import * as dispatch from './dispatch.ts';
 import * as service from './service.ts';
 import * as thrown from './thrown.ts';
@@ -126,6 +127,7 @@ const OFFERED_TO_EXTRAS = {
   'cell/worker': worker,
   'cell/event-target': eventTarget,
   'cell/fetch': fetchModule,
+  'cell/dom-exception': domException,
   'cell/extras': extras,
   'cell/function-text': functionText,
   'cell/hang': hang,

@@ -1,26 +1,22 @@
 /** Functions of the global scope that Deno has too, with the argument checks and the words of Workers. */
-import { adoptException } from './dom-exception.ts';
 import { reportToScope } from './error-events.ts';
+import { loadExtra } from './extras.ts';
+import { isPlatformFunction } from './function-text.ts';
 import { defineGlobal } from './globals.ts';
 import {
   apply,
   defineProperty,
-  NativeAggregateError,
   NativeDOMException,
-  NativeError,
   NativeTypeError,
   objectToString,
-  ownKeys,
   promiseResolve,
   promiseThen,
-  reflectGet,
   stringSlice,
   uncurry,
 } from './primordials.ts';
 import { isObject, fieldError, parameterError, requireScopeThis, SCOPE } from './webidl.ts';
 
 const RESOLVED = promiseResolve(undefined);
-const nativeStructuredClone = globalThis.structuredClone;
 const nativeAtob = globalThis.atob;
 const nativeBtoa = globalThis.btoa;
 const isArray = Array.isArray;
@@ -73,7 +69,7 @@ function uncloneableClass(value: object): string | undefined {
   const constructor: unknown = (value as { constructor?: unknown }).constructor;
   if (typeof constructor !== 'function') return undefined;
   const { name } = constructor;
-  if (CLONEABLE[name] === true || reflectGet(globalThis, name) !== constructor) return undefined;
+  if (CLONEABLE[name] === true || !isPlatformFunction(constructor)) return undefined;
   return tag === name ? name : undefined;
 }
 
@@ -100,8 +96,8 @@ export function bindingComplaint(value: object): string | undefined {
   return undefined;
 }
 
-function refuseToClone(value: unknown): void {
-  if (typeof value !== 'object' || value === null) return;
+/** @throws DataCloneError for a platform object that cannot be cloned */
+export function refuseToClone(value: object): void {
   for (let index = 0; index < REFUSED_IN_OTHER_WORDS.length; index++) {
     const [prototype, complaint] = REFUSED_IN_OTHER_WORDS[index] as (typeof REFUSED_IN_OTHER_WORDS)[number];
     if (isPrototypeOf(prototype, value)) throw new NativeDOMException(complaint, 'DataCloneError');
@@ -115,7 +111,7 @@ function refuseToClone(value: unknown): void {
 }
 
 /** What Deno cannot clone and workerd can: of requests and responses those without a body. A Blob never changes: a slice of it is a copy. */
-function copyOfPlatformObject(value: unknown): object | undefined {
+export function copyOfPlatformObject(value: object): object | undefined {
   if (value instanceof Headers) return new Headers(value);
   if (value instanceof Blob) return value.slice(0, value.size, value.type);
   if (value instanceof Request || value instanceof Response) {
@@ -125,44 +121,21 @@ function copyOfPlatformObject(value: unknown): object | undefined {
   return undefined;
 }
 
-/** Deno's clone of an error is without its own properties, and of an AggregateError it makes an Error. */
-function copyOfError(error: Error): Error {
-  const shell = nativeStructuredClone(error);
-  const copy = error instanceof NativeAggregateError ? new NativeAggregateError([], shell.message) : shell;
-  copyOwn(error, copy, 'stack', false);
-  const keys = ownKeys(error);
-  for (let index = 0; index < keys.length; index++) {
-    const key = keys[index];
-    if (typeof key === 'string' && key !== 'stack' && key !== 'message' && key !== 'cause')
-      copyOwn(error, copy, key, true);
-  }
-  return copy;
-}
-
-function copyOwn(from: Error, to: Error, key: string, enumerable: boolean): void {
-  const value: unknown = apply(functions.structuredClone, undefined, [from[key as keyof Error]]);
-  defineProperty(to, key, { value, writable: true, enumerable, configurable: true });
-}
-
-function clone(value: unknown, options?: StructuredSerializeOptions): unknown {
-  try {
-    return adoptException(nativeStructuredClone(value, options));
-  } catch (error) {
-    throw adoptException(error);
-  }
-}
-
 /** What is to be transferred: ArrayBuffers only. */
-function takeTransfer(options: unknown): Transferable[] | undefined {
-  if (options === undefined || options === null) return undefined;
+function takeTransfer(options: unknown): readonly ArrayBuffer[] {
+  if (options === undefined || options === null) return [];
   if (!isObject(options)) throw parameterError('structuredClone', SCOPE, 2, 'StructuredCloneOptions');
   const { transfer } = options as StructuredSerializeOptions;
-  if (transfer === undefined) return undefined;
+  if (transfer === undefined) return [];
   if (!isArray(transfer)) throw fieldError('transfer', 'StructuredCloneOptions', 'Array');
   for (let index = 0; index < transfer.length; index++) {
     if (!(transfer[index] instanceof NativeArrayBuffer)) throw new NativeTypeError('Object is not transferable');
   }
-  return transfer;
+  return transfer as unknown as ArrayBuffer[];
+}
+
+interface StructuredCloneExtra {
+  cloneGraph(value: unknown, transfer: readonly ArrayBuffer[]): unknown;
 }
 
 const functions = {
@@ -183,12 +156,9 @@ const functions = {
     requireScopeThis(this);
     if (args.length === 0) throw parameterError('structuredClone', SCOPE, 1, 'Value');
     const transfer = takeTransfer(args[1]);
-    refuseToClone(args[0]);
-    const copy = copyOfPlatformObject(args[0]);
-    if (copy !== undefined) return copy;
-    if (args[0] instanceof NativeError && !(args[0] instanceof NativeDOMException)) return copyOfError(args[0]);
-    if (transfer === undefined) return clone(args[0]);
-    return clone(args[0], { __proto__: null, transfer } as StructuredSerializeOptions);
+    // Primitives are themselves; a symbol is refused with the rest.
+    if (transfer.length === 0 && !isObject(args[0]) && typeof args[0] !== 'symbol') return args[0];
+    return loadExtra<StructuredCloneExtra>('structured-clone').cloneGraph(args[0], transfer);
   },
 
   reportError(this: unknown, ...args: unknown[]): void {

@@ -23,10 +23,12 @@ import {
   nativeClearImmediate,
   nativeClearInterval,
   nativeClearTimeout,
+  NativeError,
   NativePromise,
   nativeSetImmediate,
   nativeSetInterval,
   nativeSetTimeout,
+  nativeString,
   signalAborted,
   signalReason,
 } from './primordials.ts';
@@ -198,9 +200,15 @@ class Scheduler {
     const signal = (options as { signal?: unknown } | null | undefined)?.signal;
     if (signal !== undefined && !isAbortSignal(signal)) throw fieldError('signal', 'WaitOptions', 'AbortSignal');
     requireInvocation();
-    if (signal !== undefined && signalAborted(signal)) throw signalReason(signal);
+    if (signal !== undefined && signalAborted(signal)) throw abortErrorOf(signal);
     await waitFor(delayMs, signal);
   }
+}
+
+/** What the wait ends with: the reason of the abort, in an Error when it is no object. */
+function abortErrorOf(signal: AbortSignal): unknown {
+  const reason = signalReason(signal);
+  return isObject(reason) ? reason : new NativeError(nativeString(reason));
 }
 
 function waitFor(delayMs: number, signal: AbortSignal | undefined): Promise<void> {
@@ -208,7 +216,7 @@ function waitFor(delayMs: number, signal: AbortSignal | undefined): Promise<void
     const onAbort = () => {
       clearTimer(id);
       // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- the reason is the user's
-      reject(signalReason(signal as AbortSignal));
+      reject(abortErrorOf(signal as AbortSignal));
     };
     const id = startTimer(
       false,

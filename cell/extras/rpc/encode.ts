@@ -32,7 +32,7 @@ import {
   take,
   type Whole,
 } from '../../http/index.ts';
-import { functionText } from '../../function-text.ts';
+import { shortFunctionText } from '../../function-text.ts';
 import {
   getOwnPropertyDescriptor,
   getPrototypeOf,
@@ -195,7 +195,7 @@ export class Encoder {
     if (unsendable !== undefined) throw unsupported(unsendable);
     const stub = exporter?.exportStub(value);
     if (destinationOf(value) !== undefined) throw unsupported('LoopbackServiceStub');
-    if (exporter === null) throw uncloneable(functionText(value as () => void));
+    if (exporter === null) throw uncloneable(shortFunctionText(value as () => void));
     this.writer.byte(tag.STUB);
     this.writer.uint(stub ?? exporter.exportTarget(value));
   }

@@ -7,7 +7,7 @@ import {
   objectToString,
   reflectGet,
 } from '../../primordials.ts';
-import { functionText } from '../../function-text.ts';
+import { shortFunctionText } from '../../function-text.ts';
 import { bindingComplaint } from '../../scope-functions.ts';
 import {
   ERROR_NAMES,
@@ -53,7 +53,7 @@ export function isOwnInstance(value: object): boolean {
 }
 
 /** Objects with state inside the engine, which structured clone does not know. */
-function isOfEngine(value: object): boolean {
+export function isOfEngine(value: object): boolean {
   if (isGeneratorObject(value) || isArgumentsObject(value) || isModuleNamespaceObject(value)) return true;
   for (let step: object | null = value; step !== null; step = getPrototypeOf(step)) {
     for (let index = 0; index < UNCLONEABLE_PROTOTYPES.length; index++) {
@@ -65,7 +65,7 @@ function isOfEngine(value: object): boolean {
 
 /** What V8 prints in an error message: `#<Promise>`, `[object Generator]`. Runs no getter. */
 export function engineText(value: object): string {
-  if (typeof value === 'function') return functionText(value as () => void);
+  if (typeof value === 'function') return shortFunctionText(value as () => void);
   if (inherited(value, 'toString') === objectToString) {
     const constructor = inherited(value, 'constructor');
     const name: unknown = typeof constructor === 'function' ? constructor.name : '';
