@@ -341,8 +341,12 @@ export const DATABASE_LIMITS = {
   connectionsPerDatabase: 10,
   /** Connections of this node to all databases of workers; each is a process of the server. */
   connectionsPerNode: 60,
+  /** Of which those of one account: half, so that its hundred databases leave places for those of others. Further operations wait. */
+  connectionsPerAccount: 30,
   /** Connections of this node to all databases behind Hyperdrive together. */
   originConnectionsPerNode: 200,
+  /** Of which those of one account: half. Its origins may be ones that never answer. Further operations wait. */
+  originConnectionsPerAccount: 100,
   /** Connections of this node to one origin when its configuration says nothing, and the most it may ask for. Cloudflare: 20, 100. */
   originConnections: 20,
   maxOriginConnections: 100,

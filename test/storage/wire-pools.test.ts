@@ -108,10 +108,10 @@ const inItsTime = (to: BackendTarget): Promise<Backend> => Backend.connect(to, 3
 
 /** Twelve databases on which ten operations each begin at once; resolves with how many connections there were at most. */
 async function storm(places: number, to: BackendTarget): Promise<number> {
-  const pools = new BackendPools(places);
+  const pools = new BackendPools(places, places);
   const before = proxy.connections;
   const each = Array.from({ length: 12 }, (_, index) =>
-    pools.of(`database ${index}`, () => ({
+    pools.of(`database ${index}`, `account ${index % 2}`, () => ({
       target: () => Promise.resolve(to),
       maxConnections: 10,
       connect: inItsTime,
@@ -138,5 +138,26 @@ test('many databases at once on a server that takes fewer connections than there
     await storm(60, { ...target, user: 'few', password: 'few' });
   } finally {
     await database.database.query('DROP ROLE few');
+  }
+});
+
+test('the databases of one account together leave places for those of others, and share what is theirs', async () => {
+  const pools = new BackendPools(4, 3);
+  const open = (name: string, account: string): BackendPool =>
+    pools.of(name, account, () => ({ target: () => Promise.resolve(target), maxConnections: 10, connect: inItsTime }));
+  try {
+    const greedy = ['a', 'b', 'c', 'd'].map((name) => open(name, 'greedy'));
+    const held = greedy.slice(0, 3).map((one) => one.acquire());
+    await Promise.all(held);
+    const fourth = (greedy[3] as BackendPool).acquire();
+    const early = await Promise.race([fourth.then(() => true), sleep(200).then(() => false)]);
+    assert.equal(early, false, 'the account has its share');
+    const other = open('e', 'modest');
+    const backend = await other.acquire();
+    other.release(backend, { isBusy: false });
+    (greedy[0] as BackendPool).release(await (held[0] as Promise<Backend>), { isBusy: false });
+    await fourth;
+  } finally {
+    pools.close();
   }
 });

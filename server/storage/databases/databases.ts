@@ -103,7 +103,7 @@ class Databases implements WorkerDatabases {
   readonly #admin: pg.Pool;
   /** One connection that stays, to ask whether anybody is there. */
   readonly #probes: pg.Pool;
-  readonly #pools = new BackendPools(DATABASE_LIMITS.connectionsPerNode);
+  readonly #pools = new BackendPools(DATABASE_LIMITS.connectionsPerNode, DATABASE_LIMITS.connectionsPerAccount);
   readonly #sizes: DatabaseSizes;
   readonly #locks: LockGuard;
   readonly #known = new Map<string, Known>();
@@ -234,7 +234,7 @@ class Databases implements WorkerDatabases {
     const found = await this.#findKnown(accountId, id);
     if (found === null) return null;
     const { internalName: name } = found;
-    const pool = this.#pools.of(name, () => ({
+    const pool = this.#pools.of(name, accountId, () => ({
       target: () => this.#targetOf(found),
       maxConnections: DATABASE_LIMITS.connectionsPerDatabase,
       terminate: async (processId) => {

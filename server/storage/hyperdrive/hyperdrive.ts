@@ -70,7 +70,7 @@ interface Known {
 }
 
 export function createHyperdrive({ database: db, masterKey, resolve }: HyperdriveOptions): Hyperdrive {
-  const pools = new BackendPools(DATABASE_LIMITS.originConnectionsPerNode);
+  const pools = new BackendPools(DATABASE_LIMITS.originConnectionsPerNode, DATABASE_LIMITS.originConnectionsPerAccount);
   const rooms = new MessageRooms();
   const known = new Map<string, Known>();
   /** The newest key of each configuration that has a pool. */
@@ -144,7 +144,7 @@ export function createHyperdrive({ database: db, masterKey, resolve }: Hyperdriv
         retire(id);
         current.set(id, key);
       }
-      const pool = pools.of(key, () => ({
+      const pool = pools.of(key, accountId, () => ({
         target: async () => ({ ...(await targetOf({ ...config, password }, resolve)), room: rooms.of(accountId) }),
         connect: (target) => connect(target, config.origin.sslMode),
         maxConnections: config.connectionLimit,

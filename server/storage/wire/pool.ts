@@ -178,7 +178,7 @@ export class BackendPool {
     return new NoConnection(
       isOwnDoing
         ? `No connection to the database became free within ${seconds} s; ${this.connections} are allowed, all in use. Shorten transactions and queries.`
-        : `No connection to the database became free within ${seconds} s: other databases use all that this node may have.`,
+        : `No connection to the database became free within ${seconds} s: other databases use all that this account, or this node, may have.`,
       { isUnreachable: false },
     );
   }
