@@ -5,32 +5,27 @@
  * When a cell is killed with several requests in flight, one of them is guilty and nobody can see which. Those that are safe to
  * repeat run again among suspects (`suspects.ts`), until the guilty one dies alone and gets the blame.
  */
-import { createHash } from 'node:crypto';
 import type { Duplex, Readable } from 'node:stream';
-import { HOP_BY_HOP } from '../../shared/http.ts';
 import { CELL_LIMITS, CHANNEL_LIMITS } from '../../shared/limits.ts';
 import {
   INTERNAL_HEADER_PREFIX,
   AHEAD_MARK,
   INVOCATION_HEADER,
-  NO_HOST,
   LENGTH_HEADER,
-  MAX_HTTP_HEADER_BYTES,
-  MAX_HTTP_HEADER_LINES,
   OUTCOME_FLAGS,
   OUTCOME_HEADER,
   STATUS_TEXT_HEADER,
-  type Failure,
 } from '../../shared/protocol.ts';
 import type { Cell } from './cell.ts';
 import type { ConnectionCounts } from './connection-counts.ts';
 import { CellProtocolError, ConnectionLost, type Exchange } from './cell-http.ts';
 import type { AnswerHandler } from './channel-exchange.ts';
+import { deathFailure, exceptionFailure, toFailure } from './dispatch-failure.ts';
+import { addAccept, areLarge, hostOf, isLargeOrStream, passableOf, valueOf, withHost } from './dispatch-headers.ts';
 import type { Invocation } from './invocation.ts';
 import type { ServiceAnswerIn } from './service-call.ts';
 import type { IsolatedCell } from './suspects.ts';
-import { readThrownFailure } from './thrown.ts';
-import type { FetchCall, FetchControl, FetchSink, InvocationFailure, Outcome } from './types.ts';
+import type { FetchCall, FetchControl, FetchSink, InvocationFailure } from './types.ts';
 
 /** Where a dispatch gets cells from. */
 export interface CellSource {
@@ -40,16 +35,6 @@ export interface CellSource {
   wait(): Promise<Cell>;
   /** Waits for a cell that serves nobody but suspects of the death of `dead`. */
   isolate(dead: Cell): Promise<IsolatedCell>;
-}
-
-/** No cell could be had. */
-export class DispatchFailure extends Error {
-  override readonly name = 'DispatchFailure';
-  readonly failure: InvocationFailure;
-  constructor(failure: InvocationFailure) {
-    super(failure.reason);
-    this.failure = failure;
-  }
 }
 
 /** Methods whose repetition changes nothing (RFC 9110 §9.2.1). */
@@ -423,68 +408,6 @@ export class Dispatch implements FetchControl, AnswerHandler {
   }
 }
 
-/** In lower case, without what belongs to one connection, and without what is the harness's own. */
-function passableOf(headers: readonly string[]): string[] {
-  const kept: string[] = [];
-  for (let index = 0; index < headers.length; index += 2) {
-    const name = (headers[index] as string).toLowerCase();
-    if (HOP_BY_HOP.has(name) || name.startsWith(INTERNAL_HEADER_PREFIX)) continue;
-    kept.push(name, headers[index + 1] as string);
-  }
-  return kept;
-}
-
-/** What the harness says beside the worker's headers: Deno's server sends a status text and a length of its own. The reader of the head has checked it. */
-function valueOf(headers: readonly string[], name: string): string | undefined {
-  for (let index = headers.length - 2; index >= 0; index -= 2) {
-    if (headers[index] === name) return headers[index + 1];
-  }
-  return undefined;
-}
-
-/** More than the HTTP server in the cell takes. */
-function areLarge(headers: readonly string[]): boolean {
-  if (headers.length > 2 * MAX_HTTP_HEADER_LINES) return true;
-  let bytes = 0;
-  for (let index = 0; index < headers.length; index++) bytes += (headers[index] as string).length + 2;
-  return bytes > MAX_HTTP_HEADER_BYTES;
-}
-
-function isLargeOrStream(headers: readonly string[]): boolean {
-  for (let index = 0; index < headers.length; index += 2) {
-    if (headers[index] === 'content-length') return Number(headers[index + 1]) > CHANNEL_LIMITS.maxInlineBodyBytes;
-  }
-  return true;
-}
-
-const WEBSOCKET_GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
-
-/** RFC 6455 §4.2.2: the proof that the key was read. What the worker says of it does not count. */
-function addAccept(headers: string[], asked: readonly string[]): void {
-  for (let index = headers.length - 2; index >= 0; index -= 2) {
-    if (headers[index] === 'sec-websocket-accept') headers.splice(index, 2);
-  }
-  for (let index = 0; index < asked.length; index += 2) {
-    if ((asked[index] as string).toLowerCase() !== 'sec-websocket-key') continue;
-    const accept = createHash('sha1')
-      .update(`${asked[index + 1] as string}${WEBSOCKET_GUID}`)
-      .digest('base64');
-    headers.push('sec-websocket-accept', accept);
-    return;
-  }
-}
-
-function hostOf(headers: readonly string[]): string[] {
-  for (let index = 0; index < headers.length; index += 2) {
-    if ((headers[index] as string).toLowerCase() === 'host') return ['host', headers[index + 1] as string];
-  }
-  return ['host', NO_HOST];
-}
-
-/** HTTP needs a host; a call from another worker has none of its own. */
-const withHost = (headers: readonly string[]): readonly string[] =>
-  hostOf(headers)[1] === NO_HOST ? ['host', NO_HOST, ...headers] : headers;
-
 /** Waits for the end of the cell, or until it has said what broke the answer of the invocation. */
 function exitedWithin(cell: Cell, timeoutMs: number, invocation?: Invocation): Promise<boolean> {
   if (cell.state === 'dead') return Promise.resolve(true);
@@ -501,33 +424,3 @@ function exitedWithin(cell: Cell, timeoutMs: number, invocation?: Invocation): P
     if (invocation !== undefined) invocation.onAnswerError = () => settle(false);
   });
 }
-
-function exceptionFailure(body: string): InvocationFailure {
-  let error: Failure = { name: 'Error', message: 'unknown' };
-  let reason = body;
-  try {
-    error = readThrownFailure(JSON.parse(body) as Record<string, unknown>);
-    reason = error.stack ?? `${error.name}: ${error.message}`;
-  } catch {
-    // Not the harness's own words after all; the text is shown to the operator as it is.
-  }
-  return { kind: 'exception', outcome: 'exception', reason, error };
-}
-
-export const deathFailure = (outcome: Outcome, reason: string): InvocationFailure => ({
-  kind: outcome === 'unknown' ? 'exception' : 'limit',
-  outcome,
-  reason: outcome === 'unknown' ? `The cell ended: ${reason}` : `${LIMIT_REASONS[outcome] ?? outcome} (${reason})`,
-});
-
-const LIMIT_REASONS: Partial<Record<Outcome, string>> = {
-  exceededCpu: 'Worker exceeded its CPU time limit',
-  exceededMemory: 'Worker exceeded its memory limit',
-  exceededWallTime: 'Worker blocked its event loop',
-};
-
-/** Why no cell could be had. */
-export const toFailure = (error: unknown): InvocationFailure =>
-  error instanceof DispatchFailure
-    ? error.failure
-    : { kind: 'no-cell', outcome: 'unknown', reason: error instanceof Error ? error.message : String(error) };

@@ -20,7 +20,8 @@ import { isTarget } from './cell-call.ts';
 import { failFrame } from './cell-duplex.ts';
 import { CellMisbehaved } from './misbehaved.ts';
 import type { Cell } from './cell.ts';
-import { type CellSource, deathFailure, toFailure } from './dispatch.ts';
+import type { CellSource } from './dispatch.ts';
+import { deathFailure, toFailure } from './dispatch-failure.ts';
 import type { Invocation } from './invocation.ts';
 import type { BindingSession, Caller, InvocationFailure, SessionCall } from './types.ts';
 

@@ -5,7 +5,7 @@
 import { addTo } from '../../shared/counts.ts';
 import { QUEUE_LIMITS } from '../../shared/limits.ts';
 import type { Cell } from './cell.ts';
-import { DispatchFailure } from './dispatch.ts';
+import { DispatchFailure } from './dispatch-failure.ts';
 import type { InvocationFailure } from './types.ts';
 
 /** How many may wait on the whole node. */
