@@ -12,7 +12,8 @@ import * as primordials from './primordials.ts';
 import * as eventTarget from './event-target.ts';
 import * as startup from './startup.ts';
 import * as streamFacts from './stream-facts.ts';
-import * as streams from './streams.ts';
+import { installStreams } from './streams/index.ts';
+import * as streamArguments from './streams/arguments.ts';
 import * as callHead from './call-head.ts';
 import * as calls from './calls.ts';
 import * as channel from './channel.ts';
@@ -141,7 +142,7 @@ const OFFERED_TO_EXTRAS = {
   'cell/sockets': sockets,
   'cell/startup': startup,
   'cell/stream-facts': streamFacts,
-  'cell/streams': streams,
+  'cell/streams/arguments': streamArguments,
   'cell/tunnel': tunnel,
   'cell/webidl': webidl,
 };
@@ -176,7 +177,7 @@ function install(): void {
   installTimers();
   scopeFunctions.installScopeFunctions();
   installUrl();
-  streams.installStreams();
+  installStreams();
   installIdentityStreams();
   http.installHttp();
   installEncoding();

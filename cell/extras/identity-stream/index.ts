@@ -24,7 +24,7 @@ import {
 } from '../../primordials.ts';
 import { refuseAtStartup } from '../../startup.ts';
 import { chunkBytes, declareLength, transformPairs } from '../../stream-facts.ts';
-import { toUnsigned } from '../../streams.ts';
+import { toUnsigned } from '../../streams/arguments.ts';
 import { constructorParameterError, isObject } from '../../webidl.ts';
 
 const { byteController, byobRequest: byobRequestPrototype, writableController } = streamPrototypes;
