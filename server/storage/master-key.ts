@@ -1,11 +1,12 @@
 /** The master key: from the configuration, or a file of its own in the data directory, made on first use. */
 import { randomBytes } from 'node:crypto';
 import { link, open as openFile, readFile, stat, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { directoryError } from './data-dir.ts';
 import type { Database } from './database.ts';
 import { DatabaseError } from './errors.ts';
 import { EnvelopeError, open, seal } from './envelope.ts';
+import { syncFolder } from './sync-folder.ts';
 
 const FILE_NAME = 'master.key';
 const KEY_BYTES = 32;
@@ -68,6 +69,8 @@ async function createKeyFile(file: string): Promise<Uint8Array> {
     await handle.writeFile(`${key.toString('base64')}\n`);
     await handle.sync();
     await link(temporary, file);
+    // What is sealed with it must not outlive it.
+    await syncFolder(dirname(file));
     return key;
   } catch (error) {
     const other = (error as NodeJS.ErrnoException).code === 'EEXIST' ? await readKeyFile(file) : null;

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Database } from '../../server/storage/database.ts';
 import { createS3Backend } from '../../server/s3/backend.ts';
 import type { S3BackendSettings } from '../../server/storage/objects/backends.ts';
 import { openObjectStorage, type ObjectStorage } from '../../server/storage/objects/open.ts';
@@ -34,15 +35,16 @@ export interface TestObjects {
 export async function createTestObjects(
   defaultQuotaBytes = Number.POSITIVE_INFINITY,
   platformBackend: S3BackendSettings | null = null,
+  watched: { readonly dataDir?: string; watch?(database: Database): Database } = {},
 ): Promise<TestObjects> {
   const database = await createTestDatabase();
   const { account } = await database.store.bootstrap({ accountId: null, subdomain: 'dev', tokenHash: null });
-  const dataDir = mkdtempSync(join(tmpdir(), 'skep-objects-'));
+  const dataDir = watched.dataDir ?? mkdtempSync(join(tmpdir(), 'skep-objects-'));
   const open = () =>
     openObjectStorage({
       platformBackend,
       createBackend: createS3Backend,
-      database: database.database,
+      database: watched.watch?.(database.database) ?? database.database,
       masterKey: database.masterKey,
       dataDir,
       defaultQuotaBytes,

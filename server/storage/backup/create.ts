@@ -22,6 +22,7 @@ import { codeOf } from '../errors.ts';
 import { BackupError, FILE_FOLDERS, writeArchive } from './archive.ts';
 import { baseBackup } from './base-backup.ts';
 import { BACKUP_LOCK } from '../locks.ts';
+import { syncFolder } from '../sync-folder.ts';
 import { checkOfKey, requireMasterKey } from './key.ts';
 import { bytesEntry, readTar, type TarEntry } from './tar.ts';
 
@@ -215,12 +216,7 @@ const isRunning = (pid: number): boolean => pid > 0 && existsSync(`/proc/${pid}`
 async function publish(unfinished: string, file: string): Promise<void> {
   await link(unfinished, file);
   await unlink(unfinished);
-  const directory = await open(dirname(file), 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
+  await syncFolder(dirname(file));
 }
 
 function alreadyThere(file: string): BackupError {

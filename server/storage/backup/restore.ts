@@ -17,6 +17,7 @@ import { startEmbeddedPostgres } from '../embedded/embedded.ts';
 import { chooseIdentity } from '../embedded/identity.ts';
 import { codeOf } from '../errors.ts';
 import { masterKeyFile, readMasterKeyFile } from '../master-key.ts';
+import { syncFolder, syncFolders } from '../sync-folder.ts';
 import { type ArchiveFacts, BackupError, FILE_FOLDERS, readArchive } from './archive.ts';
 import { isKeyOf } from './key.ts';
 import type { TarEntry } from './tar.ts';
@@ -201,7 +202,9 @@ async function giveToDatabaseUser(unpacked: string): Promise<void> {
 
 async function moveIntoPlace({ dataDir, masterKey }: RestoreOptions, unpacked: string): Promise<void> {
   for (const name of [...FILE_FOLDERS, 'postgres']) {
-    if (existsSync(join(unpacked, name))) await rename(join(unpacked, name), join(dataDir, name));
+    if (!existsSync(join(unpacked, name))) continue;
+    if (name !== 'postgres') await syncFolders(join(unpacked, name));
+    await rename(join(unpacked, name), join(dataDir, name));
   }
   const key = await readMasterKeyFile(unpacked);
   // One that is there, or configured, is the same: that has been checked.
@@ -209,5 +212,6 @@ async function moveIntoPlace({ dataDir, masterKey }: RestoreOptions, unpacked: s
     await rename(join(unpacked, KEY_NAME), masterKeyFile(dataDir));
   }
   await writeFile(join(dataDir, 'layout'), `${LAYOUT}\n`, { flush: true });
+  await syncFolder(dataDir);
   await rm(unpacked, { recursive: true, force: true, maxRetries: 5 });
 }

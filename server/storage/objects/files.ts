@@ -6,9 +6,10 @@ import { addTo } from '../../../shared/counts.ts';
 import { createHash, type Hash, randomBytes, randomUUID } from 'node:crypto';
 import { mkdir, open, readFile, readdir, rename, rm, stat, unlink, writeFile } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
 import type { Checksums, HashName } from '../../../shared/r2.ts';
+import { syncFolder } from '../sync-folder.ts';
 import { type Content, R2Error } from './types.ts';
 
 /** Read and written at a time: large enough that a system call costs little beside it. */
@@ -55,7 +56,7 @@ export class ObjectFiles {
       await mkdir(join(dir, 'content', index.toString(16).padStart(2, '0')), { recursive: true, mode: 0o700 });
     }
     const id = await readId(dir);
-    for (const folder of [dir, join(dir, 'content')]) await syncFolder(folder);
+    for (const folder of [dirname(dir), dir, join(dir, 'content')]) await syncFolder(folder);
     return new ObjectFiles(dir, id);
   }
 
@@ -227,16 +228,6 @@ async function readId(dir: string): Promise<string> {
   await writeFile(`${path}.new`, `${id}\n`, { mode: 0o600, flush: true });
   await rename(`${path}.new`, path);
   return id;
-}
-
-/** What was linked or renamed in a folder survives a loss of power from here on. */
-async function syncFolder(path: string): Promise<void> {
-  const handle = await open(path, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 /** A folder that stays open, since it is synced for each file that comes into it. */

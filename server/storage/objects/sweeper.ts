@@ -27,7 +27,11 @@ export interface SweeperOptions {
 export class Sweeper {
   readonly #options: SweeperOptions;
   #timer: NodeJS.Timeout | undefined;
+  /** When it is going to run next. */
+  #dueAt = Number.POSITIVE_INFINITY;
   #running: Promise<void> | undefined;
+  /** Something was let go while it ran. */
+  #isWoken = false;
   #isClosed = false;
 
   constructor(options: SweeperOptions) {
@@ -41,7 +45,8 @@ export class Sweeper {
 
   /** Something was let go. */
   readonly wake = (): void => {
-    this.#schedule(DELAY_MS);
+    if (this.#running === undefined) this.#schedule(DELAY_MS);
+    else this.#isWoken = true;
   };
 
   async close(): Promise<void> {
@@ -51,13 +56,17 @@ export class Sweeper {
   }
 
   #schedule(delayMs: number): void {
-    if (this.#isClosed || this.#running !== undefined) return;
+    const dueAt = performance.now() + delayMs;
+    // Never later than it was to be: where something is let go all the time it would never come to run.
+    if (this.#isClosed || this.#running !== undefined || dueAt >= this.#dueAt) return;
     clearTimeout(this.#timer);
+    this.#dueAt = dueAt;
     this.#timer = setTimeout(() => this.#run(() => this.sweep()), delayMs);
     this.#timer.unref();
   }
 
   #run(work: () => Promise<unknown>): void {
+    this.#isWoken = false;
     this.#running = work()
       .then(() => undefined)
       .catch((error: unknown) => {
@@ -65,7 +74,8 @@ export class Sweeper {
       })
       .finally(() => {
         this.#running = undefined;
-        this.#schedule(INTERVAL_MS);
+        this.#dueAt = Number.POSITIVE_INFINITY;
+        this.#schedule(this.#isWoken ? DELAY_MS : INTERVAL_MS);
       });
   }
 
