@@ -27,6 +27,8 @@ const SETTLE_MS = 3_000;
 
 /** These start whole servers, drive wrangler, or burn processors on purpose: two at a time keep a machine of two cores busy. */
 const PAIRS = /^test\/(conformance|e2e|hostile|limits)\//;
+/** Of those, these mostly wait: for time limits, for databases that are away, for servers that start and stop. */
+const WAITING = /^test\/(e2e\/(bad-days|crash|deploys|metrics|start|websocket-stop)|hostile\/slow)/;
 /** These measure close to a limit: one at a time, after all others. */
 const ALONE = /^test\/(hostile\/sessions|limits\/memory)/;
 /** Begun first, in this order, so that none of them is left to run alone at the end: what takes more than 15 s on a quiet machine. */
@@ -52,6 +54,8 @@ const LONGEST = [
   'hostile/exhaust',
   'api/wrangler-data',
 ].map((name) => `test/${name}.test.ts`);
+/** In the run's temporary folder: what V8 made of wrangler, which tests start again and again; a fifth of its start is compiling. */
+const COMPILE_CACHE = 'compile-cache';
 /** How many of the slowest files are named at the end. */
 const SLOWEST = 12;
 
@@ -87,7 +91,13 @@ function findTestFiles(dir, filters) {
 function cleanEnvironment(temporary) {
   const kept = Object.entries(process.env).filter(([name]) => !/^(SKEP|CLOUDFLARE|CF|WRANGLER|npm)_/.test(name));
   const path = (process.env.PATH ?? '').split(delimiter).filter((entry) => !entry.includes('node_modules'));
-  return { ...Object.fromEntries(kept), PATH: path.join(delimiter), TMPDIR: temporary, WRANGLER_SEND_METRICS: 'false' };
+  return {
+    ...Object.fromEntries(kept),
+    PATH: path.join(delimiter),
+    TMPDIR: temporary,
+    WRANGLER_SEND_METRICS: 'false',
+    NODE_COMPILE_CACHE: join(temporary, COMPILE_CACHE),
+  };
 }
 
 /** Cells and databases may run as another user and must be able to reach their files in here, hence 0711. */
@@ -98,7 +108,8 @@ function makeTemporaryFolder() {
   const cache = `tsx-${process.getuid?.() ?? 0}`;
   mkdirSync(join(tmpdir(), cache), { recursive: true });
   symlinkSync(join(tmpdir(), cache), join(folder, cache));
-  return { folder, expected: new Set([cache]) };
+  mkdirSync(join(folder, COMPILE_CACHE), { mode: 0o777 });
+  return { folder, expected: new Set([cache, COMPILE_CACHE]) };
 }
 
 function run(command, args) {
@@ -189,7 +200,10 @@ function inOrder(files) {
 
 function runAll(files, { concurrency, timeout }, temporary) {
   const places = Math.max(1, Number(concurrency));
-  const placesOf = (file) => (ALONE.test(file) ? places : PAIRS.test(file) ? Math.max(1, places / 2) : 1);
+  const placesOf = (file) => {
+    if (ALONE.test(file)) return places;
+    return PAIRS.test(file) && !WAITING.test(file) ? Math.max(1, places / 2) : 1;
+  };
   const jobs = inOrder(files).map((file) => ({ file, places: placesOf(file) }));
   const environment = cleanEnvironment(temporary.folder);
   return runFiles(jobs, { places, timeoutMs: Number(timeout) * 1000, environment, scratch: temporary.folder });

@@ -292,15 +292,17 @@ test('request.signal aborts when the client goes away, and not after a whole ans
     'signal',
     `
     request.signal.addEventListener('abort', () => console.log('aborted ' + new URL(request.url).pathname));
-    if (request.url.endsWith('/wait')) await new Promise((resolve) => setTimeout(resolve, 5_000));
+    if (request.url.endsWith('/wait')) {
+      console.log('waits');
+      await new Promise((resolve) => setTimeout(resolve, 60_000));
+    }
     ctx.waitUntil(new Promise((resolve) => setTimeout(resolve, 100)));
     console.log('answers ' + new URL(request.url).pathname);
     return new Response('whole');`,
   );
   assert.equal((await cells.fetch('signal', '/whole')).body, 'whole');
   const call = cells.open('signal', { url: '/wait' });
-  await until(() => cells.supervisor.counts().inFlight > 0, 'the call runs');
-  await sleep(50);
+  await until(() => logsOf('signal').includes('waits'), 'the call runs');
   call.control.cancel();
   await until(() => logsOf('signal').some((line) => line === 'aborted /wait'), 'the signal aborts');
   assert.deepEqual(

@@ -1,7 +1,6 @@
 /** Deploys while requests come in: the switch from one version to the next must not be felt. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { descendantsOf } from '../support/processes.ts';
 import { type Skep, startSkep } from '../support/server.ts';
 import { until } from '../support/until.ts';
@@ -19,7 +18,7 @@ const DEPLOYS = 25;
 
 let skep: Skep;
 before(async () => {
-  skep = await startSkep();
+  skep = await startSkep({ env: { SKEP_VERBOSE: 'true' } });
   await skep.deploy('banana', BANANA(0));
   await skep.deploy('apple', APPLE, { bindings: [{ type: 'service', name: 'banana', service: 'banana' }] });
 });
@@ -61,12 +60,13 @@ test(`${DEPLOYS} deploys under load: no request fails, each deploy is seen at on
 
 test('a request under way when a deploy switches ends on its own version; afterwards old cells are gone', async () => {
   const slow = (version: number): string => `export default { async fetch() {
+    console.log('slow began');
     await new Promise((resolve) => setTimeout(resolve, 1500));
     return new Response('${version}');
   } };`;
   await skep.deploy('slow', slow(1));
   const old = skep.request('slow');
-  await sleep(200);
+  await until(() => skep.lines.some((line) => line.includes('slow began')), 'the request is under way');
   await skep.deploy('slow', slow(2));
   const next = skep.request('slow');
   assert.deepEqual([(await old).text, (await next).text], ['1', '2']);

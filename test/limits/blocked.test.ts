@@ -21,7 +21,7 @@ before(async () => {
   cells.deploy({
     name: 'slow',
     modules: {
-      'index.js': `export default { async fetch() { await new Promise((resolve) => setTimeout(resolve, 100)); return new Response('x'.repeat(100_000)); } };`,
+      'index.js': `export default { async fetch() { await new Promise((resolve) => setTimeout(resolve, 400)); return new Response('x'.repeat(100_000)); } };`,
     },
   });
 });
@@ -121,6 +121,8 @@ test('a suspect that lasts keeps its cell to itself for its probation, then othe
   );
   await cells.fetch('probation');
   const long = cells.open('probation', { url: '/long' });
+  // The probation begins later.
+  const startedAt = performance.now();
   const guilty = await cells.fetch('probation', '/guilty');
   assert.equal(guilty.failure?.outcome, 'exceededCpu', guilty.failure?.reason);
   await until(() => cells.supervisor.counts().inFlight === 1, 'the innocent one runs again');
@@ -129,8 +131,9 @@ test('a suspect that lasts keeps its cell to itself for its probation, then othe
     const answers = await Promise.all(Array.from({ length: 6 }, () => cells.fetch('probation')));
     return answers.some(({ body }) => body === 'true');
   };
-  const startedAt = performance.now();
-  while (performance.now() - startedAt < PROBATION_MS / 2) assert.equal(await areWithLong(), false);
+  // An answer counts when it has come before the probation can be over, however long the machine took for it.
+  for (let isWithLong = false; performance.now() - startedAt < PROBATION_MS; isWithLong = await areWithLong())
+    assert.equal(isWithLong, false);
   await until(areWithLong, 'the cell of the suspect is among the others', PROBATION_MS + 3_000);
   long.control.cancel();
 });

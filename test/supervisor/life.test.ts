@@ -263,7 +263,8 @@ test('a version whose cell dies at every request is paused, and a neighbour is n
     const startedAt = performance.now();
     const { failure } = await cells.fetch('crasher', { method: 'POST' });
     assert.equal(failure?.kind, 'limit');
-    paused = performance.now() - startedAt < 10 && /keeps ending/.test(failure?.reason ?? '');
+    // Sooner than it could have used up its CPU time.
+    paused = performance.now() - startedAt < 30 && /keeps ending/.test(failure?.reason ?? '');
     assert.equal((await cells.fetch('neighbour')).body, 'hello');
   }
   assert.ok(paused, 'after some deaths requests are refused at once, without a new process');

@@ -38,6 +38,7 @@ export function wranglerEnv(api: {
 
 /** Runs `wrangler <args>` to its end. Never rejects for an exit code: that is the test's to judge. */
 export async function runWrangler(args: readonly string[], options: WranglerOptions): Promise<WranglerResult> {
+  const compileCache = process.env['NODE_COMPILE_CACHE'];
   const child = spawn(NODE, [WRANGLER, ...args], {
     cwd: options.cwd,
     // Nothing of the developer's own environment: neither his token nor his proxy nor his home folder.
@@ -50,6 +51,8 @@ export async function runWrangler(args: readonly string[], options: WranglerOpti
       WRANGLER_SEND_METRICS: 'false',
       WRANGLER_HIDE_BANNER: 'true',
       NPM_CONFIG_OFFLINE: 'true',
+      // Of the test runner, not of the developer: it shortens the start of this process and changes nothing that it does.
+      ...(compileCache === undefined ? {} : { NODE_COMPILE_CACHE: compileCache }),
       ...options.env,
     },
     stdio: ['pipe', 'pipe', 'pipe'],
