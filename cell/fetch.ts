@@ -11,6 +11,7 @@ import {
   headersOver,
   isRequest,
   isUsed,
+  ownBody,
   listCopy,
   listDelete,
   listFromWire,
@@ -64,7 +65,10 @@ export async function fetchThrough(destination: Destination, input: unknown, ini
     const bytes = whole === null ? null : bytesOf(whole);
     const response = await callOnce(invocation, destination, request, bytes, stream, hops);
     const location = redirectTarget(response);
-    if (location === null || mode === 'manual') return response;
+    if (location === null || mode === 'manual') {
+      ownBody(response, invocation.id);
+      return response;
+    }
     visited += `${hops === 0 ? '' : ', '}${requestUrl(request)}`;
     if (hops >= MAX_REDIRECTS) throw new NativeTypeError(`Too many redirects.${visited}`);
     void streamBehind(response)?.cancel();

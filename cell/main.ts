@@ -53,6 +53,7 @@ import {
 import { abortAnswer, receiveInvoke, receiveServiceInvoke } from './answer.ts';
 import * as entrypoints from './entrypoints.ts';
 import * as invocation from './invocation.ts';
+import * as ioOwner from './io-owner.ts';
 import * as jsg from './jsg.ts';
 import * as loneSurrogates from './lone-surrogates.ts';
 import * as r2Objects from './r2-objects.ts';
@@ -116,6 +117,7 @@ const OFFERED_TO_EXTRAS = {
   'cell/dispatch': dispatch,
   'cell/entrypoints': entrypoints,
   'cell/invocation': invocation,
+  'cell/io-owner': ioOwner,
   'cell/jsg': jsg,
   'cell/lone-surrogates': loneSurrogates,
   'cell/r2-objects': r2Objects,

@@ -22,6 +22,7 @@ import {
   isResponse,
   makeIncomingRequest,
   NO_BODY,
+  ownBody,
   type Request,
   type Response,
   responseType,
@@ -262,6 +263,7 @@ interface Edge {
 }
 
 async function invoke(invocation: Invocation, request: Request, info: Edge): Promise<Outgoing> {
+  ownBody(request, invocation.id);
   const waiting = new WaitingHandler(invocation, info);
   try {
     watch(waiting);

@@ -24,6 +24,7 @@ import { type HeaderList, listGet } from './headers.ts';
 import { normalMime } from './mime.ts';
 import { illegalConstructor, illegalInvocation, INTERNAL, NOTHING, publicConstructor } from './shape.ts';
 import { type ByteStream, exhaust, isStream, readAll, streamOf, wholeOf } from './streams.ts';
+import { currentOwner, NO_OWNER, requireOwner } from '../io-owner.ts';
 import { refuseAtStartup } from '../startup.ts';
 import { isDisturbed } from '../stream-facts.ts';
 import { toText } from './text.ts';
@@ -134,6 +135,7 @@ const bodyUsedError = (): TypeError =>
 let streamBehind: (body: Body) => ByteStream | null;
 let isUsed: (body: Body) => boolean;
 let isBodyless: (body: Body) => boolean;
+let ownBody: (body: Body, owner: number) => void;
 let take: (body: Body) => Whole | ByteStream | null;
 let copyBody: (body: Body) => BodyInit;
 let moveBody: (body: Body) => BodyInit;
@@ -145,20 +147,26 @@ export abstract class Body {
   #stream: ByteStream | null;
   /** The whole body was read, or moved to another Request. */
   #taken = false;
+  /** Whose the body is, unless it is a stream of the worker's own making. */
+  #owner = NO_OWNER;
 
   constructor(key?: unknown, init?: BodyInit) {
     if (key !== INTERNAL) throw illegalConstructor();
     const { whole, stream } = init as BodyInit;
     this.#whole = whole;
     this.#stream = stream;
+    if (whole !== null) this.#owner = currentOwner();
   }
 
   static {
+    ownBody = (body, owner) => {
+      body.#owner = owner;
+    };
     isBodyless = (body) => body.#whole === null && body.#stream === null;
     isUsed = (body) => body.#taken || (body.#stream !== null && isDisturbed(body.#stream));
     streamBehind = (body) => {
       if (body.#stream === null && body.#whole !== null) {
-        const stream = streamOf(bytesOf(body.#whole));
+        const stream = streamOf(bytesOf(body.#whole), body.#owner);
         if (body.#taken) exhaust(stream);
         body.#stream = stream;
       }
@@ -174,9 +182,11 @@ export abstract class Body {
       const stream = body.#stream;
       if (stream === null) {
         if (body.#whole !== null) body.#taken = true;
+        requireOwner(body.#owner);
         return body.#whole;
       }
       if (streamLocked(stream)) throw new NativeTypeError('This ReadableStream is currently locked to a reader.');
+      requireOwner(body.#owner);
       const whole = wholeOf(stream);
       if (whole === undefined) return stream;
       exhaust(stream);
@@ -187,6 +197,7 @@ export abstract class Body {
       if (body.#taken || (body.#stream !== null && (streamLocked(body.#stream) || isDisturbed(body.#stream)))) {
         throw new NativeTypeError('This ReadableStream is currently locked to a reader,');
       }
+      requireOwner(body.#owner);
       const stream = body.#stream;
       if (stream === null) return { whole: body.#whole, stream: null, type: null };
       const whole = wholeOf(stream);
@@ -203,6 +214,7 @@ export abstract class Body {
     moveBody = (body) => {
       if (isBodyless(body)) return NO_BODY;
       if (isUsed(body)) throw new NativeTypeError('Cannot reconstruct a Request with a used body.');
+      requireOwner(body.#owner);
       const stream = body.#stream;
       if (stream === null) {
         body.#taken = true;
@@ -259,7 +271,7 @@ export abstract class Body {
     return readBlob(this);
   }
 }
-export { copyBody, isBodyless, isUsed, moveBody, peekWhole, streamBehind, take };
+export { copyBody, isBodyless, isUsed, moveBody, ownBody, peekWhole, streamBehind, take };
 
 export const bytesOf = (whole: Whole): Bytes => (typeof whole === 'string' ? utf8Encode(whole) : whole);
 

@@ -30,6 +30,7 @@ export {
   isBodyless,
   isUsed,
   NO_BODY,
+  ownBody,
   peekWhole,
   streamBehind,
   take,

@@ -16,6 +16,7 @@ import {
   weakMapGet,
   weakMapSet,
 } from '../primordials.ts';
+import { currentOwner, requireOwner } from '../io-owner.ts';
 import { declareLength, isDisturbed } from '../stream-facts.ts';
 import { joinBytes, viewOf } from './bytes.ts';
 
@@ -58,12 +59,19 @@ export function isNative(stream: ByteStream): boolean {
   return resource !== undefined && resource !== null;
 }
 
+interface HeldBytes {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly owner: number;
+}
+
 /** Bytes that a stream will bring, while nobody has read from it. */
-const wholes = new WeakMapConstructor<ByteStream, Uint8Array<ArrayBuffer>>();
-/** A byte stream of bytes that are there; both kinds of readers work on it. */
-export function streamOf(bytes: Uint8Array<ArrayBuffer>): ByteStream {
+const wholes = new WeakMapConstructor<ByteStream, HeldBytes>();
+/** A byte stream of bytes that are there; both kinds of readers work on it. Only its owner reads it (`io-owner.ts`). */
+export function streamOf(bytes: Uint8Array<ArrayBuffer>, owner = currentOwner()): ByteStream {
   let at = 0;
+  const cancel = (): void => requireOwner(owner);
   const pull = (controller: ReadableByteStreamController): void => {
+    requireOwner(owner);
     const request = byobRequestOf(controller) as ReadableStreamBYOBRequest;
     const view = viewOf(byobView(request)) as Uint8Array<ArrayBuffer>;
     const left = bytes.length - at;
@@ -75,9 +83,9 @@ export function streamOf(bytes: Uint8Array<ArrayBuffer>): ByteStream {
     }
     if (at === bytes.length) closeBytes(controller);
   };
-  const source = { __proto__: null, type: 'bytes', autoAllocateChunkSize: CHUNK_BYTES, pull };
+  const source = { __proto__: null, type: 'bytes', autoAllocateChunkSize: CHUNK_BYTES, pull, cancel };
   const stream = new NativeReadableStream(source as unknown as UnderlyingByteSource) as ByteStream;
-  weakMapSet(wholes, stream, bytes);
+  weakMapSet(wholes, stream, { bytes, owner });
   declareLength(stream, bytes.length);
   return stream;
 }
@@ -92,7 +100,10 @@ export function closeBytes(controller: ReadableByteStreamController): void {
 /** The bytes of a stream from `streamOf` that nobody has read from. */
 export function wholeOf(stream: ByteStream): Uint8Array<ArrayBuffer> | undefined {
   if (isDisturbed(stream) || streamLocked(stream)) return undefined;
-  return weakMapGet(wholes, stream) as Uint8Array<ArrayBuffer> | undefined;
+  const held = weakMapGet(wholes, stream) as HeldBytes | undefined;
+  if (held === undefined) return undefined;
+  requireOwner(held.owner);
+  return held.bytes;
 }
 
 /** Makes the stream one that was read: locked and closed. */

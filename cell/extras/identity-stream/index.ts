@@ -22,6 +22,7 @@ import {
   uncurry,
   weakMapSet,
 } from '../../primordials.ts';
+import { currentOwner, requireOwner } from '../../io-owner.ts';
 import { refuseAtStartup } from '../../startup.ts';
 import { chunkBytes, declareLength, transformPairs } from '../../stream-facts.ts';
 import { toUnsigned } from '../../streams/arguments.ts';
@@ -60,6 +61,7 @@ class IdentityPipe {
   /** Bytes still to come, where the length is fixed. */
   #left: number | undefined;
   #ended = false;
+  readonly #owner = currentOwner();
   readonly readable: ReadableStream;
   readonly writable: WritableStream;
 
@@ -96,6 +98,7 @@ class IdentityPipe {
   }
 
   #accept(chunk: unknown): Promise<void> {
+    requireOwner(this.#owner, 'Writable');
     const bytes = chunkBytes(chunk);
     if (bytes.length === 0) return promiseResolve(undefined);
     if (this.#left !== undefined) {
