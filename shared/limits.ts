@@ -241,8 +241,16 @@ export const KV_LIMITS = {
   unlinkedSeconds: 300,
   /** Operations of one connection that wait for the database. Stops a slow database from filling the memory → 429 at once. */
   maxWaiting: 20_000,
+  /** Of one account: half, so that others still find a place → 429 at once. */
+  maxWaitingPerAccount: 10_000,
   /** Bytes of values that wait to be written over one connection → 429 at once. */
   maxWaitingBytes: 64 * MiB,
+  /** Of one account → 429 at once. */
+  maxWaitingBytesPerAccount: 32 * MiB,
+  /** Lists, and pieces of large values, that are asked of the database at a time … → further ones wait. */
+  maxPoolOperations: 6,
+  /** … and of one account: its lists must not keep those of others waiting → as above, each account's next when it has less than these. */
+  maxPoolOperationsPerAccount: 4,
   /** What all namespaces of one account may take, in GiB; a setting. Stops one account from filling the disk of all → 507, nothing is stored. */
   accountGiB: 10,
   /** Memory of a node's cache of values, in MiB. A setting → of the account that has most of it, what was not used for longest goes. */

@@ -75,7 +75,7 @@ async function* chunksOf(bytes: Uint8Array, size: number): AsyncGenerator<Uint8A
 
 async function largeBytes(entry: KvEntry): Promise<Buffer> {
   const pieces: Buffer[] = [];
-  for await (const piece of kv.readLarge(entry)) pieces.push(piece);
+  for await (const piece of kv.readLarge('an account', entry)) pieces.push(piece);
   return Buffer.concat(pieces);
 }
 
@@ -165,7 +165,7 @@ describe('the quota of an account', () => {
     };
     await put(namespace, 'a', 'x'.repeat(100), { metadata: '{"m":1}' });
     await put(namespace, 'old', 'zz', { expiresAt: 1 });
-    const large = await kv.writeLarge(chunksOf(randomBytes(200_000), 70_000));
+    const large = await kv.writeLarge('an account', chunksOf(randomBytes(200_000), 70_000));
     await kv.put({ namespace, key: 'large', value: large, metadata: null, expiresAt: null });
     const all = cost('a', 100, '{"m":1}') + cost('old', 2) + cost('large', 200_000);
     assert.deepEqual(await used(), [3, all]);
@@ -287,7 +287,7 @@ describe('large values', () => {
   test('come back byte for byte, whatever pieces they came in, and nobody sees one before its entry', async () => {
     const namespace = await freshNamespace();
     await put(namespace, 'k', 'small');
-    const value = await kv.writeLarge(chunksOf(bytes, 100_001));
+    const value = await kv.writeLarge('an account', chunksOf(bytes, 100_001));
     assert.equal(await textOf(namespace, 'k'), 'small');
     await kv.put({ namespace, key: 'k', value, metadata: '"m"', expiresAt: null });
     const entry = await readOne(namespace, 'k');
@@ -297,7 +297,7 @@ describe('large values', () => {
 
   test('together with small ones in one batch, each is what it was', async () => {
     const namespace = await freshNamespace();
-    const value = await kv.writeLarge(chunksOf(bytes, 300_000));
+    const value = await kv.writeLarge('an account', chunksOf(bytes, 300_000));
     const large = { namespace, key: 'large', value, metadata: null, expiresAt: null };
     await Promise.all([put(namespace, 'a', '1'), kv.put(large), put(namespace, 'b', '2')]);
     const [a, b, found] = await kv.read(namespace, ['a', 'b', 'large']);
@@ -307,7 +307,7 @@ describe('large values', () => {
   test('one that is replaced can be read to its end for a while, then its space comes back', async () => {
     const namespace = await freshNamespace();
     const write = async (): Promise<void> => {
-      const value = await kv.writeLarge(chunksOf(bytes, 300_000));
+      const value = await kv.writeLarge('an account', chunksOf(bytes, 300_000));
       await kv.put({ namespace, key: 'k', value, metadata: null, expiresAt: null });
     };
     await write();
@@ -334,14 +334,14 @@ describe('large values', () => {
       yield bytes;
       throw new RangeError('broken');
     }
-    await assert.rejects(kv.writeLarge(breaking()), RangeError);
+    await assert.rejects(kv.writeLarge('an account', breaking()), RangeError);
     async function* slow(): AsyncGenerator<Uint8Array> {
       yield bytes;
       await age();
       yield bytes;
     }
-    await assert.rejects(kv.writeLarge(slow()), KvRefused);
-    const value = await kv.writeLarge(chunksOf(bytes, 300_000));
+    await assert.rejects(kv.writeLarge('an account', slow()), KvRefused);
+    const value = await kv.writeLarge('an account', chunksOf(bytes, 300_000));
     await age();
     await assert.rejects(kv.put({ namespace, key: 'k', value, metadata: null, expiresAt: null }), KvRefused);
     assert.equal(await readOne(namespace, 'k'), null);

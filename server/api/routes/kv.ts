@@ -101,7 +101,7 @@ export const kvRoutes: readonly Route[] = [
       const body =
         entry.largeValueId === null
           ? entry.value
-          : ReadableStream.from(options.kv.readLarge(entry) as AsyncIterable<Uint8Array>);
+          : ReadableStream.from(options.kv.readLarge(request.account.id, entry) as AsyncIterable<Uint8Array>);
       const headers: Record<string, string> = {
         'content-type': 'application/octet-stream',
         'content-length': String(entry.size),
@@ -142,7 +142,7 @@ export const kvRoutes: readonly Route[] = [
       const { number } = await requireNamespace(request);
       const puts = request.body.map((one) => toPut(number, one));
       const { kv } = request.options;
-      await inTurns(puts, (put) => writeValue(kv, put, put.value));
+      await inTurns(puts, (put) => writeValue({ kv, accountId: request.account.id }, put, put.value));
       return { result: bulkResult(puts.length) };
     },
   }),
@@ -238,7 +238,7 @@ async function putValue(request: AccountRequest) {
   if (!/^multipart\/form-data\s*;/i.test(request.contentType)) {
     const put = { namespace: number, key, expiresAt, metadata: null };
     const value = await readBytes(request.stream, KV_LIMITS.maxValueBytes);
-    await writeValue(kv, put, value);
+    await writeValue({ kv, accountId: request.account.id }, put, value);
     return { result: null };
   }
   const parts = await readMultipart(request.stream, request.contentType);
@@ -246,7 +246,7 @@ async function putValue(request: AccountRequest) {
   if (value === undefined) throw invalid('The body has no part called `value`.');
   const metadata = metadataText(parts.find(({ name }) => name === 'metadata')?.content.toString('utf8') ?? null);
   checkEntry({ valueBytes: value.length, metadata });
-  await writeValue(kv, { namespace: number, key, expiresAt, metadata }, value);
+  await writeValue({ kv, accountId: request.account.id }, { namespace: number, key, expiresAt, metadata }, value);
   return { result: null };
 }
 
@@ -254,12 +254,12 @@ type Entry = Omit<KvPut, 'value'>;
 type ValueStore = Pick<AccountRequest['options']['kv'], 'put' | 'requireRoom' | 'writeLarge'>;
 
 async function writeValue(
-  kv: ValueStore,
+  { kv, accountId }: { readonly kv: ValueStore; readonly accountId: string },
   { namespace, key, metadata, expiresAt }: Entry,
   value: Buffer,
 ): Promise<void> {
   if (value.length > KV_LIMITS.maxInlineBytes) await refusals(() => kv.requireRoom(namespace, value.length));
-  const stored = value.length <= KV_LIMITS.maxInlineBytes ? value : await kv.writeLarge(oneChunk(value));
+  const stored = value.length <= KV_LIMITS.maxInlineBytes ? value : await kv.writeLarge(accountId, oneChunk(value));
   await refusals(() => kv.put({ namespace, key, metadata, expiresAt, value: stored }));
 }
 
@@ -306,7 +306,8 @@ async function getMany(request: AccountRequest<z.infer<typeof bulkGet>>) {
     let value: unknown = null;
     if (entry !== null) {
       const pieces: Buffer[] = [entry.value];
-      if (entry.largeValueId !== null) for await (const piece of kv.readLarge(entry)) pieces.push(piece);
+      if (entry.largeValueId !== null)
+        for await (const piece of kv.readLarge(request.account.id, entry)) pieces.push(piece);
       value = asType(key, Buffer.concat(pieces).toString('utf8'), request.body.type);
     }
     const metadata = entry?.metadata ?? null;

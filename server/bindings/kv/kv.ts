@@ -123,7 +123,7 @@ class KvOperations {
   }
 
   async #sendLarge(call: BindingCall, entry: KvEntry): Promise<void> {
-    const pieces = this.#store.readLarge(entry)[Symbol.asyncIterator]();
+    const pieces = this.#store.readLarge(call.caller.version.accountId, entry)[Symbol.asyncIterator]();
     const first = await pieces.next();
     call.respondWith({ metadata: entry.metadata });
     const rest = { [Symbol.asyncIterator]: () => pieces };
@@ -165,7 +165,7 @@ class KvOperations {
     if (entry.largeValueId === null) return entry.value;
     const pieces: Buffer[] = [];
     await this.#withLarge(call, 'GET_BULK', async () => {
-      for await (const piece of this.#store.readLarge(entry)) pieces.push(piece);
+      for await (const piece of this.#store.readLarge(call.caller.version.accountId, entry)) pieces.push(piece);
     });
     return Buffer.concat(pieces);
   }
@@ -193,7 +193,9 @@ class KvOperations {
       if (bytes > KV_LIMITS.maxInlineBytes) break;
     }
     await this.#store.requireRoom(namespace, call.bodyBytes ?? bytes);
-    return await this.#withLarge(call, 'PUT', () => this.#store.writeLarge(joined(head, chunks)));
+    return await this.#withLarge(call, 'PUT', () =>
+      this.#store.writeLarge(call.caller.version.accountId, joined(head, chunks)),
+    );
   }
 
   readonly delete: Operation<KvNamespaceBinding> = async (call, binding, args) => {

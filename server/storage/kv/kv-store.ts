@@ -1,6 +1,8 @@
 /** KV on PostgreSQL, over connections of its own: a flood of reads or writes does not keep the control API waiting. */
 import { randomBytes } from 'node:crypto';
+import { KV_LIMITS } from '../../../shared/limits.ts';
 import type { Logger } from '../../log/types.ts';
+import { AccountSlots } from '../account-slots.ts';
 import type { Connection, Database } from '../database.ts';
 import { createCursors } from './cursor.ts';
 import { kvHash } from './hash.ts';
@@ -41,8 +43,8 @@ interface KnownNamespace {
   readonly asOf: number;
 }
 
-/** For everything but single reads and writes: lists, pieces of large values, the sweeper. */
-const POOL_SIZE = 5;
+/** For everything but single reads and writes: lists, pieces of large values; and what nobody's flood may hold up, looking up names and the sweeper. */
+const POOL_SIZE = KV_LIMITS.maxPoolOperations + 2;
 const READ_LANES = 2;
 /** As many reads wait for one batch rather than begin another beside it. */
 const WORTH_WAITING_FOR = 32;
@@ -76,6 +78,7 @@ class PostgresKvStore implements KvStore {
   readonly #liveness: Liveness;
   /** The pool, of which nobody waits for a database that is gone. */
   readonly #watched: Pick<Database, 'query' | 'transaction'>;
+  readonly #places = new AccountSlots(KV_LIMITS.maxPoolOperations, KV_LIMITS.maxPoolOperationsPerAccount);
   readonly #readers: Lane<KvRead, KvEntry | null>[];
   readonly #writers: Lane<KvWrite, null>[];
   readonly #sweeper: ReturnType<typeof startSweeper>;
@@ -128,6 +131,7 @@ class PostgresKvStore implements KvStore {
       maxBatchBytes: MAX_BATCH_BYTES,
       bytesOf,
       namespaceOf: ({ namespace }) => namespace,
+      accountOf: (namespace) => this.#owners.get(namespace) ?? '',
       run,
     });
   }
@@ -159,9 +163,12 @@ class PostgresKvStore implements KvStore {
   #remember(id: string, namespace: KvNamespace | null, asOf: number): void {
     this.#namespaces.delete(id);
     if (namespace === null) return;
-    if (this.#namespaces.size >= MAX_CACHED_NAMESPACES) this.#namespaces.clear();
+    // Together: whoever finds a namespace here finds its owner, too.
+    if (Math.max(this.#namespaces.size, this.#owners.size) >= MAX_CACHED_NAMESPACES) {
+      this.#namespaces.clear();
+      this.#owners.clear();
+    }
     this.#namespaces.set(id, { namespace, asOf });
-    if (this.#owners.size >= MAX_CACHED_NAMESPACES) this.#owners.clear();
     this.#owners.set(namespace.number, namespace.accountId);
   }
 
@@ -200,12 +207,21 @@ class PostgresKvStore implements KvStore {
     return others.reduce((least, lane) => (lane.waiting < least.waiting ? lane : least), first);
   }
 
-  readLarge(entry: KvEntry): AsyncIterable<Buffer> {
-    return readLargeValue(this.#watched, entry);
+  readLarge(accountId: string, entry: KvEntry): AsyncIterable<Buffer> {
+    return readLargeValue(this.#fairFor(accountId), entry);
   }
 
-  writeLarge(pieces: AsyncIterable<Uint8Array>): ReturnType<KvStore['writeLarge']> {
-    return writeLargeValue(this.#watched, pieces);
+  writeLarge(accountId: string, pieces: AsyncIterable<Uint8Array>): ReturnType<KvStore['writeLarge']> {
+    return writeLargeValue(this.#fairFor(accountId), pieces);
+  }
+
+  /** The pool, of which an account has no more than its share. */
+  #fairFor(accountId: string): Pick<Database, 'query' | 'transaction'> {
+    const fairly = <T>(work: () => Promise<T>): Promise<T> => this.#liveness.watch(this.#places.run(accountId, work));
+    return {
+      query: (sql, values) => fairly(() => this.#db.query(sql, values)),
+      transaction: (work, mode) => fairly(() => this.#db.transaction(work, mode)),
+    };
   }
 
   async put({ namespace, key, value, metadata, expiresAt }: KvPut): Promise<void> {
@@ -277,7 +293,8 @@ class PostgresKvStore implements KvStore {
   ): ReturnType<KvStore['list']> {
     const after = cursor === null ? null : this.#cursors.open(namespace, cursor);
     const range = { namespace, prefix: Buffer.from(prefix, 'utf8'), after, limit: limit + 1 };
-    const found = await this.#liveness.watch(listEntries(this.#db, range));
+    const accountId = this.#owners.get(namespace) ?? (await this.#findOwner(namespace));
+    const found = await listEntries(this.#fairFor(accountId), range);
     const keys = found.slice(0, limit);
     const last = found.length > limit ? keys.at(-1) : undefined;
     return { keys, cursor: last === undefined ? null : this.#cursors.seal(namespace, last.name) };

@@ -1,12 +1,14 @@
 /**
  * A connection on which operations that arrive together become one statement. While one is under way the next ones gather: the busier it
  * is, the larger the batches, and a batch of writes costs one commit. Operations of one lane happen in the order of their arrival, those
- * of different namespaces take turns, so that a flood in one does not hold up the others for longer than a batch.
+ * of different accounts take turns, and those of an account's namespaces, so that a flood in one does not hold up the others for longer than a batch.
  */
+import { addTo } from '../../../shared/counts.ts';
 import { KV_LIMITS } from '../../../shared/limits.ts';
 import type { Connection } from '../database.ts';
 import { StoreUnavailable } from '../store.ts';
 import type { Liveness } from '../liveness.ts';
+import { FairQueue } from './fair-queue.ts';
 import { KvRefused } from './types.ts';
 
 export interface LaneOptions<Operation, Answer> {
@@ -17,11 +19,14 @@ export interface LaneOptions<Operation, Answer> {
   readonly maxBatchBytes: number;
   readonly bytesOf: (operation: Operation) => number;
   readonly namespaceOf: (operation: Operation) => number;
+  /** Whose a namespace is. */
+  readonly accountOf: (namespace: number) => string;
   /** One statement. The answers in the order of the operations; one that is an Error rejects its operation. */
   readonly run: (connection: Connection, operations: readonly Operation[]) => Promise<readonly (Answer | Error)[]>;
 }
 
 interface Waiting<Operation, Answer> {
+  readonly accountId: string;
   readonly operation: Operation;
   readonly bytes: number;
   readonly resolve: (answer: Answer) => void;
@@ -30,10 +35,11 @@ interface Waiting<Operation, Answer> {
 
 export class Lane<Operation, Answer> {
   readonly #options: LaneOptions<Operation, Answer>;
-  /** By namespace, in the order in which they have their turn. */
-  readonly #queues = new Map<number, Waiting<Operation, Answer>[]>();
+  readonly #queue = new FairQueue<Waiting<Operation, Answer>>();
   #waiting = 0;
   #waitingBytes = 0;
+  readonly #waitingByAccount = new Map<string, number>();
+  readonly #bytesByAccount = new Map<string, number>();
   #connection: Connection | undefined;
   #isRunning = false;
   #isClosed = false;
@@ -50,22 +56,37 @@ export class Lane<Operation, Answer> {
   /** @throws {KvRefused} when too many wait */
   submit(operation: Operation): Promise<Answer> {
     const bytes = this.#options.bytesOf(operation);
-    if (this.#waiting >= KV_LIMITS.maxWaiting || this.#waitingBytes + bytes > KV_LIMITS.maxWaitingBytes) {
+    const namespace = this.#options.namespaceOf(operation);
+    const accountId = this.#options.accountOf(namespace);
+    if (!this.#hasRoom(accountId, bytes)) {
       return Promise.reject(new KvRefused(429, 'Too many operations wait for the database of this node.'));
     }
     return new Promise((resolve, reject) => {
-      const namespace = this.#options.namespaceOf(operation);
-      const queue = this.#queues.get(namespace);
-      const waiting = { operation, bytes, resolve, reject };
-      if (queue === undefined) this.#queues.set(namespace, [waiting]);
-      else queue.push(waiting);
-      this.#waiting++;
-      this.#waitingBytes += bytes;
+      this.#queue.push(accountId, namespace, { accountId, operation, bytes, resolve, reject });
+      this.#count(accountId, 1, bytes);
       if (this.#isRunning) return;
       this.#isRunning = true;
       // At the end of the turn: calls of a cell arrive several in one read.
       setImmediate(() => void this.#work());
     });
+  }
+
+  #hasRoom(accountId: string, bytes: number): boolean {
+    const own = this.#waitingByAccount.get(accountId) ?? 0;
+    const ownBytes = this.#bytesByAccount.get(accountId) ?? 0;
+    return (
+      this.#waiting < KV_LIMITS.maxWaiting &&
+      this.#waitingBytes + bytes <= KV_LIMITS.maxWaitingBytes &&
+      own < KV_LIMITS.maxWaitingPerAccount &&
+      ownBytes + bytes <= KV_LIMITS.maxWaitingBytesPerAccount
+    );
+  }
+
+  #count(accountId: string, operations: 1 | -1, bytes: number): void {
+    this.#waiting += operations;
+    this.#waitingBytes += operations * bytes;
+    addTo(this.#waitingByAccount, accountId, operations);
+    addTo(this.#bytesByAccount, accountId, operations * bytes);
   }
 
   close(): void {
@@ -122,43 +143,24 @@ export class Lane<Operation, Answer> {
     return this.#connection;
   }
 
-  /** The next batch: one of each namespace in turn. */
+  /** The next batch: one of each account in turn. */
   #take(): Waiting<Operation, Answer>[] {
     const { maxBatch, maxBatchBytes } = this.#options;
     const batch: Waiting<Operation, Answer>[] = [];
     let bytes = 0;
-    if (this.#queues.size === 1) {
-      for (const [namespace, queue] of this.#queues) {
-        let count = 0;
-        while (count < queue.length && count < maxBatch && (count === 0 || bytes < maxBatchBytes)) {
-          bytes += (queue[count] as Waiting<Operation, Answer>).bytes;
-          count++;
-        }
-        batch.push(...queue.splice(0, count));
-        if (queue.length === 0) this.#queues.delete(namespace);
-      }
-    } else {
-      while (batch.length < maxBatch && bytes < maxBatchBytes) {
-        const turn = this.#queues.entries().next();
-        if (turn.done === true) break;
-        const [namespace, queue] = turn.value;
-        const next = queue.shift() as Waiting<Operation, Answer>;
-        batch.push(next);
-        bytes += next.bytes;
-        this.#queues.delete(namespace);
-        if (queue.length > 0) this.#queues.set(namespace, queue);
-      }
+    while (batch.length < maxBatch && (batch.length === 0 || bytes < maxBatchBytes)) {
+      const next = this.#queue.shift();
+      if (next === undefined) break;
+      batch.push(next);
+      bytes += next.bytes;
+      this.#count(next.accountId, -1, next.bytes);
     }
-    this.#waiting -= batch.length;
-    for (const one of batch) this.#waitingBytes -= one.bytes;
     return batch;
   }
 
   #takeAll(): Waiting<Operation, Answer>[] {
-    const all = [...this.#queues.values()].flat();
-    this.#queues.clear();
-    this.#waiting = 0;
-    this.#waitingBytes = 0;
+    const all = this.#queue.clear();
+    for (const { accountId, bytes } of all) this.#count(accountId, -1, bytes);
     return all;
   }
 }

@@ -97,8 +97,8 @@ export interface KvStore {
 
   /** In the order of the keys; null where there is none, or it has expired. */
   read(namespace: number, keys: readonly string[]): Promise<(KvEntry | null)[]>;
-  /** The pieces of a large value. */
-  readLarge(entry: KvEntry): AsyncIterable<Buffer>;
+  /** The pieces of a large value of this account. */
+  readLarge(accountId: string, entry: KvEntry): AsyncIterable<Buffer>;
   /** What all namespaces of an account take. */
   readUsage(accountId: string): Promise<KvAccountUsage>;
 
@@ -107,8 +107,8 @@ export interface KvStore {
   delete(namespace: number, key: string): Promise<void>;
   /** Before a large value is stored. @throws {KvRefused} 507 when the quota of the namespace's account has no room for so much */
   requireRoom(namespace: number, bytes: number): Promise<void>;
-  /** Stores the pieces; `put` makes them an entry. Nothing is left of it when that does not happen. */
-  writeLarge(pieces: AsyncIterable<Uint8Array>): Promise<KvLargeValue>;
+  /** Stores the pieces for this account; `put` makes them an entry. Nothing is left of it when that does not happen. */
+  writeLarge(accountId: string, pieces: AsyncIterable<Uint8Array>): Promise<KvLargeValue>;
   /** @throws {KvRefused} when the cursor was not given by a list of this namespace */
   list(
     namespace: number,
