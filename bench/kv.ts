@@ -38,7 +38,7 @@ const VALUE = 'v'.repeat(100);
 const WORKER = 'kv';
 
 /** What a request does is said by its path, which is that of the URL that wrk is given. */
-export const KV_SOURCE = `let n = 0;
+const KV_SOURCE = `let n = 0;
 export default {
   async fetch(request, env) {
     const key = 'key ' + (n++ * 7919) % ${KEYS};

@@ -96,7 +96,7 @@ async function rounds(skep: Skep, minutes: number): Promise<{ samples: Sample[];
 }
 
 /** By how much the straight line through the points rises from the first to the last. */
-export function rise(points: readonly (readonly [x: number, y: number])[]): number {
+function rise(points: readonly (readonly [x: number, y: number])[]): number {
   const count = points.length;
   if (count < 2) return 0;
   const meanX = points.reduce((sum, [x]) => sum + x, 0) / count;
@@ -107,7 +107,7 @@ export function rise(points: readonly (readonly [x: number, y: number])[]): numb
 }
 
 /** What grew over the second half of the samples, in words. */
-export function findGrowth(samples: readonly Sample[]): string[] {
+function findGrowth(samples: readonly Sample[]): string[] {
   const half = samples.slice(Math.floor(samples.length / 2));
   return METRICS.flatMap(({ name, title, allowed, show }) => {
     const grown = rise(half.map((sample) => [sample.second, sample[name]] as const));

@@ -98,7 +98,7 @@ export function toFailure(error: unknown): Failure {
 }
 
 /** Text of the engine with the names under which the modules were uploaded, and no frames of the harness. */
-export function userStack(text: string): string {
+function userStack(text: string): string {
   const lines = stringSplit(withModuleNames(text), '\n');
   let kept = '';
   for (let index = 0; index < lines.length; index++) {

@@ -294,7 +294,7 @@ const { preventDefault } = {
 };
 
 /** Named by its property: the bundler renames a class of its own that is called like a global. */
-export const OwnCustomEvent = {
+const OwnCustomEvent = {
   CustomEvent: class extends NativeEvent {
     readonly #detail: unknown;
 

@@ -76,7 +76,7 @@ const RET_KILL_PROCESS = 0x80000000;
 const AUDIT_ARCH_X86_64 = 0xc000003e;
 
 /** Classic BPF: an allow-list over the system-call number, with conditions on one argument of five of them. */
-export function buildFilter(ownPid: number): Uint8Array<ArrayBuffer> {
+function buildFilter(ownPid: number): Uint8Array<ArrayBuffer> {
   const code: [opcode: number, jumpTrue: number, jumpFalse: number, operand: number][] = [];
   const emit = (opcode: number, jumpTrue: number, jumpFalse: number, operand: number) =>
     code.push([opcode, jumpTrue, jumpFalse, operand]);

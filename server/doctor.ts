@@ -4,14 +4,13 @@
  */
 import { createServer } from 'node:net';
 import { existsSync, readdirSync, statfsSync, statSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { freemem, release, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Config, loadConfig } from './config/config.ts';
 import { inspectDatabase } from './storage/inspect.ts';
 import { CellGroups } from './supervisor/cgroup.ts';
-import { ENGINE, readEngine } from './supervisor/engine.ts';
+import { ENGINE, EngineError, findEngine, readEngine } from './supervisor/engine.ts';
 import { detectSandbox, type SandboxLayer } from './supervisor/sandbox.ts';
 
 const MiB = 1024 * 1024;
@@ -21,8 +20,6 @@ const LOW_DISK_MIB = 1024;
 const OLD_ENGINE_DAYS = 30;
 const MAX_CLOCK_OFFSET_MS = 5_000;
 const ASK_TIMEOUT_MS = 2_000;
-
-const require = createRequire(import.meta.url);
 
 interface Finding {
   /** `repair`: Skep does not start, or not as it is configured. `warn`: it runs, but somebody should know. */
@@ -50,17 +47,16 @@ async function examine(config: Config): Promise<Finding[]> {
   ];
 }
 
-const denoPath = (): string => join(require.resolve('@deno/linux-x64-glibc/package.json'), '..', 'deno');
-
 async function aboutEngine(): Promise<Finding> {
   try {
-    const { deno, v8, ageDays } = await readEngine(denoPath(), new Date());
+    const { deno, v8, ageDays } = await readEngine(findEngine(), new Date());
     const engine = `Deno ${deno}, V8 ${v8}`;
     if (ageDays === null) return warn('engine', `${engine}: not the one Skep was released with (${ENGINE.version}).`);
     const text = `${engine}, released ${ENGINE.releasedOn}, ${ageDays} days ago.`;
     if (ageDays <= OLD_ENGINE_DAYS) return ok('engine', text);
     return warn('engine', `${text} Bugs in it may be public by now: look for a newer release of Skep.`);
   } catch (error) {
+    if (error instanceof EngineError) return repair('engine', error.message);
     return repair('engine', `The Deno binary does not start: ${(error as Error).message}. Run npm ci again.`);
   }
 }
@@ -68,7 +64,7 @@ async function aboutEngine(): Promise<Finding> {
 async function aboutSandbox(config: Config): Promise<Finding[]> {
   try {
     const harnessPath = fileURLToPath(new URL('../cell/harness.js', import.meta.url));
-    const sandbox = await detectSandbox({ denoPath: denoPath(), harnessPath, sandbox: config.sandbox });
+    const sandbox = await detectSandbox({ denoPath: findEngine(), harnessPath, sandbox: config.sandbox });
     const groups = CellGroups.detect();
     groups.close();
     const layers = [...sandbox.layers, groups.layer];

@@ -4,8 +4,6 @@
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Resources } from '../shared/resources.ts';
 import { createNameResolver } from './bindings/egress/names.ts';
@@ -19,16 +17,11 @@ import { helpText } from './config/docs.ts';
 import { createLogger } from './log/log.ts';
 import type { Store } from './storage/store.ts';
 
-const require = createRequire(import.meta.url);
-
 /** As it lies in `dist/`, where this file is `dist/server/main.js`. */
 const PROGRAM: Program = {
   version: (
     JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { readonly version: string }
   ).version,
-  get denoPath() {
-    return join(require.resolve('@deno/linux-x64-glibc/package.json'), '..', 'deno');
-  },
   harnessPath: fileURLToPath(new URL('../cell/harness.js', import.meta.url)),
   watchdogPath: new URL('./watchdog-thread.js', import.meta.url),
   spawnerPath: fileURLToPath(new URL('./spawner.js', import.meta.url)),
@@ -91,11 +84,18 @@ async function createFirstToken(config: Config, store: Store): Promise<string> {
 
 const sha256 = (text: string): Uint8Array => createHash('sha256').update(text, 'utf8').digest();
 
+/** Errors that tell the operator in a sentence what to do; anything else is a defect and shows where it is. */
+const SENTENCES = new Set([
+  'ConfigError',
+  'DatabaseError',
+  'EngineError',
+  'SandboxError',
+  'EgressAllowError',
+  'ListenError',
+]);
+
 main().catch((error: Error) => {
-  // Errors for the operator are written as sentences; anything else is a defect and shows where it is.
-  const known = ['ConfigError', 'DatabaseError', 'SandboxError', 'EgressAllowError', 'ListenError'].includes(
-    error.name,
-  );
+  const known = SENTENCES.has(error.name);
   process.stderr.write(`${known ? `Skep cannot start. ${error.message}` : (error.stack ?? error.message)}\n`);
   process.exit(1);
 });

@@ -85,7 +85,7 @@ function parseMap(content: Uint8Array): SourceMap | undefined {
 const FRAME = /^( {4}at (?:.*\()?)(?:file:\/\/\/bundle\/)?([^()\n]+):(\d+):(\d+)(\)?)$/gm;
 
 /** The stack with each place that a map knows put into the terms of its source. */
-export function mapStack(stack: string, maps: VersionMaps): string {
+function mapStack(stack: string, maps: VersionMaps): string {
   return stack.replace(FRAME, (frame, before: string, file: string, line: string, column: string, after: string) => {
     const place = maps.get(file)?.findOrigin(Number(line), Number(column));
     if (place === undefined || !('fileName' in place) || typeof place.fileName !== 'string') return frame;

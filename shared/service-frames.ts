@@ -25,7 +25,7 @@ const CLOCK_BYTES = 8;
 const TWO_TO_32 = 0x1_0000_0000;
 
 /** Whole milliseconds: two u32, the lower first. */
-export function writeClock(target: Uint8Array, at: number, clockMs: number): void {
+function writeClock(target: Uint8Array, at: number, clockMs: number): void {
   const high = (clockMs / TWO_TO_32) >>> 0;
   writeU32(target, at, clockMs - high * TWO_TO_32);
   writeU32(target, at + 4, high);

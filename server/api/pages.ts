@@ -24,7 +24,7 @@ export function paginate(items: readonly unknown[], query: URLSearchParams): Api
 }
 
 /** Values that make no sense count as absent, as on Cloudflare. */
-export function readPage(query: URLSearchParams): { readonly page: number; readonly perPage: number } {
+function readPage(query: URLSearchParams): { readonly page: number; readonly perPage: number } {
   return {
     page: readCount(query.get('page'), 1, 1_000_000),
     perPage: readCount(query.get('per_page'), DEFAULT_PER_PAGE, MAX_PER_PAGE),

@@ -8,6 +8,7 @@ import type { Metrics } from '../metrics/metrics.ts';
 import { explainMissingBindings } from '../missing-bindings.ts';
 import { mapStackTraces } from '../stack-traces.ts';
 import { ConnectionCounts } from '../supervisor/connection-counts.ts';
+import { findEngine } from '../supervisor/engine.ts';
 import { openRunDir } from '../supervisor/run-dir.ts';
 import { Supervisor } from '../supervisor/supervisor.ts';
 import { type Late, openBroker } from './broker.ts';
@@ -33,7 +34,7 @@ export async function startCells(running: Running, opened: Stores): Promise<Cell
   const loadModules = (version: WorkerVersion): Promise<ModuleContent[]> => catalog.loadModules(version);
   const supervisor = await Supervisor.start({
     runDir: resources.use('the run directory', openRunDir(config.dataDir), (dir) => dir.remove()).path,
-    denoPath: program.denoPath,
+    denoPath: findEngine(),
     harnessPath: program.harnessPath,
     watchdogPath: program.watchdogPath,
     spawnerPath: program.spawnerPath,

@@ -13,8 +13,7 @@ const DRAIN_MS = 25_000;
 /** The build that runs. */
 export interface Program {
   readonly version: string;
-  /** Paths of what it starts: Deno, what runs in it, and the thread that watches it. */
-  readonly denoPath: string;
+  /** What runs in the cells, the thread that watches them, and the process that starts them. */
   readonly harnessPath: string;
   readonly watchdogPath: URL;
   readonly spawnerPath: string;

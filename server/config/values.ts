@@ -139,7 +139,7 @@ export const destinations: ValueType<readonly string[]> = {
 };
 
 /** True for `10.0.0.1`, `::1`, `10.0.0.0/8`, `fd00::/8`. */
-export function isAddressOrNetwork(value: string): boolean {
+function isAddressOrNetwork(value: string): boolean {
   const match = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(value);
   if (match === null) return false;
   const family = isIP(match[1] ?? '');

@@ -103,7 +103,7 @@ export class Counter implements Metric {
   }
 }
 
-export class Histogram implements Metric {
+class Histogram implements Metric {
   readonly #name: string;
   readonly #help: string;
   readonly #bounds: readonly number[];

@@ -11,7 +11,7 @@ const NAMESPACE = 'http://s3.amazonaws.com/doc/2006-03-01/';
 /** XML 1.0 has no place for these, escaped or not. */
 const UNPRINTABLE = /[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu;
 
-export const escapeXml = (text: string): string =>
+const escapeXml = (text: string): string =>
   text
     .replace(UNPRINTABLE, '\ufffd')
     .replaceAll('&', '&amp;')

@@ -55,7 +55,7 @@ export async function openStore(options: StoreOptions): Promise<OpenedStore> {
 }
 
 /** The use cases on an open database. */
-export function createStore(db: Database, masterKey: Uint8Array, log: Logger): Store {
+function createStore(db: Database, masterKey: Uint8Array, log: Logger): Store {
   return {
     bootstrap: (first) => bootstrap(db, first),
     listAccounts: () => listAccounts(db),

@@ -6,7 +6,7 @@ import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { once } from 'node:events';
 import { test } from 'node:test';
-import { ENGINE } from '../../server/supervisor/engine.ts';
+import { ENGINE, findEngine } from '../../server/supervisor/engine.ts';
 import { temporaryDirectory } from '../support/server.ts';
 
 interface Finding {
@@ -52,6 +52,13 @@ test('a machine that can run Skep has nothing to repair, and every wall is named
 test('the engine whose age it tells is the one in package.json', () => {
   const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as { optionalDependencies: Record<string, string> };
   assert.equal(manifest.optionalDependencies['@deno/linux-x64-glibc'], ENGINE.version);
+});
+
+test('an engine that is not installed is missed in a sentence that says for which machines there is one', () => {
+  assert.throws(() => findEngine('file:///nowhere/main.js'), {
+    name: 'EngineError',
+    message: /@deno\/linux-x64-glibc is not installed.*Linux on x64 with glibc.*npm ci/,
+  });
 });
 
 test('a database that cannot be reached is to be repaired, and its password is not shown', () => {

@@ -160,7 +160,7 @@ export interface Answer {
 }
 
 /** Takes one response off the front of what came from a socket (Latin-1), with its own strict reading of the framing. */
-export function parseAnswer(text: string, method = 'GET'): { answer: Answer; rest: string } | null {
+function parseAnswer(text: string, method = 'GET'): { answer: Answer; rest: string } | null {
   const headEnd = text.indexOf('\r\n\r\n');
   if (headEnd === -1) return null;
   const [statusLine = '', ...lines] = text.slice(0, headEnd).split('\r\n');

@@ -108,7 +108,7 @@ export function spawnSkep({ dataDir = join(temporaryDirectory(), 'data'), ...opt
   return server;
 }
 
-export const TEST_ACCOUNT_ID = '0123456789abcdef0123456789abcdef';
+const TEST_ACCOUNT_ID = '0123456789abcdef0123456789abcdef';
 
 /** Starts the server and waits until it is ready. Without `SKEP_ADMIN_TOKEN` in `env` it gets one made for the test. */
 export async function startSkep(options: SkepOptions = {}): Promise<Skep> {

@@ -11,7 +11,6 @@
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -26,6 +25,7 @@ import { createServiceBinding } from '../../server/bindings/service/service.ts';
 import { createBroker } from '../../server/broker/broker.ts';
 import type { DeployedWorker } from '../../server/catalog/types.ts';
 import { ConnectionCounts } from '../../server/supervisor/connection-counts.ts';
+import { findEngine } from '../../server/supervisor/engine.ts';
 import { openRunDir } from '../../server/supervisor/run-dir.ts';
 import { Supervisor, type SupervisorOptions } from '../../server/supervisor/supervisor.ts';
 import type {
@@ -49,9 +49,8 @@ import {
 } from './cells.ts';
 import { recordingLog, testLog } from './log.ts';
 
-const require = createRequire(import.meta.url);
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
-export const DENO_PATH = join(require.resolve('@deno/linux-x64-glibc/package.json'), '..', 'deno');
+export const DENO_PATH = findEngine();
 export const HARNESS_PATH = join(ROOT, 'dist/cell/harness.js');
 export const WATCHDOG_PATH = join(ROOT, 'dist/server/watchdog-thread.js');
 export const SPAWNER_PATH = join(ROOT, 'dist/server/spawner.js');

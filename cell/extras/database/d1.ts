@@ -74,7 +74,7 @@ async function exec(target: Target, sql: unknown): Promise<{ count: number; dura
 const atOnce = <T>(work: () => Promise<T>): Promise<T> => work();
 
 /** A transaction, for as long as the function runs that was given it. */
-export class DatabaseTransaction {
+class DatabaseTransaction {
   readonly #target: Target;
 
   constructor(...args: unknown[]) {
@@ -107,7 +107,7 @@ const FIRST_UNCONSTRAINED = 'first-unconstrained';
  * One PostgreSQL has the last word about everything: every session sees what was written before it. So any bookmark is good, and those
  * given out only have to grow, as D1's do.
  */
-export class D1DatabaseSession {
+class D1DatabaseSession {
   readonly #target: Target;
   #bookmark: string | null;
 

@@ -144,7 +144,7 @@ const INTEGRATION_POINTS = {
   foreignobject: 'http://www.w3.org/2000/svg',
 } as unknown as Record<string, string | undefined>;
 
-export class Element extends Token {
+class Element extends Token {
   /** Counts changes, so that an iterator notices them. */
   #changes = 0;
 
@@ -236,7 +236,7 @@ export class Element extends Token {
   }
 }
 
-export class EndTag extends Token {
+class EndTag extends Token {
   get name(): string {
     return readString(this, 'endtag_name');
   }
@@ -263,7 +263,7 @@ function editComment(comment: Comment, method: string, args: Args): Comment {
   return edit(comment, 'Comment', 'comment', method, args);
 }
 
-export class Comment extends Token {
+class Comment extends Token {
   get text(): string {
     return readString(this, 'comment_text');
   }
@@ -323,7 +323,7 @@ export class Text extends Token {
   }
 }
 
-export class Doctype extends Token {
+class Doctype extends Token {
   get name(): string | null {
     return readNullable(this, 'doctype_name');
   }
@@ -335,7 +335,7 @@ export class Doctype extends Token {
   }
 }
 
-export class DocumentEnd extends Token {
+class DocumentEnd extends Token {
   append(...args: unknown[]): this {
     return edit(this, 'DocumentEnd', 'documentend', 'append', args);
   }

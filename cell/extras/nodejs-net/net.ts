@@ -37,7 +37,7 @@ interface SocketOptions {
 }
 
 /** `connect(port, host?, callback?)`, `connect(path, …)` or `connect(options, callback?)` as options and callback. */
-export function normalizeArgs(args: readonly unknown[]): [SocketOptions, Callback | null] {
+function normalizeArgs(args: readonly unknown[]): [SocketOptions, Callback | null] {
   const last = args.at(-1);
   const callback = typeof last === 'function' ? (last as Callback) : null;
   if (args.length === 0) return [{}, null];

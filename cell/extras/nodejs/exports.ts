@@ -2,7 +2,7 @@
  * What each `node:` module exports: the names that workerd 2026-11-17 gives, no more and no fewer (`default` apart). Data only;
  * the conformance cases `nodejs/exports-*` compare it with workerd.
  */
-export const EXPORTED_NAMES: Readonly<Record<string, string>> = {
+const EXPORTED_NAMES: Readonly<Record<string, string>> = {
   assert:
     'Assert AssertionError deepEqual deepStrictEqual doesNotMatch doesNotReject doesNotThrow equal fail ifError match notDeepEqual notDeepStrictEqual notEqual notStrictEqual ok partialDeepStrictEqual rejects strict strictEqual throws',
   'assert/strict':

@@ -25,7 +25,7 @@ const RESOURCES =
 type Callback = (...args: unknown[]) => unknown;
 
 /** `process.env`: an object that turns every value into a string, as Node's does. */
-export function createEnvironment(entries: readonly EnvEntry[]): Record<string, string> {
+function createEnvironment(entries: readonly EnvEntry[]): Record<string, string> {
   const target: Record<string, string> = {};
   for (const entry of entries) {
     if (entry.kind !== 'value') continue;

@@ -331,7 +331,7 @@ function readInclude(include: unknown): string[] {
 }
 
 /** A C++ `int` of a number. */
-export function toInteger(value: unknown): number {
+function toInteger(value: unknown): number {
   const number = toNumber(value);
   if (number !== number || number === Number.POSITIVE_INFINITY || number === Number.NEGATIVE_INFINITY) return 0;
   const whole = number - (number % 1);

@@ -15,7 +15,7 @@ export type Message =
   /** After Close in both directions: the other end let go. */
   | { readonly kind: 'gone'; readonly bytes: 0 };
 
-export class Inbox {
+class Inbox {
   #queue: Message[] = [];
   #first = 0;
   #bytes = 0;

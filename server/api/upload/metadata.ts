@@ -42,13 +42,7 @@ const metadataShape = z.looseObject({
 type RawMetadata = z.infer<typeof metadataShape>;
 
 /** Kept with the Worker, not with the version: the same keys that `PATCH script-settings` changes. */
-export const WORKER_SETTINGS = [
-  'observability',
-  'tail_consumers',
-  'streaming_tail_consumers',
-  'logpush',
-  'tags',
-] as const;
+const WORKER_SETTINGS = ['observability', 'tail_consumers', 'streaming_tail_consumers', 'logpush', 'tags'] as const;
 
 /** Acted on above, meaningless once the upload is done, or (`package_dependencies`) of no use to us. */
 const NOT_KEPT = new Set<string>([

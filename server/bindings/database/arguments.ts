@@ -16,7 +16,7 @@ export interface ScriptArguments {
   readonly transaction: string | null;
 }
 
-export const ISOLATION_LEVELS = ['read committed', 'repeatable read', 'serializable'] as const;
+const ISOLATION_LEVELS = ['read committed', 'repeatable read', 'serializable'] as const;
 
 export interface BeginArguments {
   readonly isolation: (typeof ISOLATION_LEVELS)[number];

@@ -82,7 +82,7 @@ export function sizeRuleOf(sql: string): SizeRule {
 }
 
 /** Behind white space and comments, in lower case. */
-export function firstWord(sql: string): string {
+function firstWord(sql: string): string {
   let at = 0;
   for (;;) {
     const rest = sql.slice(at);

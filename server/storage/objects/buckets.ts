@@ -7,7 +7,7 @@ import type { SealedBackend } from './backends.ts';
 import type { BucketRecord, BucketUsage } from './types.ts';
 
 /** Rows over which a bucket's use is spread; see the migration. */
-export const USAGE_SHARDS = 8;
+const USAGE_SHARDS = 8;
 
 interface BucketRow {
   readonly id: string;
