@@ -111,7 +111,8 @@ export class CellGroups {
   }
 }
 
-const ADVICE = 'Run Skep in a control group of its own that it may change (systemd: Delegate=memory pids).';
+const ADVICE =
+  'Run Skep in a control group of its own that it may change, without npm or a shell in it (systemd: Delegate=memory pids, ExecStart=node …/bin/skep.js).';
 
 /** Where this process's memory controller makes groups, or why it cannot. */
 function memoryHierarchies(): Hierarchy[] | string {
@@ -125,7 +126,7 @@ function memoryHierarchies(): Hierarchy[] | string {
   }
   const own = `skep-${process.pid}-${++instances}`;
   const second = secondVersion(membership, mounts, own);
-  if (second !== null) return [second];
+  if (second !== null) return typeof second === 'string' ? second : [second];
   const memory = firstVersion(membership, mounts, 'memory');
   if (memory === null) return `no memory controller can be found. ${ADVICE}`;
   return [
@@ -138,49 +139,75 @@ function memoryHierarchies(): Hierarchy[] | string {
   ];
 }
 
-function unifiedBase(membership: string, mounts: string): string | undefined {
-  const path = /^0::(.*)$/m.exec(membership)?.[1];
-  const mount = /^\S+ (\S+) cgroup2 /m.exec(mounts)?.[1];
-  return path === undefined || mount === undefined ? undefined : join(mount, path);
-}
-
-/** Version 2, when the group that Skep was started in may hand its memory controller down. */
-function secondVersion(membership: string, mounts: string, own: string): Hierarchy | null {
-  const base = unifiedBase(membership, mounts);
-  if (base === undefined) return null;
-  if (!words(join(base, 'cgroup.controllers')).includes('memory')) return null;
-  delegate(base, own);
-  return {
-    parent: join(base, own),
-    limits: (ceilingBytes) => [
-      ['memory.max', String(ceilingBytes)],
-      ['memory.swap.max', '0'],
-      ['memory.oom.group', '1'],
-      ['pids.max', String(MAX_TASKS)],
-    ],
-    killsFile: 'memory.events',
-  };
-}
-
 /**
- * A group that hands controllers down may hold no process itself, so this one moves into a leaf first. Each step may fail (something
- * else lives in the group, or it is not ours): the probe then says that there is no ceiling.
+ * Version 2, where a group for the cells can be made: in the group that Skep was started in, or, for whoever may, at the top, where no process
+ * is in the way. A string says why not; null: version 2 does not count memory here.
  */
-function delegate(base: string, own: string): void {
-  const wanted = '+memory +pids';
+function secondVersion(membership: string, mounts: string, own: string): Hierarchy | string | null {
+  const path = /^0::(.*)$/m.exec(membership)?.[1];
+  const top = /^\S+ (\S+) cgroup2 /m.exec(mounts)?.[1];
+  if (path === undefined || top === undefined) return null;
+  const started = join(top, path).replace(LEAF_AT_END, '');
+  if (!words(join(started, 'cgroup.controllers')).includes('memory')) return null;
+  const problems: string[] = [];
+  for (const folder of new Set([started, top])) {
+    const problem = makeParent(folder, own, folder === started);
+    if (problem === null) return secondHierarchy(join(folder, own));
+    problems.push(problem);
+  }
+  return `${problems.join('; ')}. ${ADVICE}`;
+}
+
+const secondHierarchy = (parent: string): Hierarchy => ({
+  parent,
+  limits: (ceilingBytes) => [
+    ['memory.max', String(ceilingBytes)],
+    ['memory.swap.max', '0'],
+    ['memory.oom.group', '1'],
+    ['pids.max', String(MAX_TASKS)],
+  ],
+  killsFile: 'memory.events',
+});
+
+/** What cells are held to. */
+const CONTROLLERS = ['memory', 'pids'];
+const HAND_DOWN = CONTROLLERS.map((name) => `+${name}`).join(' ');
+/** Where this process goes when its group may hold none. */
+const LEAF = 'skep-server';
+const LEAF_AT_END = /\/skep-server$/;
+
+/** Makes the group `own` in a folder, which may limit the groups in it. Returns why it cannot. */
+function makeParent(folder: string, own: string, mayMove: boolean): string | null {
   try {
-    if (!words(join(base, 'cgroup.subtree_control')).includes('memory')) {
-      const leaf = join(base, 'skep-server');
-      mkdirSync(leaf, { recursive: true });
-      writeFileSync(join(leaf, 'cgroup.procs'), String(process.pid));
-      writeFileSync(join(base, 'cgroup.subtree_control'), wanted);
+    const handedDown = words(join(folder, 'cgroup.subtree_control'));
+    if (!CONTROLLERS.every((name) => handedDown.includes(name))) {
+      const problem = mayMove ? moveOut(folder) : `${folder} hands no memory controller down`;
+      if (problem !== null) return problem;
+      writeFileSync(join(folder, 'cgroup.subtree_control'), HAND_DOWN);
     }
-    mkdirSync(join(base, own), { recursive: true });
-    writeFileSync(join(base, own, 'cgroup.subtree_control'), wanted);
-  } catch {
-    // Seen by the probe.
+    mkdirSync(join(folder, own), { recursive: true });
+    writeFileSync(join(folder, own, 'cgroup.subtree_control'), HAND_DOWN);
+    return null;
+  } catch (error) {
+    remove(join(folder, own));
+    return (error as Error).message;
   }
 }
+
+/** A group that hands controllers down may hold no process itself. Nobody else is moved: they are not ours. */
+function moveOut(folder: string): string | null {
+  const others = words(join(folder, 'cgroup.procs')).filter((pid) => pid !== '' && Number(pid) !== process.pid);
+  if (others.length > 0) {
+    const named = others.slice(0, 3).map((pid) => `${nameOf(pid)} (${pid})`);
+    const more = others.length > named.length ? ` and ${others.length - named.length} more` : '';
+    return `${named.join(', ')}${more} lives in the same control group ${folder}`;
+  }
+  mkdirSync(join(folder, LEAF), { recursive: true });
+  writeFileSync(join(folder, LEAF, 'cgroup.procs'), String(process.pid));
+  return null;
+}
+
+const nameOf = (pid: string): string => words(`/proc/${pid}/comm`)[0] ?? 'a process';
 
 function firstVersion(membership: string, mounts: string, controller: string): string | null {
   const path = membership
