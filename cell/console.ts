@@ -30,6 +30,7 @@ import {
   weakMapSet,
 } from './primordials.ts';
 import { currentInvocation, type Invocation } from './context.ts';
+import { isObject } from './webidl.ts';
 import { withModuleNames } from './stack.ts';
 
 const MAX_TEXT = 8 * 1024;
@@ -47,6 +48,7 @@ const cut = (text: string): string =>
 function show(value: unknown): string {
   if (typeof value === 'string') return cut(value);
   try {
+    if (isObject(value)) loadExtra('inspect');
     return cut(inspect(value, INSPECT_OPTIONS));
   } catch {
     return '[value that cannot be shown]';

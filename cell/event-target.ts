@@ -366,6 +366,14 @@ function shapeEvent(): void {
     defineProperty(prototype, key, { enumerable: true });
   }
   defineProperty(prototype, 'returnValue', { set: undefined } as unknown as PropertyDescriptor);
+  for (const key of ['target', 'currentTarget'] as const) {
+    const native = getterOf<Event, EventTarget | null>(prototype, key);
+    // Nobody yet is nothing, not null.
+    const get = function (this: Event): EventTarget | undefined {
+      return native(this) ?? undefined;
+    };
+    defineProperty(prototype, key, { get, enumerable: true, configurable: true });
+  }
   const { get } = getOwnPropertyDescriptor(prototype, 'target') as PropertyDescriptor;
   defineProperty(prototype, 'srcElement', { get, set: undefined } as unknown as PropertyDescriptor);
   // The real one would be a clock that runs while JavaScript does.

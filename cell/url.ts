@@ -1,9 +1,18 @@
 /** `URL` and `URLSearchParams`: Deno's, with the argument checks and the words of Workers. */
 import { replaceConstructor } from './constructors.ts';
-import { apply, construct, defineProperty, NativeError, NativeTypeError, NativeURL } from './primordials.ts';
-import { constructorParameterError, parameterError } from './webidl.ts';
+import {
+  apply,
+  construct,
+  defineProperty,
+  NativeError,
+  NativeTypeError,
+  NativeURL,
+  objectKeys,
+} from './primordials.ts';
+import { constructorParameterError, illegalInvocation, isObject, parameterError } from './webidl.ts';
 
 const NativeURLSearchParams = URLSearchParams;
+const NativeURLPattern = URLPattern;
 const { canParse, parse } = NativeURL;
 
 const statics = {
@@ -37,14 +46,106 @@ function constructUrl(args: unknown[], newTarget: never): object {
   }
 }
 
+/** Pairs that are none are refused in workerd's words; of a record the properties whose key is a symbol are no parameters. */
+function constructSearchParams(args: unknown[], newTarget: never): object {
+  const init = args[0];
+  try {
+    return construct(
+      NativeURLSearchParams,
+      init === undefined ? [] : [isRecord(init) ? pairsOf(init) : init],
+      newTarget,
+    );
+  } catch (error) {
+    throw codeOf(error) === 'ERR_INVALID_TUPLE' ? new NativeTypeError('Invalid URL search params sequence.') : error;
+  }
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  isObject(value) && (value as { [Symbol.iterator]?: unknown })[Symbol.iterator] === undefined;
+
+function pairsOf(record: Record<string, unknown>): [string, string][] {
+  const keys = objectKeys(record);
+  const pairs: [string, string][] = [];
+  for (let index = 0; index < keys.length; index++) {
+    const key = keys[index] as string;
+    pairs[index] = [key, `${record[key] as string}`];
+  }
+  return pairs;
+}
+
+const codeOf = (error: unknown): unknown => (isObject(error) ? (error as { code?: unknown }).code : undefined);
+
+/** Methods of URLSearchParams, with the types of the parameters they cannot do without. */
+const SEARCH_PARAMETERS: Readonly<Record<string, readonly string[]>> = {
+  append: ['USVString', 'USVString'],
+  delete: ['USVString'],
+  forEach: ['function'],
+  get: ['USVString'],
+  getAll: ['USVString'],
+  has: ['USVString'],
+  set: ['USVString', 'USVString'],
+};
+
+type Method = (...args: never[]) => unknown;
+
+/** Deno's method behind a check of what is there; its own complaints have codes of Node's, which those of Workers have not. */
+function checkedMethod(name: string, native: Method, types: readonly string[]): Method {
+  return {
+    [name](this: unknown, ...args: unknown[]): unknown {
+      for (let index = 0; index < types.length; index++) {
+        const type = types[index] as string;
+        const isThere = type === 'function' ? typeof args[index] === type : index < args.length;
+        if (!isThere) throw parameterError(name, 'URLSearchParams', index + 1, type);
+      }
+      try {
+        return apply(native, this as never, args as never[]);
+      } catch (error) {
+        throw codeOf(error) === 'ERR_INVALID_THIS' ? illegalInvocation() : error;
+      }
+    },
+  }[name] as Method;
+}
+
+function installSearchParams(): void {
+  const prototype = NativeURLSearchParams.prototype as unknown as Record<string, Method>;
+  for (const [name, types] of Object.entries(SEARCH_PARAMETERS)) {
+    const value = checkedMethod(name, prototype[name] as Method, types);
+    defineProperty(value, 'length', { value: 0, configurable: true });
+    defineProperty(prototype, name, { value, writable: true, enumerable: true, configurable: true });
+  }
+  replaceConstructor('URLSearchParams', NativeURLSearchParams, constructSearchParams);
+}
+
+function constructPattern(args: unknown[], newTarget: never): object {
+  try {
+    return construct(NativeURLPattern, args, newTarget);
+  } catch (error) {
+    if (!(error instanceof NativeTypeError)) throw error;
+    throw new NativeTypeError('Failed to construct URLPattern');
+  }
+}
+
+/** `test()` and `exec()` of nothing ask about a URL of which nothing is known. */
+function installPattern(): void {
+  const prototype = NativeURLPattern.prototype as unknown as Record<string, Method>;
+  for (const name of ['test', 'exec']) {
+    const native = prototype[name] as Method;
+    const method = {
+      [name](this: unknown, ...args: unknown[]): unknown {
+        return apply(native, this as never, (args.length === 0 ? [{}] : args) as never[]);
+      },
+    }[name] as Method;
+    defineProperty(method, 'length', { value: 0, configurable: true });
+    defineProperty(prototype, name, { value: method, writable: true, enumerable: true, configurable: true });
+  }
+  replaceConstructor('URLPattern', NativeURLPattern, constructPattern);
+}
+
 export function installUrl(): void {
   for (const [name, value] of Object.entries(statics)) {
     defineProperty(NativeURL, name, { value, writable: true, enumerable: true, configurable: true });
   }
   replaceConstructor('URL', NativeURL, constructUrl);
-  replaceConstructor(
-    'URLSearchParams',
-    NativeURLSearchParams,
-    (args, newTarget) => construct(NativeURLSearchParams, args[0] === undefined ? [] : [args[0]], newTarget) as object,
-  );
+  installSearchParams();
+  installPattern();
 }

@@ -154,6 +154,7 @@ const { entries, keys, values } = iteratorsOf();
 
 /** The list behind a Headers object, or undefined when the value is none. */
 let listOf: (value: unknown) => HeaderList | undefined;
+let headersAreImmutable: (headers: object) => boolean;
 
 export class Headers {
   #list: HeaderList;
@@ -173,6 +174,7 @@ export class Headers {
 
   static {
     listOf = (value) => (isObject(value) && #list in value ? value.#list : undefined);
+    headersAreImmutable = (headers) => (headers as Headers).#immutable;
   }
 
   get(name?: unknown): string | null {
@@ -269,7 +271,7 @@ function cookieLines(list: HeaderList): string[] {
   return lines;
 }
 
-export { listOf };
+export { headersAreImmutable, listOf };
 
 const notASequence = (): TypeError =>
   new NativeTypeError("Incorrect type: the provided value is not of type 'Sequence'.");

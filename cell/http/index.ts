@@ -40,6 +40,7 @@ export { blobBytes, blobTypeOf, isFile, makeBlob } from './blob.ts';
 export {
   type HeaderList,
   Headers,
+  headersAreImmutable,
   headersOver,
   listAppend,
   listCopy,

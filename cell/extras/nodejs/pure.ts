@@ -1,8 +1,9 @@
 /** Modules that only compute: Deno's own, with the names and the few behaviours changed in which Workers differs. */
+import { loadExtra } from '../../extras.ts';
 import { Console } from './console-class.ts';
 import { denoNode, type Exports } from './deno-node.ts';
 import { exportedNames } from './exports.ts';
-import { invalidArgType, nodeError, nodeTypeError, shaped, unimplemented } from './errors.ts';
+import { invalidArgType, nodeError, nodeRangeError, nodeTypeError, shaped, unimplemented } from './errors.ts';
 
 type Callback = (...args: never[]) => unknown;
 
@@ -17,6 +18,7 @@ export function buffer(): Exports {
   Buffer.poolSize = 0;
   // The first call without `new` looks at Deno's settings, which later are not to be seen.
   Buffer(0);
+  refuseOddSizes((Buffer as unknown as { prototype: Record<string, Callback> }).prototype);
   return {
     ...source,
     Blob,
@@ -30,6 +32,22 @@ export function buffer(): Exports {
       throw new Error('resolveObjectURL is not implemented');
     },
   };
+}
+
+/** Deno's own complaint has no code. */
+function refuseOddSizes(prototype: Record<string, Callback>): void {
+  for (const bits of [16, 32, 64]) {
+    const name = `swap${bits}`;
+    const native = prototype[name] as Callback;
+    prototype[name] = shaped(
+      function (this: Uint8Array) {
+        if (this.length % (bits / 8) === 0) return Reflect.apply(native, this, []);
+        throw nodeRangeError('ERR_INVALID_BUFFER_SIZE', `Buffer size must be a multiple of ${bits}-bits`);
+      } as Callback,
+      name,
+      0,
+    );
+  }
 }
 
 /** The global console's methods, and a `Console` class that writes to streams. */
@@ -205,6 +223,7 @@ function styleText(format: unknown, text: unknown, options?: { validateStream?: 
 }
 
 export function util(): Exports {
+  loadExtra('inspect');
   const source = denoNode('util');
   return {
     ...source,

@@ -31,7 +31,7 @@ export function workerThreads(): Exports {
     Worker: stubClass('Worker', methods, { refuse: 'Worker' }),
     getEnvironmentData: shaped((key: unknown) => environment.get(key), 'getEnvironmentData', 1),
     isInternalThread: false,
-    isMainThread: false,
+    isMainThread: true,
     isMarkedAsUntransferable: returning('isMarkedAsUntransferable', false, 1),
     markAsUncloneable: doingNothing('markAsUncloneable', 1),
     markAsUntransferable: doingNothing('markAsUntransferable', 1),

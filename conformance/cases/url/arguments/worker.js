@@ -1,0 +1,39 @@
+const tag = (x) => Object.prototype.toString.call(x);
+const show = (v, depth = 0) => {
+  if (depth > 6) return "…";
+  if (v === undefined) return "undefined";
+  if (typeof v === "bigint") return `${v}n`;
+  if (typeof v === "symbol") return String(v);
+  if (typeof v === "function") return `function ${v.name}`;
+  if (typeof v === "number" && !Number.isFinite(v)) return String(v);
+  if (v === null || typeof v !== "object") return Object.is(v, -0) ? "-0" : v;
+  if (v instanceof Error || tag(v) === "[object DOMException]") return { error: v.name, message: v.message, ...(v.code === undefined ? {} : { code: v.code }) };
+  if (v instanceof Map || v instanceof Set) return [tag(v), ...[...v].map((x) => show(x, depth + 1))];
+  if (ArrayBuffer.isView(v)) return [tag(v), ...[...new Uint8Array(v.buffer, v.byteOffset, Math.min(v.byteLength, 64))]];
+  if (v instanceof ArrayBuffer) return ["ArrayBuffer", ...new Uint8Array(v.slice(0, 64))];
+  if (v instanceof Date || v instanceof RegExp || v instanceof URL) return [tag(v), String(v)];
+  if (Array.isArray(v)) return v.map((x) => show(x, depth + 1));
+  const t = tag(v);
+  const o = Object.fromEntries(Object.keys(v).map((k) => [k, show(v[k], depth + 1)]));
+  return t === "[object Object]" ? o : { $tag: t, ...o };
+};
+const probe = async (f, ms = 700) => {
+  try {
+    return show(await Promise.race([f(), scheduler.wait(ms).then(() => "hangs")]));
+  } catch (e) {
+    return { $error: e?.name ?? typeof e, $message: e?.message ?? String(e), ...(e?.code === undefined || typeof e.code === "object" ? {} : { code: e.code }) };
+  }
+};
+const runAll = async (tries) => {
+  const out = {};
+  for (const [k, f] of Object.entries(tries)) out[k] = await probe(f, 20000);
+  return Response.json(out);
+};
+const each = async (list) => { const out = []; for (const f of list) out.push(await probe(f)); return out; };
+export default { async fetch(request, env, ctx) { return runAll({
+urls: () => ["http://a/b?c#d", "//x", "http://a:80/", "https://a:443/", "http://a:0/", "http://EXAMPLE.com/%7Efoo/../bar", "http://a\\b", "http://user:pa ss@h/", "http://[::1]:3/", "http://[::ffff:1.2.3.4]/", "http://1.2.3/", "http://0x7f.1/", "http://256.1.1.1/", "http://a/\u{1F600}", "http://ex\u00e4mple.com", "mailto:x@y", "data:,a b", "javascript:alert(1)", "foo:bar/../baz", "foo://h/../x", "file:///C:/a/../b", "file:c:/x", "http://a b", "http://a%00b/", "http://%41/", "http:/a", "http:a", "blob:https://x/y", "http://a/?q=\u00e9&'\"<>", "http://a/#\u00e9 `", "  http://sp/  ", "http://a/\tb\n", "https://a.b.c.:8/", "ws://a", "http://a/%zz", "http://a/.%2e/b", "non-special:\\a\\b", "http://a;b/", "http://a|b/", "http://a^b"].map((u) => { try { const x = new URL(u); return [x.href, x.origin, x.host, x.pathname]; } catch (e) { return [e.name, e.message]; } }),
+setters: () => { const out = []; const t = (f) => { const u = new URL("http://u:p@h:81/p?q#f"); try { f(u); out.push(u.href); } catch (e) { out.push([e.name, e.message]); } }; [(u) => u.protocol = "https", (u) => u.protocol = "ftp:x", (u) => u.protocol = "foo", (u) => u.host = "a:9", (u) => u.host = "", (u) => u.hostname = "b:3", (u) => u.hostname = "a b", (u) => u.port = "99999", (u) => u.port = "8x", (u) => u.port = "", (u) => u.pathname = "x y?z", (u) => u.search = "", (u) => u.search = "a#b", (u) => u.hash = "", (u) => u.hash = "#x y", (u) => u.username = "a@b", (u) => u.password = "", (u) => u.href = "http://z/", (u) => u.searchParams.append("k", "v v"), (u) => u.searchParams.delete("q")].forEach(t); return out; },
+ctor: () => each([() => new URL(), () => new URL("x"), () => new URL("x", "y"), () => new URL("x", "http://b/c/").href, () => new URL("", "http://b/c/d?e").href, () => new URL("?q", "http://b/c").href, () => new URL("#q", "mailto:x").href, () => new URL("x", "mailto:x").href, () => new URL("http://a", undefined).href, () => new URL("http://a", null), () => new URL(new URL("http://z")).href, () => URL("http://a"), () => URL.canParse("x"), () => URL.canParse("x", "http://a"), () => URL.canParse(), () => URL.parse("x"), () => URL.parse("http://a/b").href, () => JSON.stringify({ u: new URL("http://a") }), () => new URL("http://a").toString === URL.prototype.toString, () => Object.keys(new URL("http://a")), () => URL.createObjectURL(new Blob(["x"])), () => URL.revokeObjectURL("x"), () => Symbol("x") + new URL("http://a"), () => new URL("http://a").searchParams === new URL("http://a").searchParams, () => { const u = new URL("http://a"); return u.searchParams === u.searchParams; }]),
+params: () => each([() => String(new URLSearchParams("?a=1&b=%20+x&&=z&c")), () => String(new URLSearchParams({ a: 1, b: undefined })), () => String(new URLSearchParams([["a", "b"], ["c", "d"]])), () => new URLSearchParams([["a"]]), () => new URLSearchParams([["a", "b", "c"]]), () => String(new URLSearchParams(new Map([["x", "y"]]))), () => String(new URLSearchParams(new FormData())), () => String(new URLSearchParams(null)), () => String(new URLSearchParams(5)), () => String(new URLSearchParams("\u{1F600}~!*()'")), () => { const p = new URLSearchParams("a=1&a=2&b=3"); return [p.get("a"), p.getAll("a"), p.has("a", "2"), p.has("a", "9"), p.size, p.get("zz"), p.delete("a", "1"), String(p)]; }, () => { const p = new URLSearchParams("c=1&a=2&b=3&a=1"); p.sort(); return String(p); }, () => { const p = new URLSearchParams("a=1&b=2&a=3"); p.set("a", "9"); return String(p); }, () => { const p = new URLSearchParams("a=1&b=2"); const s = []; for (const [k] of p) { s.push(k); p.delete("b"); } return s; }, () => new URLSearchParams("a=1").get(), () => new URLSearchParams().append("a"), () => { const o = []; new URLSearchParams("a=1").forEach((v, k, p) => o.push([v, k, p.constructor.name])); return o; }, () => new URLSearchParams("a").forEach(), () => String(new URLSearchParams("a=\ud800")), () => [...new URLSearchParams("a=b").entries()], () => URLSearchParams("x"), () => String(new URLSearchParams({ [Symbol("s")]: 1, a: "b" })), () => String(new URLSearchParams(function () {})), () => String(new URLSearchParams(new Headers({ a: "b" })))]),
+pattern: () => each([() => new URLPattern({ pathname: "/a/:id" }).exec("http://x/a/5").pathname, () => new URLPattern("/a/*", "http://x").test("http://x/a/b/c"), () => new URLPattern("http{s}?://*.x.com/:p+").exec("https://q.x.com/a/b")?.pathname, () => new URLPattern({ search: "*q=:v" }).exec("http://a/?q=5")?.search, () => new URLPattern("bad"), () => new URLPattern({ pathname: "/(" }), () => new URLPattern({ pathname: "/:a/:a" }), () => new URLPattern("/x", "nope"), () => new URLPattern({ pathname: "/A" }, { ignoreCase: true }).test("http://x/a"), () => new URLPattern({ pathname: "/(\\d+)" }).exec({ pathname: "/55" }).pathname.groups, () => new URLPattern({ pathname: "/:x?" }).exec("http://a/").pathname, () => new URLPattern({ pathname: "/:x*" }).exec("http://a/q/r").pathname, () => new URLPattern().pathname, () => new URLPattern({}).test("http://x"), () => new URLPattern({ pathname: "/a" }).test(), () => new URLPattern({ pathname: "/a" }).test("nope"), () => new URLPattern({ pathname: "/a" }).exec(5), () => Object.keys(new URLPattern({ pathname: "/a" }).exec("http://x/a")), () => new URLPattern({ pathname: "/a" }).exec("http://x/a").inputs, () => new URLPattern({ pathname: "/a", baseURL: "http://q:1/z" }).port, () => new URLPattern({ pathname: "b", baseURL: "http://q/z/c" }).pathname, () => new URLPattern({ protocol: "http", port: "80" }).port, () => new URLPattern({ hostname: "{*.}?x.com" }).test("http://x.com"), () => new URLPattern({ pathname: "/(?<n>a)" }), () => new URLPattern({ pathname: "/é" }).pathname, () => new URLPattern({ pathname: "/a" }).hasRegExpGroups, () => new URLPattern({ pathname: "/(a)" }).hasRegExpGroups, () => new URLPattern("http://a", {}).hostname, () => new URLPattern(5)]),
+}); } };
