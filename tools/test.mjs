@@ -198,7 +198,7 @@ function inOrder(files) {
   return files.toSorted((a, b) => rank(a) - rank(b));
 }
 
-function runAll(files, { concurrency, timeout }, temporary) {
+function runAll(files, { concurrency, timeout }, temporary, signal) {
   const places = Math.max(1, Number(concurrency));
   const placesOf = (file) => {
     if (ALONE.test(file)) return places;
@@ -206,7 +206,7 @@ function runAll(files, { concurrency, timeout }, temporary) {
   };
   const jobs = inOrder(files).map((file) => ({ file, places: placesOf(file) }));
   const environment = cleanEnvironment(temporary.folder);
-  return runFiles(jobs, { places, timeoutMs: Number(timeout) * 1000, environment, scratch: temporary.folder });
+  return runFiles(jobs, { places, timeoutMs: Number(timeout) * 1000, environment, scratch: temporary.folder, signal });
 }
 
 async function main() {
@@ -224,13 +224,15 @@ async function main() {
   }
   const temporary = makeTemporaryFolder();
   const watch = new ProcessWatch(temporary.folder);
+  const givenUp = new AbortController();
   const giveUp = (why) => {
     console.error(`test: ${why}; ending what runs.`);
+    givenUp.abort();
     for (const { pid } of watch.alive()) process.kill(pid, 'SIGKILL');
   };
   const deadline = setTimeout(() => giveUp(`not done after ${RUN_TIMEOUT_MS / 60_000} minutes`), RUN_TIMEOUT_MS);
   for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => giveUp(`got ${signal}`));
-  const results = await runAll(files, options, temporary);
+  const results = await runAll(files, options, temporary, givenUp.signal);
   clearTimeout(deadline);
   const leaks = await findLeaks(watch, temporary, options.keep);
   watch.stop();

@@ -1,10 +1,12 @@
 // The runner that judges all other tests, judged: each way in which a test file can go wrong must fail the run.
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
+import { until } from '../support/until.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const HEAD = `
@@ -29,6 +31,13 @@ function runWith(...bodies: string[]): Run {
   return runWithin(AMPLE_SECONDS, ...bodies);
 }
 
+function commandOf(seconds: number, bodies: readonly string[]): { args: string[]; env: NodeJS.ProcessEnv } {
+  bodies.forEach((body, index) => writeFileSync(join(dir, `case-${index}.test.ts`), HEAD + body));
+  // Of the outer run's environment, NODE_TEST_CONTEXT would make the inner runner believe it is a test file itself.
+  const { NODE_TEST_CONTEXT: _context, ...env } = process.env;
+  return { args: ['tools/test.mjs', '--no-build', '--no-check', '--timeout', String(seconds), '--dir', dir], env };
+}
+
 interface Run {
   readonly code: number | null;
   readonly output: string;
@@ -36,10 +45,7 @@ interface Run {
 }
 
 function runWithin(seconds: number, ...bodies: string[]): Run {
-  bodies.forEach((body, index) => writeFileSync(join(dir, `case-${index}.test.ts`), HEAD + body));
-  const args = ['tools/test.mjs', '--no-build', '--no-check', '--timeout', String(seconds), '--dir', dir];
-  // Of the outer run's environment, NODE_TEST_CONTEXT would make the inner runner believe it is a test file itself.
-  const { NODE_TEST_CONTEXT: _context, ...env } = process.env;
+  const { args, env } = commandOf(seconds, bodies);
   const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: ROOT, encoding: 'utf8', env });
   return { code: status, output: stdout + stderr, lastLine: stdout.trimEnd().split('\n').at(-1) ?? '' };
 }
@@ -88,6 +94,24 @@ test('a file that is cut off fails the run, and the test it was in is named', ()
   );
   assert.equal(code, 1, output);
   assert.match(output, /ended with SIGKILL, during "deadly"$/m);
+});
+
+test('a run that is given up ends what runs, begins nothing more, and names what was not begun', async () => {
+  const begun = join(dir, 'begun');
+  const { args, env } = commandOf(AMPLE_SECONDS, [
+    `test('long', () => { writeFileSync(${JSON.stringify(begun)}, ''); return new Promise((done) => setTimeout(done, 1e6)); });`,
+    `test('never', () => writeFileSync(${JSON.stringify(`${begun}-too`)}, ''));`,
+  ]);
+  const run = spawn(process.execPath, [...args, '--concurrency', '1'], { cwd: ROOT, env });
+  let output = '';
+  for (const stream of [run.stdout, run.stderr]) stream.setEncoding('utf8').on('data', (text) => (output += text));
+  const ended = once(run, 'close');
+  await until(() => existsSync(begun), 'the first file runs', AMPLE_SECONDS * 1000);
+  run.kill('SIGTERM');
+  assert.deepEqual(await ended, [1, null], output);
+  assert.match(output, /case-0\.test\.ts: ended with SIGKILL/);
+  assert.match(output, /not begun \(.*case-1\.test\.ts\)/);
+  assert.equal(existsSync(`${begun}-too`), false);
 });
 
 test('a process left running fails the run, is named, and is ended', () => {

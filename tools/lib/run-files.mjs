@@ -19,19 +19,22 @@ const OUTPUT_MS = 500;
 
 /**
  * @param {readonly Job[]} jobs the first that fits into the free places is started next
- * @param {{ places: number, timeoutMs: number, environment: NodeJS.ProcessEnv, scratch: string }} options
- *   `timeoutMs` of one file, set-up and all; `scratch` is a folder for what the files report
+ * @param {{ places: number, timeoutMs: number, environment: NodeJS.ProcessEnv, scratch: string, signal: AbortSignal }} options
+ *   `timeoutMs` of one file, set-up and all; `scratch` is a folder for what the files report; once `signal` is aborted no file is begun
  * @returns {Promise<FileResult[]>}
  */
-export async function runFiles(jobs, { places, ...options }) {
+export async function runFiles(jobs, { places, signal, ...options }) {
   const waiting = [...jobs];
   const running = new Set();
   const results = [];
   let free = places;
   while (waiting.length > 0 || running.size > 0) {
+    if (signal.aborted) {
+      for (const { file } of waiting.splice(0)) results.push(notBegun(file));
+    }
     const next = waiting.findIndex((job) => job.places <= free);
     if (next < 0) {
-      await Promise.race(running);
+      if (running.size > 0) await Promise.race(running);
       continue;
     }
     const [job] = waiting.splice(next, 1);
@@ -45,6 +48,9 @@ export async function runFiles(jobs, { places, ...options }) {
   }
   return results;
 }
+
+/** @returns {FileResult} */
+const notBegun = (file) => ({ file, ms: 0, counts: { fail: 1 }, failures: [{ name: 'not begun', file }] });
 
 /** @returns {Promise<FileResult>} */
 async function runFile(file, { timeoutMs, environment, scratch }) {
