@@ -24,6 +24,11 @@ const FEATURES: readonly (readonly [pattern: RegExp, feature: string, instead?: 
   ],
   [new RegExp(`${BUCKET}/lock$`), 'Lock rules of R2 buckets'],
   [new RegExp(`${BUCKET}/sippy$`), 'Sippy (migration of R2 buckets)', 'Copy the objects with any S3 client.'],
+  [
+    new RegExp(`${BUCKET}/local-uploads$`),
+    'Local uploads of R2 buckets',
+    'There is nothing to switch: uploads go to the store behind the bucket at once.',
+  ],
   [new RegExp(`${BUCKET}/`), 'This setting of R2 buckets'],
   [new RegExp(`${ACCOUNT}/event_notifications(/|$)`), 'Event notifications of R2 buckets'],
   [new RegExp(`${ACCOUNT}/r2-catalog(/|$)`), 'R2 Data Catalog'],
@@ -71,7 +76,7 @@ const FEATURES: readonly (readonly [pattern: RegExp, feature: string, instead?: 
     'Leave `--remote` out, or deploy: it takes a second.',
   ],
   [/^\/zones(\/|$)/, 'Zones, routes and custom domains'],
-  [/^\/graphql$/, 'The analytics API (GraphQL)'],
+  [/^\/graphql$/, 'The analytics API (GraphQL), and with it `wrangler d1 insights`'],
 ];
 
 /** What to say of a path (below `/client/v4`, without query) of a product that Skep knows and does not have; undefined for others. */
