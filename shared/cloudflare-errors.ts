@@ -64,7 +64,7 @@ export const CLOUDFLARE_ERRORS = {
   unsupportedFeature: {
     code: 7003,
     status: 404,
-    message: '{feature}: this version of Skep does not support it yet.',
+    message: '{feature}: not supported by this version of Skep yet.',
     remedy: 'Do without it for now, or keep what needs it on a platform that has it.',
     source: 'skep',
   },

@@ -128,7 +128,7 @@ export function createApi(options: ApiOptions): Api {
   for (const route of routes) {
     app.on(route.method, PREFIX + route.path, (context) => runRoute(route, context, options, largeBodies));
   }
-  app.notFound((context) => notFound(context));
+  app.notFound((context) => notFound(context, routes));
   return { app, routes, listen: (host, port) => listen(app, options, host, port) };
 }
 
@@ -294,16 +294,32 @@ async function buildRequest(route: Route, context: ApiContext, options: ApiOptio
 
 const OUTSIDE = `The API is below ${PREFIX}: CLOUDFLARE_API_BASE_URL has to end with that.`;
 
-function notFound(context: ApiContext): Response {
-  const path = context.req.path;
+function notFound(context: ApiContext, routes: readonly Route[]): Response {
+  return envelope(context, [notFoundProblem(context.req.method, context.req.path, routes)]);
+}
+
+function notFoundProblem(method: string, path: string, routes: readonly Route[]): CloudflareProblem {
+  const shown = { path: path.slice(0, 300) };
+  if (!path.startsWith(`${PREFIX}/`)) return { ...cloudflareProblem('noRoute', shown), remedy: OUTSIDE };
   const below = path.slice(PREFIX.length);
-  if (!path.startsWith(`${PREFIX}/`))
-    return envelope(context, [{ ...cloudflareProblem('noRoute', { path: path.slice(0, 300) }), remedy: OUTSIDE }]);
-  return envelope(context, [
-    below.endsWith('/')
-      ? cloudflareProblem('pathEndsWithSlash', { path: path.slice(0, 300) })
-      : (unsupportedFeature(below) ?? cloudflareProblem('noRoute', { path: path.slice(0, 300) })),
-  ]);
+  if (below.endsWith('/')) return cloudflareProblem('pathEndsWithSlash', shown);
+  const unsupported = unsupportedFeature(below);
+  if (unsupported !== undefined) return unsupported;
+  const methods = routes.filter((route) => matches(route.path, below)).map((route) => route.method);
+  const problem = cloudflareProblem('noRoute', shown);
+  if (methods.length === 0) return problem;
+  return { ...problem, remedy: `This path answers ${methods.join(' and ')}, not ${method.slice(0, 20)}.` };
+}
+
+/** Whether the pattern of a route stands for the path, whatever the method. */
+function matches(pattern: string, path: string): boolean {
+  const wanted = pattern.split('/');
+  const given = path.split('/');
+  const isLong = pattern.endsWith('{.+}') && given.length > wanted.length;
+  return (
+    (isLong || wanted.length === given.length) &&
+    wanted.every((part, index) => (part.startsWith(':') ? given[index] !== '' : part === given[index]))
+  );
 }
 
 function errorAnswer(error: unknown, context: ApiContext): Response {

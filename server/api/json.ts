@@ -5,7 +5,7 @@
 import { z, type ZodError, type ZodType } from 'zod';
 import { UPLOAD_LIMITS } from '../../shared/limits.ts';
 import { ApiError, fail } from './errors.ts';
-import { cloudflareProblem } from '../../shared/cloudflare-errors.ts';
+import { type CloudflareProblem, cloudflareProblem } from '../../shared/cloudflare-errors.ts';
 
 /** `what` names the thing in messages: `the request body`, `metadata`. Throws ApiError 10026. */
 export function parseJson(bytes: Uint8Array, what: string): unknown {
@@ -90,7 +90,8 @@ export function checkShape<T>(schema: ZodType<T>, value: unknown, what: string):
   throw new ApiError(shapeProblems(result.error, what));
 }
 
-function shapeProblems(error: ZodError, what: string) {
+/** One problem for each field that does not fit; `what` was checked, with `reportInput`. */
+export function shapeProblems(error: ZodError, what: string): CloudflareProblem[] {
   // Ten are enough to see the pattern; a hostile body could cause millions.
   return error.issues.slice(0, 10).map((issue) => {
     const path = issue.path.reduce<string>((joined, key) => joinPath(joined, String(key), typeof key === 'number'), '');

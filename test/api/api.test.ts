@@ -121,8 +121,11 @@ describe('the control API', () => {
       await t.call('POST', '/queues', { queue_name: 'x' }),
       404,
       7003,
-      /^Queues: this version of Skep does not support it yet/,
+      /^Queues: not supported by this version of Skep yet/,
     );
+    const wrongMethod = await t.call('POST', '/workers/scripts/w');
+    refused(wrongMethod, 404, 7003, /Could not route/);
+    assert.equal(wrongMethod.body.messages[0]?.message, 'This path answers DELETE and PUT, not POST.');
     refused(await t.call('GET', '/r2/buckets/b'), 404, 10006, /^The specified bucket does not exist: 'b'/);
     refused(await t.call('GET', '/d1/database/x?fields=uuid,name'), 404, 7404, /^The database 'x' could not be found/);
     refused(await t.call('POST', '/workers/scripts/w/tails', { filters: [] }), 404, 7003, /^Live logs/);

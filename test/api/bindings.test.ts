@@ -105,7 +105,7 @@ test('bindings without a name, twice the same name and missing fields are each n
     problems.map((problem) => problem.slice(0, 5)),
     ['10052', '10053', '10021', '10021', '10021', '10144'],
   );
-  assert.match(problems[2] ?? '', /binding 'NO_TEXT' of type plain_text, field 'text'/);
+  assert.match(problems[2] ?? '', /binding 'NO_TEXT' of type plain_text, field 'text': is missing; expected string/);
   assert.match(problems[5] ?? '', /Target environment 'staging' not found for target script 'auth'/);
 });
 

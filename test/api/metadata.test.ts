@@ -119,11 +119,11 @@ test('features that would silently not work are refused by name, all in one answ
     }),
   );
   assert.deepEqual(messages, [
-    '7003 Durable Objects (`migrations`): this version of Skep does not support it yet.',
-    '7003 Static assets (`assets`): this version of Skep does not support it yet.',
-    '7003 Containers (`containers`): this version of Skep does not support it yet.',
-    '7003 Tail Workers (`tail_consumers`): this version of Skep does not support it yet.',
-    "7003 Export 'Counter' of type 'durable-object' (`exports`): this version of Skep does not support it yet.",
+    '7003 Durable Objects (`migrations`): not supported by this version of Skep yet.',
+    '7003 Static assets (`assets`): not supported by this version of Skep yet.',
+    '7003 Containers (`containers`): not supported by this version of Skep yet.',
+    '7003 Tail Workers (`tail_consumers`): not supported by this version of Skep yet.',
+    "7003 Export 'Counter' of type 'durable-object' (`exports`): not supported by this version of Skep yet.",
   ]);
 });
 

@@ -145,14 +145,14 @@ describe('wrangler and the stores', () => {
         'GET',
         '/r2/buckets/plain/cors',
         undefined,
-        /^CORS rules of R2 buckets: this version of Skep does not support it yet/,
+        /^CORS rules of R2 buckets: not supported by this version of Skep yet/,
       ],
-      ['GET', '/d1/database/x/time_travel/bookmark', undefined, /^Time Travel of databases: this version/],
+      ['GET', '/d1/database/x/time_travel/bookmark', undefined, /^Time Travel of databases: not supported/],
       [
         'GET',
         '/event_notifications/r2/plain/configuration',
         undefined,
-        /^Event notifications of R2 buckets: this version/,
+        /^Event notifications of R2 buckets: not supported/,
       ],
     ];
     for (const [method, path, body, message, headers] of refusals) {
@@ -174,7 +174,7 @@ describe('wrangler and the stores', () => {
         { bindings: [{ type: 'r2_bucket', name: 'B', bucket_name: 'plain', jurisdiction: 'eu' }] },
         /is not supported: this platform keeps all objects/,
       ],
-      [{ annotations: { 'workers/alias': 'pv' } }, /^Preview URLs of versions \(`--preview-alias`\): this version/],
+      [{ annotations: { 'workers/alias': 'pv' } }, /^Preview URLs of versions \(`--preview-alias`\): not supported/],
     ];
     for (const [metadata, message] of refusals) {
       const { body } = await t.upload('PUT', '/workers/scripts/refused', simpleUpload(metadata));

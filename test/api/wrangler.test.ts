@@ -220,7 +220,7 @@ describe('wrangler', () => {
       });
       failedWith(
         await runWrangler(['deploy'], { cwd: other.dir, env }),
-        /Cron triggers \('\*\/5 \* \* \* \*'\): this version of Skep does not support it yet/,
+        /Cron triggers \('\*\/5 \* \* \* \*'\): not supported by this version of Skep yet/,
       );
     } finally {
       await other.remove();

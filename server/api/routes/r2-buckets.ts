@@ -55,7 +55,11 @@ export const r2BucketRoutes: readonly Route[] = [
       const wanted = request.header('cf-r2-storage-class');
       const newClass = STORAGE_CLASSES.find((name) => name === wanted);
       if (newClass === undefined) {
-        const reason = `The storage class '${(wanted ?? '').slice(0, 64)}' does not exist: ${STORAGE_CLASSES.join(' and ')} do`;
+        const known = STORAGE_CLASSES.join(' and ');
+        const reason =
+          wanted === undefined
+            ? `The header cf-r2-storage-class is missing: it takes ${known}`
+            : `The storage class '${wanted.slice(0, 64)}' does not exist: ${known} do`;
         throw fail('r2Refused', { reason });
       }
       return { result: presentBucket(await change(request, { storageClass: newClass })) };

@@ -7,7 +7,7 @@ import { UPLOAD_LIMITS } from '../../../shared/limits.ts';
 import type { Binding, ModuleRef, ModuleType, WorkerFormat } from '../../../shared/worker.ts';
 import { type CloudflareProblem, cloudflareProblem } from '../../../shared/cloudflare-errors.ts';
 import { formatBytes } from '../body.ts';
-import { printableName } from '../json.ts';
+import { printableName, shapeProblems } from '../json.ts';
 import type { RawBinding } from './metadata.ts';
 
 const name = printableName;
@@ -144,12 +144,9 @@ function resolveOne(
     problems.push(unsupportedType(raw.name, raw.type));
     return undefined;
   }
-  const parsed = SUPPORTED[raw.type as SupportedType].safeParse(raw);
+  const parsed = SUPPORTED[raw.type as SupportedType].safeParse(raw, { reportInput: true });
   if (!parsed.success) {
-    for (const issue of parsed.error.issues.slice(0, 5)) {
-      const reason = `Validation failed: binding '${raw.name}' of type ${raw.type}, field '${issue.path.join('.')}': ${issue.message}.`;
-      problems.push(cloudflareProblem('validation', { reason }));
-    }
+    problems.push(...shapeProblems(parsed.error, `binding '${raw.name}' of type ${raw.type}`));
     return undefined;
   }
   return toBinding(parsed.data, problems);
