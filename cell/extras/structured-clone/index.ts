@@ -10,6 +10,7 @@ import {
   defineProperty,
   getOwnPropertyDescriptor,
   getPrototypeOf,
+  hasOwn,
   isArray,
   MapConstructor,
   mapForEach,
@@ -21,6 +22,7 @@ import {
   objectKeys,
   objectPrototype,
   ownKeys,
+  reflectHas,
   SetConstructor,
   setAdd,
   setForEach,
@@ -135,8 +137,10 @@ class Cloner {
   }
 
   #put(owner: object, key: string | number, copy: unknown): void {
-    setOwn(owner, key, copy);
-    if (copy instanceof Moved) {
+    // Assigning is much cheaper than defining, and the same where no prototype has anything to say.
+    if (reflectHas(owner, key)) setOwn(owner, key, copy);
+    else (owner as Record<string, unknown>)[key] = copy;
+    if (this.#transfer.length > 0 && copy instanceof Moved) {
       this.#afterTransfer[this.#afterTransfer.length] = () => setOwn(owner, key, this.#settled(copy));
     }
   }
@@ -146,7 +150,7 @@ class Cloner {
     if (seen !== undefined) return seen;
     // What V8 says of it; it looks into no proxy.
     if (isProxy(value)) throw uncloneable(isArray(value) ? '[object Object]' : '#<Object>');
-    if (isArray(value)) return this.#properties(value, this.#known(value, new NativeArray(value.length)));
+    if (isArray(value)) return this.#array(value);
     if (getPrototypeOf(value) === objectPrototype && !isArgumentsObject(value)) return this.#plain(value);
     return this.#special(value);
   }
@@ -160,13 +164,23 @@ class Cloner {
     return this.#properties(value, this.#known(value, {}));
   }
 
-  #properties(value: object, copy: object): object {
+  #array(value: readonly unknown[]): object {
+    const copy = this.#known(value, new NativeArray(value.length) as unknown[]);
     const keys = objectKeys(value);
+    // Indexes come first: when the last key is the last index there are neither holes nor other properties.
+    if (keys.length !== value.length || keys[value.length - 1] !== `${value.length - 1}`)
+      return this.#properties(value, copy, keys);
+    for (let index = 0; index < keys.length; index++) this.#put(copy, index, this.value(value[index]));
+    return copy;
+  }
+
+  #properties(value: object, copy: object, keys = objectKeys(value)): object {
     for (let index = 0; index < keys.length; index++) {
       const key = keys[index] as string;
+      const item = (value as Record<string, unknown>)[key];
       // A getter may have deleted it.
-      if (getOwnPropertyDescriptor(value, key) === undefined) continue;
-      this.#put(copy, key, this.value((value as Record<string, unknown>)[key]));
+      if (item === undefined && !hasOwn(value, key)) continue;
+      this.#put(copy, key, typeof item === 'object' && item !== null ? this.#object(item) : this.value(item));
     }
     return copy;
   }
