@@ -42,7 +42,8 @@ import { requireInvocation } from '../../timers.ts';
 import { findEntrypoint } from '../../worker.ts';
 import { SESSION_CLOCK_BYTES } from '../../../shared/protocol.ts';
 import { Link, type LinkEnd } from './link.ts';
-import { type Answer, type Reason, RpcSession, type SessionEnds, sessionIsOver } from './session.ts';
+import type { Answer } from './answer.ts';
+import { type Reason, RpcSession, type SessionEnds, sessionIsOver } from './session.ts';
 import { type CallTarget, entrypointTarget } from './targets.ts';
 
 /** Opens a session with what a binding leads to, and makes its first call. */

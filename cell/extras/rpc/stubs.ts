@@ -32,7 +32,8 @@ import {
   promiseThenAny,
   registryRegister,
 } from '../../value-primordials.ts';
-import type { Answer, Import, RpcSession } from './session.ts';
+import type { Answer } from './answer.ts';
+import type { Import, RpcSession } from './session.ts';
 import type { CallTarget } from './targets.ts';
 
 export type Path = readonly string[];
