@@ -521,6 +521,11 @@ export const R2_LIMITS = {
   maxArrivingContents: 4_096,
   /** Of one account: an eighth, so that others find places → as above. */
   maxArrivingContentsPerAccount: 512,
+  /**
+   * How long an object that was deleted or replaced can be read on. Its space is nobody's quota; stops readers who stand still from keeping it
+   * → the answer breaks off.
+   */
+  deletedReadMs: 600_000,
   /** A put or part that brings no byte for this long is given up: what it wrote takes disk. */
   bodyIdleMs: 120_000,
 } as const;

@@ -2,15 +2,18 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PassThrough, Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
 import pg from 'pg';
 import { R2_LIMITS } from '../../shared/limits.ts';
 import type { UploadedPart } from '../../shared/r2.ts';
 import { BACKUP_LOCK } from '../../server/storage/locks.ts';
+import { ObjectFiles } from '../../server/storage/objects/files.ts';
 import { writeObject } from '../../server/storage/objects/rows.ts';
 import { headerRange } from '../../server/storage/objects/rules.ts';
 import { type BucketRecord, R2Error } from '../../server/storage/objects/types.ts';
@@ -79,6 +82,62 @@ test('a reader gets the old content to its end, whatever is put, deleted and swe
   assert.deepEqual(await contentOf(found), content);
   await objects.storage.sweep();
   assert.ok(!objects.files().some((name) => name.endsWith(sha256(content))));
+});
+
+test('readers of deleted objects who stand still do not keep the space of others from coming back', async () => {
+  const { bucket, store } = await objects.bucket('pinned');
+  const pinned = Array.from({ length: 600 }, (_, index) => `pinned ${index}`);
+  const others = Array.from({ length: 60 }, (_, index) => `other ${index}`);
+  const putAll = (keys: readonly string[], bytes: number) =>
+    Promise.all(
+      keys.map((key) => store.put(bucket, key, Buffer.alloc(bytes, key), putOptions(Buffer.alloc(bytes, key)))),
+    );
+  await putAll(pinned, 66_000);
+  const bodies: Readable[] = [];
+  for (const key of pinned) bodies.push((await store.get(bucket, key, {}))?.body as Readable);
+  await store.delete(bucket, pinned);
+  await putAll(others, 1_000);
+  const before = objects.files().length;
+  await store.delete(bucket, others);
+  await until(
+    async () => (await objects.storage.sweep(), objects.files().length === before - others.length),
+    'all that nobody reads is swept',
+    5_000,
+  );
+  assert.deepEqual((await buffer(bodies[0] as Readable)).length, 66_000, 'who reads on gets all of it');
+  for (const body of bodies) body.destroy();
+  const left = before - others.length - pinned.length;
+  await until(
+    async () => (await objects.storage.sweep(), objects.files().length === left),
+    'those that were read, too',
+  );
+});
+
+test('who is still reading a file long after it was deleted is ended; one that is wanted again is read on', async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'skep-files-'));
+  const files = await ObjectFiles.open(dir);
+  t.after(async () => {
+    await files.close();
+    rmSync(dir, { recursive: true });
+  });
+  const content = randomBytes(300_000);
+  const draft = await files.receive(content, content.length, []);
+  await files.place(draft);
+  const read = async (): Promise<Readable> => {
+    const found = await files.read([{ hash: draft.hash, offset: 0, length: content.length }], files.pin([draft.hash]));
+    return found as Readable;
+  };
+  const wanted = await read();
+  files.endLateReaders([draft.hash], 60_000);
+  files.endLateReaders([], 0);
+  assert.deepEqual(await buffer(wanted), content);
+  const late = await read();
+  files.endLateReaders([draft.hash], 60_000);
+  assert.equal(late.destroyed, false, 'it has its time');
+  files.endLateReaders([draft.hash], 0);
+  await assert.rejects(buffer(late), /was deleted/);
+  await until(async () => files.pinned().length === 0, 'nothing is held');
+  assert.equal(await files.remove(draft.hash), true);
 });
 
 test('a content of another length or checksum than announced changes nothing and leaves nothing', async () => {

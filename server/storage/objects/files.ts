@@ -39,6 +39,10 @@ export class ObjectFiles {
   readonly #dir: string;
   /** Files being read, by how many readers: they are not removed. */
   readonly #pins = new Map<string, number>();
+  /** Who reads a file, to be ended when nothing but he keeps it. */
+  readonly #readers = new Map<string, Set<Readable>>();
+  /** Of files that are read and that nothing refers to: since when that is known. */
+  readonly #unwantedSince = new Map<string, number>();
   readonly #removing = new Map<string, Promise<void>>();
   readonly #folders = new Map<string, Folder>();
 
@@ -107,6 +111,29 @@ export class ObjectFiles {
     };
   }
 
+  /** The hashes of the files that may not be removed now. */
+  pinned(): Buffer[] {
+    return [...this.#pins.keys()].map((name) => Buffer.from(name, 'hex'));
+  }
+
+  /**
+   * Told of all pinned files that nothing refers to any longer: ends those who still read one of them after `graceMs`. A deleted file takes its
+   * space until it is closed, and nobody's quota counts it.
+   */
+  endLateReaders(unwanted: readonly Uint8Array[], graceMs: number): void {
+    const now = performance.now();
+    const names = new Set(unwanted.map(nameOf));
+    for (const name of this.#unwantedSince.keys()) if (!names.has(name)) this.#unwantedSince.delete(name);
+    for (const name of names) {
+      const since = this.#unwantedSince.get(name) ?? now;
+      this.#unwantedSince.set(name, since);
+      if (now - since < graceMs) continue;
+      for (const reader of this.#readers.get(name) ?? []) {
+        reader.destroy(new Error('The object was deleted, and reading it took too long after that'));
+      }
+    }
+  }
+
   /**
    * The bytes of the slices, one after the other. The first file is open when it resolves.
    * @throws an error with code ENOENT when it is gone
@@ -154,7 +181,13 @@ export class ObjectFiles {
     }
     const stream = Readable.from(pieces(), { objectMode: false, highWaterMark: CHUNK_BYTES });
     // A stream that is given up before its first read never enters the generator: nobody else closes the file then.
+    const names = slices.map(({ hash }) => nameOf(hash));
+    for (const name of names) this.#readers.set(name, (this.#readers.get(name) ?? new Set()).add(stream));
     stream.once('close', () => {
+      for (const name of names) {
+        const readers = this.#readers.get(name);
+        if (readers?.delete(stream) === true && readers.size === 0) this.#readers.delete(name);
+      }
       onEnd();
       close().catch(() => undefined);
     });

@@ -35,11 +35,24 @@ export async function changeReferences(
   );
 }
 
-/** Locks files that nobody refers to, and hands out their hashes. What is being swept or written just now is left out. */
-export async function lockUnused(tx: Queryable, store: string, limit: number): Promise<Buffer[]> {
+/** Locks files that nobody refers to, and hands out their hashes. What is being swept or written just now is left out, and `pinned`. */
+export async function lockUnused(
+  tx: Queryable,
+  store: string,
+  { limit, pinned }: { readonly limit: number; readonly pinned: readonly Uint8Array[] },
+): Promise<Buffer[]> {
   const { rows } = await tx.query<{ hash: Buffer }>(
-    `SELECT hash FROM skep.r2_blobs WHERE store = $1 AND refs <= 0 LIMIT $2 FOR UPDATE SKIP LOCKED`,
-    [store, limit],
+    `SELECT hash FROM skep.r2_blobs WHERE store = $1 AND refs <= 0 AND NOT hash = ANY ($3::bytea[]) LIMIT $2 FOR UPDATE SKIP LOCKED`,
+    [store, limit, pinned],
+  );
+  return rows.map(({ hash }) => hash);
+}
+
+/** Those of these files that nobody refers to. */
+export async function readUnused(db: Queryable, store: string, hashes: readonly Uint8Array[]): Promise<Buffer[]> {
+  const { rows } = await db.query<{ hash: Buffer }>(
+    `SELECT hash FROM skep.r2_blobs WHERE store = $1 AND refs <= 0 AND hash = ANY ($2::bytea[])`,
+    [store, hashes],
   );
   return rows.map(({ hash }) => hash);
 }

@@ -2,12 +2,13 @@
  * Takes the space back: files that nothing refers to, multipart uploads whose time is over, and, once after a start, files that a killed
  * process had linked without naming them.
  */
+import { R2_LIMITS } from '../../../shared/limits.ts';
 import type { Logger } from '../../log/types.ts';
 import { isBackedUp } from '../backup/lock.ts';
 import type { Database } from '../database.ts';
 import type { EmbeddedStore } from './embedded.ts';
 import type { ObjectFiles } from './files.ts';
-import { adoptUnknown, forget, lockUnused } from './references.ts';
+import { adoptUnknown, forget, lockUnused, readUnused } from './references.ts';
 import { R2Error } from './types.ts';
 import { deleteUpload, readExpired } from './uploads.ts';
 
@@ -82,6 +83,7 @@ export class Sweeper {
   /** Resolves with the number of files that were removed. */
   async sweep(): Promise<number> {
     await this.#expireUploads();
+    await this.#endLateReaders();
     let removed = 0;
     for (;;) {
       const count = this.#isClosed ? 0 : await this.#sweepBatch();
@@ -90,13 +92,24 @@ export class Sweeper {
     }
   }
 
+  async #endLateReaders(): Promise<void> {
+    const { database, files } = this.#options;
+    const pinned = files.pinned();
+    files.endLateReaders(
+      pinned.length === 0 ? [] : await readUnused(database, files.id, pinned),
+      R2_LIMITS.deletedReadMs,
+    );
+  }
+
   /** The rows stay locked until the files are gone: whoever refers to one meanwhile has brought a file of his own, and waits. */
   async #sweepBatch(): Promise<number> {
     const { database, files } = this.#options;
     return await database.transaction(async (tx) => {
       if (await isBackedUp(tx)) return 0;
       const removed: Buffer[] = [];
-      for (const hash of await lockUnused(tx, files.id, BATCH)) if (await files.remove(hash)) removed.push(hash);
+      // Without those that are read: a few hundred readers who stand still would be the whole of every batch.
+      for (const hash of await lockUnused(tx, files.id, { limit: BATCH, pinned: files.pinned() }))
+        if (await files.remove(hash)) removed.push(hash);
       if (removed.length > 0) await forget(tx, files.id, removed);
       return removed.length;
     });
