@@ -27,6 +27,7 @@ import { fromR2, S3Error } from './errors.ts';
 import { copyObject, deleteObject, getObject, headObject, putObject } from './objects.ts';
 import type { Operation } from './operations.ts';
 import { parseRequest, type S3Request } from './request.ts';
+import { requireImplemented } from './not-implemented.ts';
 import { authenticate } from './signature.ts';
 import {
   abortUpload,
@@ -46,37 +47,6 @@ export interface S3Options {
 }
 
 export type S3Handler = (incoming: IncomingMessage, response: ServerResponse) => void;
-
-/** Parameters that ask for something else than the object or the bucket itself. */
-const SUBRESOURCES = [
-  'accelerate',
-  'acl',
-  'analytics',
-  'attributes',
-  'cors',
-  'encryption',
-  'intelligent-tiering',
-  'inventory',
-  'legal-hold',
-  'lifecycle',
-  'logging',
-  'metrics',
-  'notification',
-  'object-lock',
-  'ownershipControls',
-  'policy',
-  'policyStatus',
-  'publicAccessBlock',
-  'replication',
-  'requestPayment',
-  'restore',
-  'retention',
-  'select',
-  'tagging',
-  'torrent',
-  'versions',
-  'website',
-];
 
 /** Answers S3 requests. */
 export function createS3(options: S3Options): S3Handler {
@@ -111,13 +81,7 @@ async function answer({ storage }: S3Options, incoming: IncomingMessage, respons
 
 /** @throws S3Error NotImplemented, MethodNotAllowed */
 function operationOf(request: S3Request): Operation {
-  const other = SUBRESOURCES.find((name) => request.has(name));
-  if (other !== undefined) {
-    throw new S3Error(
-      'NotImplemented',
-      `A header or parameter you provided implies functionality that is not implemented: ${other}`,
-    );
-  }
+  requireImplemented(request);
   const found =
     request.bucket === ''
       ? serviceOperation(request)

@@ -218,6 +218,18 @@ test('what S3 has and Skep has not is said by name', async () => {
     const answer = await call('GET', path);
     assert.deepEqual([answer.status, answer.code], [501, 'NotImplemented'], path);
   }
+  for (const [name, value] of [
+    ['x-amz-acl', 'public-read'],
+    ['x-amz-tagging', 'a=b'],
+    ['x-amz-server-side-encryption', 'aws:kms'],
+    ['x-amz-server-side-encryption-customer-algorithm', 'AES256'],
+    ['x-amz-object-lock-mode', 'COMPLIANCE'],
+  ] as const) {
+    const answer = await call('PUT', '/the-bucket/pretended', 'x', { headers: { [name]: value } });
+    assert.deepEqual([answer.status, answer.code], [501, 'NotImplemented'], name);
+    assert.match(answer.text, new RegExp(`not implemented: ${name}<`));
+  }
+  assert.equal(await s3.store.head(s3.bucket, 'pretended'), null);
   assert.equal((await send('GET', '/the-bucket/%zz', {})).code, 'InvalidURI');
   assert.equal((await call('GET', `/the-bucket/${'x'.repeat(1025)}`)).code, 'KeyTooLongError');
 });
