@@ -5,6 +5,7 @@ import { advanceClockToNow, currentInvocation, type Invocation, runInvocation } 
 import { dispatchCatching } from '../../dispatch.ts';
 import {
   copyBytes,
+  defineProperty,
   NativeDOMException,
   NativeError,
   nativeSetImmediate,
@@ -28,6 +29,13 @@ const ABNORMAL = 1006;
 const LOST = 'WebSocket disconnected without sending Close frame.';
 const NOT_ACCEPTED =
   'You must call one of accept() or state.acceptWebSocket() on this WebSocket before sending messages.';
+
+/** It comes from no origin, which on Workers is null and not an empty text. */
+function messageEvent(data: unknown): MessageEvent {
+  const event = new MessageEvent('message', { data });
+  defineProperty(event, 'origin', { value: null, configurable: true });
+  return event;
+}
 
 /** What only the platform may construct a WebSocket with. */
 export const CREATE = {};
@@ -269,7 +277,7 @@ export class WebSocket extends EventTarget {
   #receive(message: Message): void {
     if (this.#broken || this.#deaf) return;
     if (message.kind === 'text' || message.kind === 'binary') {
-      if (!this.#closedIn) this.#dispatch(new MessageEvent('message', { data: this.#dataOf(message) }));
+      if (!this.#closedIn) this.#dispatch(messageEvent(this.#dataOf(message)));
     } else if (message.kind === 'close') this.#receiveClose(message.code, message.reason);
     else if (message.kind === 'lost') this.#receiveLost(message.reason);
     else if (message.kind === 'unreadable') {
