@@ -186,11 +186,12 @@ export class Arena {
         [],
         'failures of the server’s own in its log',
       );
-      const strange = descendantsOf(skep.pid).filter(({ command }) => !/deno|bwrap|unshare|postgres/.test(command));
+      const commands = descendantsOf(skep.pid).map(({ command }) => command);
+      assert.ok(commands.filter((command) => STARTER.test(command)).length <= 1, 'one process starts cells');
       assert.deepEqual(
-        strange.map(({ command }) => command),
+        commands.filter((command) => !/deno|bwrap|unshare|postgres/.test(command) && !STARTER.test(command)),
         [],
-        'processes that are neither a cell nor the database',
+        'processes that are neither a cell, nor what starts them, nor the database',
       );
     } finally {
       const exit = await skep.stop();
@@ -199,6 +200,9 @@ export class Arena {
     }
   }
 }
+
+/** The process of the server's own that starts cells. */
+const STARTER = /\/dist\/server\/spawner\.js$/;
 
 /** What the server complains about on its own account; what workers throw and log is theirs. */
 function ownFailures(output: string): string[] {
