@@ -80,6 +80,28 @@ test('a thread that WebAssembly blocks for ever is ended by its wall time, and o
   assert.equal((await cells.fetch('wasm-wait')).body, 'fine', 'in a fresh cell');
 });
 
+test('a thread that is blocked for less than its wall time goes on; one that is blocked for longer is ended then, and not before', async () => {
+  deploy(
+    'wasm-pause',
+    `const ms = BigInt(new URL(request.url).searchParams.get('ms')); new WebAssembly.Instance(waitModule).exports.w(ms * 1_000_000n); return new Response('woke up');`,
+    `import waitModule from './wait.wasm';`,
+  );
+  const pause = async (ms: number) => {
+    const startedAt = performance.now();
+    const { body, failure } = await cells.fetch('wasm-pause', { url: `/?ms=${ms}`, method: 'POST' });
+    return { body, outcome: failure?.outcome, tookMs: performance.now() - startedAt };
+  };
+  await pause(0);
+  const below = await pause(HANG_MS / 2);
+  assert.deepEqual([below.body, below.outcome], ['woke up', undefined]);
+  // At: its wait began a moment before the first look that found it still. Either may be first; it is not ended before its time.
+  const at = await pause(HANG_MS);
+  assert.ok(at.tookMs >= HANG_MS - 1, `${at.tookMs} ms`);
+  const above = await pause(HANG_MS * 3);
+  assert.equal(above.outcome, 'exceededWallTime');
+  assert.ok(above.tookMs >= HANG_MS && above.tookMs < HANG_MS * 3, `${above.tookMs} ms`);
+});
+
 for (const [how, pause] of Object.entries({
   'setTimeout(0)': 'new Promise((resolve) => setTimeout(resolve, 0))',
   setImmediate: 'new Promise((resolve) => setImmediate(resolve))',

@@ -4,6 +4,7 @@ import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BURNERS, LOOP_MODULE } from '../support/burners.ts';
 import type { TestAnswer } from '../support/cells.ts';
+import { CELL_LIMITS } from '../../shared/limits.ts';
 import { createTestSupervisor, type TestSupervisor } from '../support/supervisor.ts';
 import { until } from '../support/until.ts';
 
@@ -282,6 +283,28 @@ test('a version that burns CPU at its top level is refused with Cloudflare’s s
     modules: { 'index.js': `while (true); export default { fetch() {} };` },
   });
   assert.deepEqual(result, { ok: false, kind: 'cpu', message: 'Script startup exceeded CPU time limit.' });
+});
+
+test('a top level that uses half of its CPU time starts, one that would use twice of it does not', async () => {
+  const loop = (rounds: string): string => `let x = 0; for (let n = 0; n < ${rounds}; n++) x += Math.sqrt(n % 1_000);`;
+  const rounds = 1e8;
+  cells.deploy({
+    name: 'measured',
+    limits: { cpuMs: 30_000 },
+    modules: { 'index.js': `export default { fetch() { ${loop(String(rounds))} return new Response(String(x)); } };` },
+  });
+  await cells.fetch('measured');
+  const { cpuMs } = cells.eventsOf('invocation').findLast(({ version }) => version.workerName === 'measured') as {
+    cpuMs: number;
+  };
+  const start = (part: number) => {
+    const its = Math.round((rounds / cpuMs) * CELL_LIMITS.startupCpuMs * part);
+    const code = `${loop(String(its))} export default { fetch: () => new Response(String(x)) };`;
+    return cells.check({ name: `part-${part * 10}`, modules: { 'index.js': code } });
+  };
+  assert.equal((await start(0.5)).ok, true);
+  const above = await start(2);
+  assert.equal(above.ok ? 'started' : above.kind, 'cpu');
 });
 
 test('a version may use more CPU at its start than a request may', async () => {
