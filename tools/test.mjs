@@ -123,6 +123,15 @@ function run(command, args) {
   });
 }
 
+/** With its parent others may have ended meanwhile. */
+function killQuietly(pid) {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if (error.code !== 'ESRCH') throw error;
+  }
+}
+
 async function settledProcesses(watch) {
   const deadline = Date.now() + SETTLE_MS;
   let alive = watch.alive();
@@ -136,7 +145,7 @@ async function settledProcesses(watch) {
 /** Names and then removes what the run has left behind. */
 async function findLeaks(watch, temporary, keep) {
   const leaks = (await settledProcesses(watch)).map((left) => {
-    process.kill(left.pid, 'SIGKILL');
+    killQuietly(left.pid);
     return `process ${left.pid} still ran: ${left.command.slice(0, 300)}`;
   });
   const entries = readdirSync(temporary.folder).filter((name) => !temporary.expected.has(name));
@@ -228,7 +237,7 @@ async function main() {
   const giveUp = (why) => {
     console.error(`test: ${why}; ending what runs.`);
     givenUp.abort();
-    for (const { pid } of watch.alive()) process.kill(pid, 'SIGKILL');
+    for (const { pid } of watch.alive()) killQuietly(pid);
   };
   const deadline = setTimeout(() => giveUp(`not done after ${RUN_TIMEOUT_MS / 60_000} minutes`), RUN_TIMEOUT_MS);
   for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => giveUp(`got ${signal}`));
