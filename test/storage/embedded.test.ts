@@ -17,6 +17,7 @@ import { startEmbeddedPostgres } from '../../server/storage/embedded/embedded.ts
 import type { EmbeddedOptions } from '../../server/storage/embedded/embedded.ts';
 import { openStore } from '../../server/storage/open-store.ts';
 import { recordingLog, testLog } from '../support/log.ts';
+import { mentioning } from '../support/processes.ts';
 import { until } from '../support/until.ts';
 import { ACCOUNT_ID } from '../support/uploads.ts';
 
@@ -222,6 +223,25 @@ describe('bad days', () => {
       await until(() => !isAlive(pid), 'the end of PostgreSQL');
     });
   }
+
+  test('killed in the moment in which it starts programs, Skep leaves none of them behind', async () => {
+    const own = new URL('../../server/storage/embedded/process.ts', import.meta.url);
+    const seconds = String(100_000 + process.pid);
+    const script = `
+      import { startProgram } from ${JSON.stringify(own.href)};
+      const options = { identity: { prefix: [] }, libraryPath: '/lib', deathSignal: 'KILL', maxDataBytes: 2 ** 30 };
+      for (let n = 0; n < 10; n++) startProgram('/bin/sleep', [${JSON.stringify(seconds)}], options);
+      process.kill(process.pid, 'SIGKILL');`;
+    for (let round = 0; round < 3; round++) {
+      const { signal } = spawnSync(process.execPath, ['--import=tsx', '--input-type=module', '-e', script]);
+      assert.equal(signal, 'SIGKILL');
+    }
+    try {
+      await until(() => mentioning(seconds).length === 0, 'all are gone');
+    } finally {
+      for (const { pid } of mentioning(seconds)) process.kill(pid, 'SIGKILL');
+    }
+  });
 
   test('killed at any moment of its first start, the next start works', async () => {
     for (const delayMs of [0, 100, 300, 500]) {

@@ -27,6 +27,9 @@ function hasParentDeathSignal(): boolean {
 /** Before everything else in the chain: what comes after it inherits the limit, and the pid stays the same. */
 const LIMITED = ['/bin/sh', '-c', 'ulimit -d "$1" && shift && exec "$@"', 'sh'];
 
+/** Whoever asks for the signal when we are gone already would wait for it for ever: it looks who its parent is, and ends. */
+const UNLESS_ORPHANED = ['/bin/sh', '-c', '[ "$PPID" = "$1" ] && shift && exec "$@"', 'sh'];
+
 export interface StartOptions {
   readonly identity: Identity;
   readonly libraryPath: string;
@@ -42,7 +45,7 @@ export interface StartOptions {
 export function startProgram(program: string, args: readonly string[], options: StartOptions): Child {
   const useSetpriv = !(options.useLifeline ?? false) && hasParentDeathSignal();
   const lifeline = useSetpriv
-    ? ['setpriv', '--pdeathsig', options.deathSignal, '--']
+    ? ['setpriv', '--pdeathsig', options.deathSignal, '--', ...UNLESS_ORPHANED, String(process.pid)]
     : ['/bin/sh', '-c', LIFELINE_SCRIPT, 'sh', options.deathSignal];
   const { maxDataBytes } = options;
   const limited = maxDataBytes === undefined ? [] : [...LIMITED, String(Math.floor(maxDataBytes / 1024))];
