@@ -111,6 +111,11 @@ class Connection implements Exchange {
   #noBody = false;
   #body: Readable | null = null;
   #bodySent = true;
+  /**
+   * It has carried a body. The engine in the cell closes such a connection a moment after its answer (it has not looked for the end of a body
+   * of known length), and the next request would meet that.
+   */
+  #isSpent = false;
   /** Whoever takes the response has asked for a pause. */
   #isHeld = false;
 
@@ -135,6 +140,7 @@ class Connection implements Exchange {
     this.#state = 'head';
     this.#noBody = request.method === 'HEAD';
     this.#socket.write(requestHead(request), 'latin1');
+    this.#isSpent = request.body !== null;
     if (request.body !== null) this.#sendBody(request.body, request.bodyBytes === null);
     return this;
   }
@@ -347,7 +353,8 @@ class Connection implements Exchange {
   }
 
   #finish(): void {
-    this.#onFree(this);
+    if (this.#isSpent) this.destroy();
+    else this.#onFree(this);
   }
 }
 

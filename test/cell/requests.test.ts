@@ -57,6 +57,20 @@ test('a body of unknown length arrives whole, an absent one is null', async () =
   assert.equal((await cells.json('echo')).hasBody, false);
 });
 
+test('large bodies that follow one another closely all arrive: a connection into the cell that it is about to close is not used again', async () => {
+  deploy('mirror', 'return new Response(request.body);');
+  const text = '0123456789abcdef'.repeat(10_000);
+  const visitor = async (): Promise<string[]> => {
+    const failures: string[] = [];
+    for (let round = 0; round < 30; round++) {
+      const { status, body, failure } = await cells.fetch('mirror', { method: 'POST', body: text });
+      if (status !== 200 || body !== text) failures.push(`${status} ${body.length} ${failure?.reason}`);
+    }
+    return failures;
+  };
+  assert.deepEqual((await Promise.all(Array.from({ length: 12 }, visitor))).flat(), []);
+});
+
 test('200 KB of headers in 300 lines arrive whole', async () => {
   deploy('echo', ECHO);
   const headers = Array.from({ length: 300 }, (_value, index) => [`x-${index}`, `${index}`.padEnd(300, 'v')]).flat();
