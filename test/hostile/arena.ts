@@ -16,6 +16,7 @@ import { fileURLToPath } from 'node:url';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import { ESM, MULTIPART_TYPE, multipartBody } from '../support/multipart.ts';
 import { descendantsOf } from '../support/processes.ts';
+import { until } from '../support/until.ts';
 import { type HttpAnswer, type Skep, startSkep } from '../support/server.ts';
 
 /** What every attack worker is told: where to aim. */
@@ -186,7 +187,10 @@ export class Arena {
         [],
         'failures of the server’s own in its log',
       );
-      const commands = descendantsOf(skep.pid).map(({ command }) => command);
+      const named = (): string[] => descendantsOf(skep.pid).map(({ command }) => command);
+      // Who is just ending has no command line any more.
+      await until(() => !named().includes(''), 'whoever has ended is gone');
+      const commands = named();
       assert.ok(commands.filter((command) => STARTER.test(command)).length <= 1, 'one process starts cells');
       assert.deepEqual(
         commands.filter((command) => !/deno|bwrap|unshare|postgres/.test(command) && !STARTER.test(command)),
