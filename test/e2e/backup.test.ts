@@ -88,7 +88,6 @@ test('a backup of a Skep that runs, restored into a fresh directory, is the same
   // The seventh value is large.
   for (const store of DATA)
     for (const [index, key] of store.keys.entries()) assert.ok(await store.write(original, key, 7 + index));
-  const rows = await tablesAsText(original.dataDir);
   const file = join(folder, 'whole.tgz');
   assert.match(await succeeds('backup', file, '--with-key', ...dataDirOf(original)), /The master key is in it/);
   assert.equal(statSync(file).mode & 0o777, 0o600);
@@ -98,7 +97,12 @@ test('a backup of a Skep that runs, restored into a fresh directory, is the same
   assert.match(await succeeds('restore', file, ...dataDirOf(target)), /: 2 workers, [1-9]\d* files of objects/);
   assert.deepEqual(readdirSync(target.dataDir).toSorted(), ['layout', 'master.key', 'objects', 'postgres']);
   const restored = await startSkep({ dataDir: target.dataDir, env: env(original) });
-  assert.equal(await tablesAsText(restored.dataDir), rows);
+  // Each sweeps when it thinks fit what nothing points to any more.
+  await until(
+    async () => (await tablesAsText(restored.dataDir)) === (await tablesAsText(original.dataDir)),
+    'the same in every row',
+    60_000,
+  );
   const answer = await restored.request('kept');
   assert.deepEqual(answer.json(), { key: SECRET, list: [1, { two: '2' }] });
   for (const store of DATA)
