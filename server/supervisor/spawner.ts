@@ -1,6 +1,7 @@
 /** The server's side of the process that starts cells (`spawner-process.ts`, which says why there is one). */
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import type { Logger } from '../log/types.ts';
@@ -39,6 +40,11 @@ export class Spawner {
     this.#log = log;
   }
 
+  /** Starts the process ahead of the first program: it takes as long as a cell. */
+  open(): void {
+    this.#child ??= this.#startChild();
+  }
+
   start(command: SpawnCommand): Spawned {
     const child = (this.#child ??= this.#startChild());
     const id = this.#nextId++;
@@ -72,8 +78,9 @@ export class Spawner {
       stdio: ['pipe', 'pipe', 'inherit'],
       env: {},
       cwd: '/',
-      // A session of its own, and so of all cells: no terminal to type into, and no Ctrl-C from there before the server has let them finish.
-      detached: true,
+      // On a terminal a session of its own, and so of all cells: nothing to type into, and no Ctrl-C from there before the server has let them
+      // finish. Not otherwise: between sessions kernels with autogroups share processors first, whatever priorities say.
+      detached: hasTerminal(),
     });
     // How it ended says more than what could not be written to it.
     child.stdin.on('error', () => undefined);
@@ -118,3 +125,10 @@ export class Spawner {
 
 /** It holds a few names and numbers, and is to be small: the smaller, the faster it starts others. */
 const NODE_OPTIONS = ['--max-old-space-size=64', '--max-semi-space-size=1', '--v8-pool-size=0'];
+
+/** Whether this process could be stopped by a key. */
+function hasTerminal(): boolean {
+  const stat = readFileSync('/proc/self/stat', 'latin1');
+  // Behind the name, which may hold spaces: state, parent, group, session, terminal.
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[4] !== '0';
+}

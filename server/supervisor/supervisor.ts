@@ -157,6 +157,7 @@ export class Supervisor implements Dispatcher, StartupChecker, VersionHealthSour
     rmSync(options.runDir, { recursive: true, force: true });
     mkdirSync(options.runDir, { recursive: true, mode: 0o700 });
     const supervisor = new Supervisor(options, sandbox);
+    supervisor.#spawner.open();
     supervisor.#refill();
     return supervisor;
   }
