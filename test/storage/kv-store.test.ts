@@ -396,6 +396,33 @@ describe('two nodes on one database', () => {
   });
 });
 
+test('its own message is no news to a node, also when others may have been missed between the write and the message', async () => {
+  const namespace = await freshNamespace();
+  const messages: string[] = [];
+  const own: KvInvalidation[] = [];
+  const writer = openKv();
+  writer.onInvalidation((invalidation) => own.push(invalidation));
+  const listening = subscribe({ database: db.database, log: testLog }, KV_CHANNEL, (message) => {
+    if (message !== null) messages.push(message);
+  });
+  try {
+    await until(() => listening.isConnected, 'it listens');
+    const value = Buffer.from('v');
+    await writer.put({ namespace, key: 'k', value, metadata: null, expiresAt: null });
+    const its = (message: string): boolean => message.includes(kvHash(namespace, 'k'));
+    await until(() => messages.some(its), 'the message');
+    writer.receive(null);
+    for (const message of messages.filter(its)) writer.receive(message);
+    assert.deepEqual(
+      own.map(({ kind }) => kind),
+      ['entries', 'any'],
+    );
+  } finally {
+    await listening.close();
+    await writer.close();
+  }
+});
+
 describe('namespaces that are known', () => {
   test('one that is deleted is unknown on every node at once, and the others stay known', async () => {
     const [doomed, kept] = [

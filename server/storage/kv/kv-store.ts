@@ -63,6 +63,9 @@ const PRELUDE = `SET enable_seqscan = off; SET enable_bitmapscan = off; SET enab
   SET plan_cache_mode = force_generic_plan; SET jit = off`;
 const CONNECTION = { connectTimeoutMs: 1_500, statementTimeoutMs: 15_000, prelude: PRELUDE };
 
+/** A write of which nothing was heard happens by then or never. */
+const LONGEST_DOUBT_MS = CONNECTION.statementTimeoutMs + 1_000;
+
 /** Opens no connection before it is needed, but for the sweeper's. */
 export function createKvStore(options: KvStoreOptions): KvStore {
   return new PostgresKvStore(options);
@@ -84,8 +87,8 @@ class PostgresKvStore implements KvStore {
   readonly #sweeper: ReturnType<typeof startSweeper>;
   readonly #listeners: ((invalidation: KvInvalidation) => void)[] = [];
   readonly #namespaces = new Map<string, KnownNamespace>();
-  /** Names of batches that were written, and whose message has not come back yet. */
-  readonly #ownBatches = new Set<string>();
+  /** Names of own batches of which nobody knows whether they were written, or still will be. */
+  readonly #doubtful = new Set<string>();
   readonly #node = randomBytes(6).toString('base64url');
   #batches = 0;
   readonly #writeStatements: ReturnType<typeof writeStatements>;
@@ -274,13 +277,12 @@ class PostgresKvStore implements KvStore {
 
   async #write(connection: Connection, writes: readonly KvWrite[]): Promise<readonly KvWritten[]> {
     const batch = `${this.#node}.${this.#batches++}`;
-    if (!this.#db.isAlone) this.#ownBatches.add(batch);
     try {
       return await writeEntries(connection, this.#writeStatements, batch, writes);
     } catch (error) {
       // Nobody knows whether it happens yet. When it does, its message must be listened to; where there are none, it is waited for.
       if (this.#db.isAlone) this.#forgetWhenSure();
-      else this.#ownBatches.delete(batch);
+      else this.#listenFor(batch);
       throw error;
     } finally {
       this.#tell({ kind: 'entries', hashes: writes.map(({ namespace, key }) => kvHash(namespace, key)) });
@@ -306,7 +308,6 @@ class PostgresKvStore implements KvStore {
 
   receive(message: string | null): void {
     if (message === null) {
-      this.#ownBatches.clear();
       this.#unsureUntil = ++this.#deletions;
       this.#tell({ kind: 'any' });
       return;
@@ -316,9 +317,15 @@ class PostgresKvStore implements KvStore {
       return;
     }
     const space = message.indexOf(' ');
+    const batch = message.slice(0, space);
     // Told when it was acknowledged.
-    if (this.#ownBatches.delete(message.slice(0, space))) return;
+    if (batch.startsWith(`${this.#node}.`) && !this.#doubtful.delete(batch)) return;
     this.#tell({ kind: 'entries', hashes: message.slice(space + 1).split(',') });
+  }
+
+  #listenFor(batch: string): void {
+    this.#doubtful.add(batch);
+    setTimeout(() => this.#doubtful.delete(batch), LONGEST_DOUBT_MS).unref();
   }
 
   #forgetNamespace(id: string): void {
@@ -335,7 +342,7 @@ class PostgresKvStore implements KvStore {
       this.#doubt = undefined;
       this.#tell({ kind: 'any' });
       if (this.#doubts > doubts) this.#forgetWhenSure();
-    }, CONNECTION.statementTimeoutMs + 1_000).unref();
+    }, LONGEST_DOUBT_MS).unref();
   }
 
   #tell(invalidation: KvInvalidation): void {
