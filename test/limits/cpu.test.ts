@@ -308,7 +308,8 @@ test('a version may use more CPU at its start than a request may', async () => {
     `return new Response(String(x > 0));`,
     `let x = 0; for (let n = 0; n < 3e7; n++) x += Math.sqrt(n);`,
   );
-  assert.equal((await cells.fetch('slow-start')).body, 'true');
+  const { body, failure } = await cells.fetch('slow-start');
+  assert.equal(body, 'true', failure?.reason);
 });
 
 test('the CPU of a request is told with its end', async () => {

@@ -22,7 +22,7 @@ const show = (v) =>
       : ArrayBuffer.isView(v)
         ? v.constructor.name + v.byteLength
         : v;
-const aprobe = async (f, ms = 200) => {
+const aprobe = async (f, ms = 1000) => {
   try {
     const v = await Promise.race([f(), new Promise((r) => setTimeout(r, ms, "PENDING"))]);
     return v === undefined

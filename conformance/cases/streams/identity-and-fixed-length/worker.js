@@ -16,7 +16,7 @@ const probe = (f) => {
 };
 const show = (v) =>
   v instanceof Uint8Array ? "u8:" + [...v].join() : v instanceof ArrayBuffer ? "ab" + v.byteLength : v;
-const aprobe = async (f, ms = 200) => {
+const aprobe = async (f, ms = 1000) => {
   try {
     const v = await Promise.race([f(), new Promise((r) => setTimeout(r, ms, "PENDING"))]);
     return v === undefined
