@@ -51,3 +51,12 @@ function parentOf(pid: string): number {
     return Number.NaN;
   }
 }
+
+/** Sends a signal to whoever is there still. */
+export function signalQuietly(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch {
+    // Gone.
+  }
+}

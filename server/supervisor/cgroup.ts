@@ -5,7 +5,7 @@
  */
 import { mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { SandboxLayer } from './sandbox.ts';
 
 /** Threads and processes in one cell. Deno with a full blocking pool has about 50. */
@@ -147,7 +147,8 @@ function secondVersion(membership: string, mounts: string, own: string): Hierarc
   const path = /^0::(.*)$/m.exec(membership)?.[1];
   const top = /^\S+ (\S+) cgroup2 /m.exec(mounts)?.[1];
   if (path === undefined || top === undefined) return null;
-  const started = join(top, path).replace(LEAF_AT_END, '');
+  const now = join(top, path);
+  const started = basename(now) === LEAF ? dirname(now) : now;
   if (!words(join(started, 'cgroup.controllers')).includes('memory')) return null;
   const problems: string[] = [];
   for (const folder of new Set([started, top])) {
@@ -174,7 +175,6 @@ const CONTROLLERS = ['memory', 'pids'];
 const HAND_DOWN = CONTROLLERS.map((name) => `+${name}`).join(' ');
 /** Where this process goes when its group may hold none. */
 const LEAF = 'skep-server';
-const LEAF_AT_END = /\/skep-server$/;
 
 /** Makes the group `own` in a folder, which may limit the groups in it. Returns why it cannot. */
 function makeParent(folder: string, own: string, mayMove: boolean): string | null {

@@ -1,6 +1,6 @@
 /** Starting the process of a cell. The only place besides the PostgreSQL launcher where Skep starts a process. */
 import { BROKER_SOCKET, IN_SOCKET } from '../../shared/protocol.ts';
-import { childrenOf } from './cell-facts.ts';
+import { childrenOf, signalQuietly } from './cell-facts.ts';
 import { CELL_ENVIRONMENT, extrasPath, type Sandbox } from './sandbox.ts';
 import type { Spawner } from './spawner.ts';
 
@@ -54,22 +54,13 @@ export function spawnCell(program: CellProgram, directory: string, uid: number, 
       kill();
       void pid.then(
         (inside) => {
-          // The namespace outlives a killed bubblewrap by the moment its death signal takes.
-          if (!isOver()) killQuietly(inside);
+          // At once: the spawner may have to wait for its turn.
+          if (!isOver()) signalQuietly(inside, 'SIGKILL');
         },
         () => undefined,
       );
     },
   };
-}
-
-/** Idempotent. */
-function killQuietly(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // Gone.
-  }
 }
 
 function denoCommand(program: CellProgram, directory: string, uid: number): string[] {

@@ -10,7 +10,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { CHANNEL_LIMITS } from '../../shared/limits.ts';
-import { childrenOf } from './cell-facts.ts';
+import { childrenOf, signalQuietly } from './cell-facts.ts';
 import { mayRaisePriority, PRIORITY_STEPS, setCellPriority } from './priority.ts';
 import type { FromSpawner, SpawnCommand, ToSpawner } from './spawner-messages.ts';
 
@@ -52,22 +52,14 @@ function end(child: ChildProcess): void {
   const { pid } = child;
   if (pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
   // Whoever stands still starts nothing more; nor does whoever is to die, if it was just about to.
-  signal(pid, 'SIGSTOP');
+  signalQuietly(pid, 'SIGSTOP');
   endChildrenOf(pid);
-  signal(pid, 'SIGKILL');
+  signalQuietly(pid, 'SIGKILL');
   endChildrenOf(pid);
 }
 
 function endChildrenOf(pid: number): void {
-  for (const child of childrenOf(pid)) signal(child, 'SIGKILL');
-}
-
-function signal(pid: number, name: NodeJS.Signals): void {
-  try {
-    process.kill(pid, name);
-  } catch {
-    // Gone.
-  }
+  for (const child of childrenOf(pid)) signalQuietly(child, 'SIGKILL');
 }
 
 /** Whatever the kernel refuses concerns one cell. */

@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { getPriority } from 'node:os';
 import { after, before, test } from 'node:test';
+import { mayRaisePriority } from '../../server/supervisor/priority.ts';
 import { createTestSupervisor, type TestSupervisor } from '../support/supervisor.ts';
 import { until } from '../support/until.ts';
 
-const IS_ROOT = process.getuid?.() === 0;
 const BUSY = `
   export default { async fetch(request) {
     const end = Number(new URL(request.url).searchParams.get('rounds'));
@@ -40,7 +40,7 @@ test('a cell whose request has computed for long gives way to the others until i
   const isAt = (nice: number): boolean => prioritiesOf(pid).size === 1 && prioritiesOf(pid).has(nice);
   await until(() => isAt(usual + 10), 'all its threads are lowered, one after the other');
   assert.equal((await long).status, 200);
-  if (!IS_ROOT) {
+  if (!mayRaisePriority) {
     t.diagnostic('Not root: what was lowered cannot be raised again.');
     return;
   }
@@ -48,7 +48,7 @@ test('a cell whose request has computed for long gives way to the others until i
 });
 
 test('a cell that was started ahead gives way to all others until it is given a version', async (t) => {
-  if (!IS_ROOT) return t.skip('What is lowered cannot be raised again without being root');
+  if (!mayRaisePriority) return t.skip('What is lowered cannot be raised again without being root');
   // All cells of this process, whichever supervisor has started them.
   const known = new Set(cells.cellPids());
   const ahead = await createTestSupervisor({ prestarted: 1 });
@@ -66,7 +66,7 @@ test('a cell that was started ahead gives way to all others until it is given a 
 });
 
 test('a version that keeps ending its cells gets its next ones at lower priority', async (t) => {
-  if (!IS_ROOT) return t.skip('What is lowered cannot be raised again without being root');
+  if (!mayRaisePriority) return t.skip('What is lowered cannot be raised again without being root');
   const known = new Set(cells.cellPids());
   const failing = await createTestSupervisor({ prestarted: 0, cpuMs: 30 });
   t.after(() => failing.close());

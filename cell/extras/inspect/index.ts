@@ -92,7 +92,7 @@ const setShown = (target: object, key: string, value: unknown, enumerable: boole
 /** An empty object, or a Map, of a class with that name: inspectors print the name, and of a Map its entries. */
 function emptyState(name: string, isList: boolean): object {
   const base = isList ? MapConstructor : Object;
-  const { type } = { type: class extends (base as new () => object) {} };
+  const type = class extends (base as new () => object) {};
   setShown(type, 'name', name, false);
   // Hides the tag of Map: what is no text is no tag, and a method is not shown.
   if (isList) setShown(type.prototype, symbolToStringTag as never, () => undefined, false);

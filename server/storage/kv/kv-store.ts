@@ -243,18 +243,18 @@ class PostgresKvStore implements KvStore {
       await this.#submit(write);
       return;
     }
-    const owner = this.#owners.get(namespace) ?? (await this.#findOwner(namespace));
+    const owner = await this.#ownerOf(namespace);
     await this.#quota.admit(owner, costOf(write), () => this.#submit(write));
   }
 
   async requireRoom(namespace: number, bytes: number): Promise<void> {
-    const owner = this.#owners.get(namespace) ?? (await this.#findOwner(namespace));
+    const owner = await this.#ownerOf(namespace);
     await this.#quota.requireRoom(owner, bytes);
   }
 
   /** '' when it is gone: what is written there is nobody's, and not kept. */
-  async #findOwner(namespace: number): Promise<string> {
-    return (await findOwner(this.#watched, namespace)) ?? '';
+  async #ownerOf(namespace: number): Promise<string> {
+    return this.#owners.get(namespace) ?? (await findOwner(this.#watched, namespace)) ?? '';
   }
 
   #usageOf(accountId: string): Promise<KvAccountUsage> {
@@ -295,7 +295,7 @@ class PostgresKvStore implements KvStore {
   ): ReturnType<KvStore['list']> {
     const after = cursor === null ? null : this.#cursors.open(namespace, cursor);
     const range = { namespace, prefix: Buffer.from(prefix, 'utf8'), after, limit: limit + 1 };
-    const accountId = this.#owners.get(namespace) ?? (await this.#findOwner(namespace));
+    const accountId = await this.#ownerOf(namespace);
     const found = await listEntries(this.#fairFor(accountId), range);
     const keys = found.slice(0, limit);
     const last = found.length > limit ? keys.at(-1) : undefined;
