@@ -28,7 +28,9 @@ import * as timers from './timers.ts';
 import * as tunnel from './tunnel.ts';
 import * as webidl from './webidl.ts';
 import * as builtins from './builtins.ts';
-import * as modules from './modules.ts';
+import * as moduleRegistry from './module-registry.ts';
+import * as moduleValues from './module-values.ts';
+import { installModuleHooks } from './modules.ts';
 import * as nodeTimers from './node-timers.ts';
 import * as nodejs from './nodejs.ts';
 import { splitFull } from '../shared/frames.ts';
@@ -134,7 +136,8 @@ const OFFERED_TO_EXTRAS = {
   'cell/extras': extras,
   'cell/function-text': functionText,
   'cell/hang': hang,
-  'cell/modules': modules,
+  'cell/module-registry': moduleRegistry,
+  'cell/module-values': moduleValues,
   'cell/node-timers': nodeTimers,
   'cell/nodejs': nodejs,
   'cell/http/bytes': httpBytes,
@@ -173,7 +176,7 @@ async function start(): Promise<void> {
 /** Makes the global scope that of Workers. */
 function install(): void {
   extras.offerToExtras(OFFERED_TO_EXTRAS);
-  modules.installModuleHooks();
+  installModuleHooks();
   installConsole();
   installEvents();
   installTimers();

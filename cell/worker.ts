@@ -10,7 +10,8 @@ import { loadExtra } from './extras.ts';
 import { defineGlobal } from './globals.ts';
 import { applyGlobalsCompatibility } from './globals-compat.ts';
 import { applyHttpCompatibility, type Request, type Response } from './http/index.ts';
-import { importMain, provideModules, readModuleValue, runScript } from './modules.ts';
+import { readModuleValue } from './module-values.ts';
+import { importMain, provideModules, runScript } from './modules.ts';
 import { applyNodejsCompatibility } from './nodejs.ts';
 import {
   apply,

@@ -20,7 +20,8 @@ import {
   WINDOW,
 } from '../../shared/protocol.ts';
 import type { CallHead } from '../../shared/protocol.ts';
-import { CellCall, parseCallHead } from './cell-call.ts';
+import { parseCallHead } from './call-head.ts';
+import { CellCall } from './cell-call.ts';
 import { CellDuplex, type CallWire, type CellStream, failFrame } from './cell-duplex.ts';
 import { readObject } from './cell-messages.ts';
 import type { ChannelExchange } from './channel-exchange.ts';

@@ -23,7 +23,7 @@ import {
   type ServiceCallHead,
 } from '../../shared/service-frames.ts';
 import { CellMisbehaved } from './misbehaved.ts';
-import { type CallFacts, isTarget, TOO_MANY_LINES } from './cell-call.ts';
+import { type CallFacts, isTarget, TOO_MANY_LINES } from './call-head.ts';
 import type { RelayedRequest } from './types.ts';
 
 const LINE_FEED = 10;

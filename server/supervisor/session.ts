@@ -16,7 +16,7 @@ import {
   type SessionOpenHead,
   WINDOW,
 } from '../../shared/protocol.ts';
-import { isTarget } from './cell-call.ts';
+import { isTarget } from './call-head.ts';
 import { failFrame } from './cell-duplex.ts';
 import { CellMisbehaved } from './misbehaved.ts';
 import type { Cell } from './cell.ts';

@@ -8,7 +8,7 @@ import { after, test } from 'node:test';
 import { storable } from '../../server/bindings/cache/freshness.ts';
 import { type CacheKey, CacheStore, type CacheStoreOptions, TooLarge } from '../../server/bindings/cache/store.ts';
 import { CACHE_LIMITS } from '../../shared/limits.ts';
-import { parseCallHead } from '../../server/supervisor/cell-call.ts';
+import { parseCallHead } from '../../server/supervisor/call-head.ts';
 import { recordingLog } from '../support/log.ts';
 import { createTestSupervisor } from '../support/supervisor.ts';
 import { until } from '../support/until.ts';

@@ -3,7 +3,7 @@
  * null, zero, full and random (https://developers.cloudflare.com/workers/runtime-apis/nodejs/fs/). All of it is memory of the cell.
  */
 import { currentInvocation } from '../../context.ts';
-import { forEachModule } from '../../modules.ts';
+import { forEachModule } from '../../module-registry.ts';
 import { denoNode } from './deno-node.ts';
 import { currentDirectory, setDirectoryCheck } from './directory.ts';
 
@@ -61,7 +61,7 @@ function sharedRoot(): Directory {
   if (shared !== undefined) return shared;
   shared = makeDirectory(false);
   const bundle = makeDirectory(false);
-  forEachModule((name, bytes) => addModule(bundle, name.split('/').filter(Boolean), bytes));
+  forEachModule(({ name, bytes }) => addModule(bundle, name.split('/').filter(Boolean), bytes));
   const devices = makeDirectory(false);
   for (const name of ['null', 'zero', 'full', 'random'])
     devices.entries.set(name, { kind: 'device', name, mtimeMs: 0 });

@@ -1,5 +1,5 @@
 /** `node:module`. */
-import { requireFromRoot } from '../../../modules.ts';
+import { requireFromRoot } from '../../../module-values.ts';
 import type { Exports } from '../deno-node.ts';
 import { shaped, unimplemented } from '../errors.ts';
 import { type Callback, doingNothing, refusing } from './stub.ts';
