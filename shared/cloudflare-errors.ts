@@ -421,6 +421,13 @@ export const CLOUDFLARE_ERRORS = {
     remedy: 'Correct the request and send it again.',
     source: 'cloudflare',
   },
+  r2NoCors: {
+    code: 10059,
+    status: 404,
+    message: "The CORS configuration does not exist: the bucket '{name}' has no rules.",
+    remedy: 'Set some with `wrangler r2 bucket cors set`.',
+    source: 'cloudflare',
+  },
   r2QuotaExceeded: {
     code: 10063,
     status: 507,

@@ -512,6 +512,12 @@ export const R2_LIMITS = {
   backendDocumentMs: 30_000,
   /** Keys of S3 clients of one bucket. */
   maxKeys: 100,
+  /** CORS rules of a bucket, as S3 has them: each request of a browser is held against all of them. */
+  maxCorsRules: 100,
+  /** All CORS rules of a bucket together, as JSON, as S3 has it; stops rows from growing without bound. */
+  maxCorsBytes: 64 * KiB,
+  /** Cloudflare: how long a browser may keep the answer to a preflight. */
+  maxCorsAgeSeconds: 86_400,
   /** Of an account. Stops floods of rows; Cloudflare has a million. */
   maxBuckets: 1_000,
   /**

@@ -38,6 +38,7 @@ import { kvRoutes } from './routes/kv.ts';
 import { linkRoutes } from './routes/links.ts';
 import { platformRoutes } from './routes/platform.ts';
 import { r2BucketRoutes } from './routes/r2-buckets.ts';
+import { r2CorsRoutes } from './routes/r2-cors.ts';
 import { r2KeyRoutes } from './routes/r2-keys.ts';
 import { r2ObjectRoutes } from './routes/r2-objects.ts';
 import { secretRoutes } from './routes/secrets.ts';
@@ -91,6 +92,7 @@ export function createApi(options: ApiOptions): Api {
     ...triggerRoutes,
     ...r2BucketRoutes,
     ...r2ObjectRoutes,
+    ...r2CorsRoutes,
     ...r2KeyRoutes,
     ...linkRoutes,
     ...analyticsRoutes,

@@ -13,11 +13,6 @@ const FEATURES: readonly (readonly [pattern: RegExp, feature: string, instead?: 
     'Delete what is old from a Worker or over S3; unfinished multipart uploads go by themselves after seven days.',
   ],
   [
-    new RegExp(`${BUCKET}/cors$`),
-    'CORS rules of R2 buckets',
-    'Let a Worker that is bound to the bucket answer, with the access-control headers you want.',
-  ],
-  [
     new RegExp(`${BUCKET}/domains/`),
     'Public R2 buckets and their domains',
     'Let a Worker that is bound to the bucket answer, or give out presigned URLs.',

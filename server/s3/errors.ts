@@ -4,6 +4,7 @@ import type { R2Error } from '../storage/objects/types.ts';
 
 const STATUS = {
   AccessDenied: 403,
+  AccessForbidden: 403,
   AuthorizationHeaderMalformed: 400,
   BadDigest: 400,
   BucketAlreadyOwnedByYou: 409,

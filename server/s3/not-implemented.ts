@@ -8,7 +8,6 @@ const SUBRESOURCES = [
   'acl',
   'analytics',
   'attributes',
-  'cors',
   'encryption',
   'intelligent-tiering',
   'inventory',

@@ -23,6 +23,7 @@ import {
   listObjectsV1,
   listObjectsV2,
 } from './buckets.ts';
+import { allowOrigin, answerPreflight } from './cors.ts';
 import { fromR2, S3Error } from './errors.ts';
 import { copyObject, deleteObject, getObject, headObject, putObject } from './objects.ts';
 import type { Operation } from './operations.ts';
@@ -66,6 +67,8 @@ export function createS3(options: S3Options): S3Handler {
 
 async function answer({ storage }: S3Options, incoming: IncomingMessage, response: ServerResponse): Promise<void> {
   const request = parseRequest(incoming);
+  if (request.method === 'OPTIONS') return await answerPreflight(storage, request, response);
+  await allowOrigin(storage, request, response);
   const signed = await authenticate(request, (id) => storage.findKey(id), Date.now());
   const { accountId, bucketName, canWrite } = signed.key;
   const operation = operationOf(request);
@@ -76,11 +79,19 @@ async function answer({ storage }: S3Options, incoming: IncomingMessage, respons
     throw new S3Error('AccessDenied', 'Access Denied: the key of this request may only read.');
   }
   const bucket = await storage.requireBucket(accountId, bucketName);
+  // A copy of the answer that a cache keeps must not be given to a page of another origin.
+  if (bucket.cors !== null) response.setHeader('vary', 'Origin');
   await operation({ request, response, bucket, store: storage.storeOf(bucket), signed });
 }
 
 /** @throws S3Error NotImplemented, MethodNotAllowed */
 function operationOf(request: S3Request): Operation {
+  if (request.has('cors')) {
+    throw new S3Error(
+      'AccessDenied',
+      'Access Denied: CORS rules are set over the control API (wrangler r2 bucket cors).',
+    );
+  }
   requireImplemented(request);
   const found =
     request.bucket === ''

@@ -39,6 +39,13 @@ interface Claim {
 export const looksSigned = (authorization: string | undefined, url: string | undefined): boolean =>
   authorization?.startsWith(`${ALGORITHM} `) === true || /[?&]X-Amz-Algorithm=/.test(url ?? '');
 
+/** The key that a request says it is signed with; nothing of that is checked. */
+export function claimedKeyId(request: S3Request): string | undefined {
+  const presigned = request.param('X-Amz-Credential');
+  const signed = /[ ,]Credential=([^,]*)/.exec(request.header('authorization') ?? '')?.[1];
+  return /^([A-Z0-9]{1,128})\//.exec(presigned ?? signed ?? '')?.[1];
+}
+
 /** @throws S3Error AccessDenied, InvalidAccessKeyId, SignatureDoesNotMatch, RequestTimeTooSkewed … */
 export async function authenticate(
   request: S3Request,

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { createTestApi, type Json, type TestApi, TOKEN } from '../support/api.ts';
@@ -62,6 +62,41 @@ describe('wrangler and the stores', () => {
     const headers = { 'cf-r2-storage-class': 'Glacier' };
     const refused = await t.call('PATCH', '/r2/buckets/counted', undefined, headers);
     assert.match(refused.body.errors[0]?.message ?? '', /'Glacier' does not exist: Standard and InfrequentAccess do/);
+  });
+
+  test('`r2 bucket cors` sets the rules and shows them; rules that no browser could follow are refused with their place', async () => {
+    await made('POST', '/r2/buckets', { name: 'shared' });
+    const path = '/r2/buckets/shared/cors';
+    assert.equal((await t.call('GET', path)).body.errors[0]?.code, 10059);
+    const rules = [
+      { allowed: { origins: ['https://app.example'], methods: ['PUT'], headers: ['*'] }, maxAgeSeconds: 60 },
+    ];
+    await writeFile(join(project.dir, 'cors.json'), JSON.stringify({ rules }));
+    const set = await wrangler('r2', 'bucket', 'cors', 'set', 'shared', '--file', 'cors.json', '--force');
+    assert.equal(set.code, 0, set.text);
+    assert.deepEqual((await made('GET', path)).rules, rules);
+    const listed = await wrangler('r2', 'bucket', 'cors', 'list', 'shared');
+    assert.match(listed.text, /allowed_origins: https:\/\/app\.example .*max_age_seconds: 60/);
+    const allowed = { origins: ['*'], methods: ['GET'] };
+    for (const [rule, message] of [
+      [
+        { allowed: { ...allowed, origins: ['https://app.example/'] } },
+        /rules\[0\]\.allowed\.origins\[0\].*is no origin/,
+      ],
+      [{ allowed: { ...allowed, origins: ['https://*.*.example'] } }, /is no origin/],
+      [{ allowed: { ...allowed, methods: ['PATCH'] } }, /rules\[0\]\.allowed\.methods\[0\]/],
+      [{ allowed: { ...allowed, headers: ['a b'] } }, /is no name of a header/],
+      [{ allowed, maxAgeSeconds: 86_401 }, /maxAgeSeconds.*86400/],
+      [{ allowed, AllowedOrigins: ['*'] }, /AllowedOrigins/],
+      [{ allowed: { ...allowed, headers: ['x'.repeat(70_000)] } }, /65536 bytes/],
+    ] as const) {
+      const answer = await t.call('PUT', path, { rules: [rule] });
+      assert.equal(answer.status, 400);
+      assert.match(answer.body.errors[0]?.message ?? '', message);
+    }
+    assert.deepEqual((await made('GET', path)).rules, rules);
+    await made('DELETE', path);
+    assert.equal((await t.call('GET', path)).status, 404);
   });
 
   test('how much a bucket holds is told to its own account only', async () => {
@@ -143,9 +178,9 @@ describe('wrangler and the stores', () => {
       ],
       [
         'GET',
-        '/r2/buckets/plain/cors',
+        '/r2/buckets/plain/lock',
         undefined,
-        /^CORS rules of R2 buckets: not supported by this version of Skep yet/,
+        /^Lock rules of R2 buckets: not supported by this version of Skep yet/,
       ],
       ['GET', '/d1/database/x/time_travel/bookmark', undefined, /^Time Travel of databases: not supported/],
       [

@@ -1,7 +1,7 @@
 /** R2 buckets, as `wrangler r2 bucket` and `wrangler deploy` use them, and what a dashboard wants to know of them. */
 import { z } from 'zod';
 import { STORAGE_CLASSES } from '../../../shared/r2.ts';
-import type { BucketRecord, BucketUsage } from '../../storage/objects/types.ts';
+import type { BucketChange, BucketRecord, BucketUsage } from '../../storage/objects/types.ts';
 import type { S3BackendSettings } from '../../storage/objects/backends.ts';
 import { fail } from '../errors.ts';
 import { type AccountRequest, accountBodyRoute, accountRoute, type ApiResult, type Route } from '../router.ts';
@@ -62,7 +62,7 @@ export const r2BucketRoutes: readonly Route[] = [
             : `The storage class '${wanted.slice(0, 64)}' does not exist: ${known} do`;
         throw fail('r2Refused', { reason });
       }
-      return { result: presentBucket(await change(request, { storageClass: newClass })) };
+      return { result: presentBucket(await changeBucket(request, { storageClass: newClass })) };
     },
   }),
   accountRoute('DELETE', '/r2/buckets/:bucket', {
@@ -100,7 +100,7 @@ export const r2BucketRoutes: readonly Route[] = [
     body: bucketChange,
     handle: async (request) => {
       const { quota_bytes: quotaBytes, storage_class: newClass } = request.body;
-      const bucket = await change(request, { quotaBytes, storageClass: newClass });
+      const bucket = await changeBucket(request, { quotaBytes, storageClass: newClass });
       return { result: { ...presentBucket(bucket), quota_bytes: bucket.quotaBytes } };
     },
   }),
@@ -139,9 +139,8 @@ async function setBackend(request: AccountRequest<unknown>, settings: S3BackendS
   return { result: {} };
 }
 
-type BucketChange = Parameters<AccountRequest['options']['objects']['updateBucket']>[1];
-
-async function change(request: AccountRequest<unknown>, changes: BucketChange): Promise<BucketRecord> {
+/** @throws ApiError r2BucketNotFound */
+export async function changeBucket(request: AccountRequest<unknown>, changes: BucketChange): Promise<BucketRecord> {
   const found = await requireBucket(request);
   const bucket = await request.options.objects.updateBucket(found, changes);
   if (bucket === null) throw fail('r2BucketNotFound', { name: found.name });

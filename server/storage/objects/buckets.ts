@@ -4,7 +4,7 @@ import { R2_LIMITS } from '../../../shared/limits.ts';
 import type { Database, Queryable } from '../database.ts';
 import { codeOf } from '../errors.ts';
 import type { SealedBackend } from './backends.ts';
-import type { BucketRecord, BucketUsage } from './types.ts';
+import type { BucketChange, BucketRecord, BucketUsage, CorsRule } from './types.ts';
 
 /** Rows over which a bucket's use is spread; see the migration. */
 const USAGE_SHARDS = 8;
@@ -19,9 +19,10 @@ interface BucketRow {
   readonly quota_bytes: string | null;
   readonly backend: Omit<SealedBackend, 'secret'> | null;
   readonly backend_secret: Buffer | null;
+  readonly cors: readonly CorsRule[] | null;
 }
 
-const COLUMNS = 'id, account_id, name, created_at, location, storage_class, quota_bytes, backend, backend_secret';
+const COLUMNS = 'id, account_id, name, created_at, location, storage_class, quota_bytes, backend, backend_secret, cors';
 
 const toBucket = (row: BucketRow): BucketRecord => ({
   id: row.id,
@@ -32,6 +33,7 @@ const toBucket = (row: BucketRow): BucketRecord => ({
   storageClass: row.storage_class,
   quotaBytes: row.quota_bytes === null ? null : Number(row.quota_bytes),
   backend: row.backend === null || row.backend_secret === null ? null : { ...row.backend, secret: row.backend_secret },
+  cors: row.cors,
 });
 
 /** By name. */
@@ -77,17 +79,23 @@ export async function createBucket(
   });
 }
 
-/** `quotaBytes` null: the platform's default. */
 export async function updateBucket(
   db: Queryable,
   bucketId: string,
-  change: { readonly storageClass?: StorageClass | undefined; readonly quotaBytes?: number | null | undefined },
+  { storageClass, quotaBytes, cors }: BucketChange,
 ): Promise<BucketRecord | null> {
   const { rows } = await db.query<BucketRow>(
     `UPDATE skep.r2_buckets SET storage_class = coalesce($2, storage_class),
-            quota_bytes = CASE WHEN $3 THEN $4 ELSE quota_bytes END
+            quota_bytes = CASE WHEN $3 THEN $4 ELSE quota_bytes END, cors = CASE WHEN $5 THEN $6 ELSE cors END
      WHERE id = $1 RETURNING ${COLUMNS}`,
-    [bucketId, change.storageClass ?? null, change.quotaBytes !== undefined, change.quotaBytes ?? null],
+    [
+      bucketId,
+      storageClass ?? null,
+      quotaBytes !== undefined,
+      quotaBytes ?? null,
+      cors !== undefined,
+      cors === null || cors === undefined ? null : JSON.stringify(cors),
+    ],
   );
   return rows[0] === undefined ? null : toBucket(rows[0]);
 }

@@ -1,6 +1,5 @@
 /** Opens the object storage: buckets, and the store behind each. */
 import { join } from 'node:path';
-import type { StorageClass } from '../../../shared/r2.ts';
 import type { Logger } from '../../log/types.ts';
 import type { Database } from '../database.ts';
 import {
@@ -18,7 +17,7 @@ import { EmbeddedStore } from './embedded.ts';
 import { ObjectFiles } from './files.ts';
 import { createKey, deleteKey, type KeyRecord, listKeys, type OpenedKey, openKey } from './keys.ts';
 import { Sweeper } from './sweeper.ts';
-import { type BucketRecord, type BucketUsage, type ObjectStore, R2Error } from './types.ts';
+import { type BucketChange, type BucketRecord, type BucketUsage, type ObjectStore, R2Error } from './types.ts';
 
 /** How long buckets and keys are remembered. What another node has deleted is missed that late; writes to a bucket fail at once. */
 const REMEMBER_MS = 1_000;
@@ -48,10 +47,7 @@ export interface ObjectStorage {
   createBucket(
     bucket: Pick<BucketRecord, 'accountId' | 'name' | 'location' | 'storageClass'>,
   ): Promise<BucketRecord | 'taken' | 'too many'>;
-  updateBucket(
-    bucket: BucketRecord,
-    change: { readonly storageClass?: StorageClass | undefined; readonly quotaBytes?: number | null | undefined },
-  ): Promise<BucketRecord | null>;
+  updateBucket(bucket: BucketRecord, change: BucketChange): Promise<BucketRecord | null>;
   deleteBucket(bucket: BucketRecord): Promise<'deleted' | 'not empty' | 'not found'>;
   readUsage(bucket: BucketRecord): Promise<BucketUsage>;
   /** By the ids of the buckets. */

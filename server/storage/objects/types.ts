@@ -17,6 +17,20 @@ import {
   type UploadedPart,
 } from '../../../shared/r2.ts';
 
+/** Cloudflare's shape (https://developers.cloudflare.com/api/resources/r2/subresources/buckets/subresources/cors/). */
+export interface CorsRule {
+  readonly id?: string | undefined;
+  readonly allowed: {
+    /** One `*` in each stands for anything. */
+    readonly origins: readonly string[];
+    readonly methods: readonly string[];
+    /** As `origins`, in any case. */
+    readonly headers?: readonly string[] | undefined;
+  };
+  readonly exposeHeaders?: readonly string[] | undefined;
+  readonly maxAgeSeconds?: number | undefined;
+}
+
 export interface BucketRecord {
   readonly id: string;
   readonly accountId: string;
@@ -28,6 +42,15 @@ export interface BucketRecord {
   readonly quotaBytes: number | null;
   /** Null: the platform's store. */
   readonly backend: SealedBackend | null;
+  /** Null: no page of another origin may use it. */
+  readonly cors: readonly CorsRule[] | null;
+}
+
+/** What is not named stays as it is. */
+export interface BucketChange {
+  readonly storageClass?: StorageClass | undefined;
+  readonly quotaBytes?: BucketRecord['quotaBytes'] | undefined;
+  readonly cors?: BucketRecord['cors'] | undefined;
 }
 
 export interface BucketUsage {
