@@ -8,7 +8,7 @@ import pg from 'pg';
 import { DATABASE_LIMITS } from '../../shared/limits.ts';
 import type { Logger } from '../log/types.ts';
 import { LocalAnnouncements } from './announcements.ts';
-import { DatabaseError, codeOf, isLockShortage, isUnavailable, maskUrl, mayRetry } from './errors.ts';
+import { DatabaseError, codeOf, isLockShortage, isPoolBusy, isUnavailable, maskUrl, mayRetry } from './errors.ts';
 import { migrate } from './migrate.ts';
 import { StoreUnavailable } from './store.ts';
 
@@ -88,6 +88,11 @@ export interface Database extends Queryable {
 const OLDEST_MAJOR = 15;
 const POOL_SIZE = 10;
 const CONNECT_TIMEOUT_MS = 5_000;
+/**
+ * How long a statement waits for a free connection of the pool. `pg` knows one time for that and for making a connection; but several hundred
+ * that come at once, such as uploads that end together, stand in line for longer, and that a database is gone is heard otherwise (`liveness.ts`).
+ */
+const POOL_WAIT_MS = 20_000;
 /** A 64 MiB upload over a slow network is the longest honest statement. */
 const STATEMENT_TIMEOUT_MS = 60_000;
 const LOCK_TIMEOUT_MS = 15_000;
@@ -200,6 +205,13 @@ async function checkServer(client: pg.Client, shown: string): Promise<void> {
   }
 }
 
+/** Is given the settings of its pool, of which one time is that of waiting in line. */
+class PoolClient extends pg.Client {
+  constructor(config?: pg.ClientConfig) {
+    super({ ...config, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
+  }
+}
+
 class PoolDatabase implements Database {
   readonly #pool: pg.Pool;
   readonly #config: pg.ClientConfig;
@@ -212,7 +224,8 @@ class PoolDatabase implements Database {
     this.#config = config;
     this.#log = log;
     this.#local = local;
-    this.#pool = new pg.Pool({ ...config, max: size, idleTimeoutMillis: 30_000 });
+    const waiting = { connectionTimeoutMillis: POOL_WAIT_MS, Client: PoolClient };
+    this.#pool = new pg.Pool({ ...config, ...waiting, max: size, idleTimeoutMillis: 30_000 });
     // Without a listener an idle connection that the server closes would end the process.
     this.#pool.on('error', (error) => log.warn('An idle database connection was lost', { error }));
   }
@@ -381,5 +394,8 @@ const LOCK_SHORTAGE_PAUSE_MS = 50;
 /** What the rest of the server can tell apart: "not now" and everything else. */
 function translated(error: unknown): unknown {
   if (error instanceof StoreUnavailable || (!isUnavailable(error) && !mayRetry(error))) return error;
-  return new StoreUnavailable(`The database does not answer: ${reasonOf(error)}`, { cause: error });
+  const what = isPoolBusy(error)
+    ? `The database is busy: none of its connections was free for ${POOL_WAIT_MS / 1000} s`
+    : `The database does not answer: ${reasonOf(error)}`;
+  return new StoreUnavailable(what, { cause: error });
 }

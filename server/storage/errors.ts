@@ -33,9 +33,15 @@ const NETWORK_CODES = new Set([
   'ENETUNREACH',
 ]);
 
+/** What `pg` says when all connections of a pool were in use for as long as one may wait for them. */
+const POOL_BUSY = 'timeout exceeded when trying to connect';
+
+/** True when nobody asked the database: all connections to it were in use. */
+export const isPoolBusy = (error: unknown): boolean => error instanceof Error && error.message === POOL_BUSY;
+
 /** pg has no codes for these. */
 const UNAVAILABLE_MESSAGES =
-  /^(Connection terminated|timeout exceeded when trying to connect|timeout expired|Query read timeout|Client has encountered a connection error|Client was closed|Cannot use a pool after calling end)/;
+  /^(Connection terminated|timeout expired|Query read timeout|Client has encountered a connection error|Client was closed|Cannot use a pool after calling end)/;
 
 /** The SQLSTATE or system code of an error, or ''. */
 export function codeOf(error: unknown): string {
@@ -65,7 +71,7 @@ export function isUnavailable(error: unknown): boolean {
   const code = codeOf(error);
   if (NETWORK_CODES.has(code) || UNAVAILABLE_STATES.has(code)) return true;
   if (code.length === 5 && UNAVAILABLE_CLASSES.has(code.slice(0, 2))) return true;
-  return error instanceof Error && UNAVAILABLE_MESSAGES.test(error.message);
+  return isPoolBusy(error) || (error instanceof Error && UNAVAILABLE_MESSAGES.test(error.message));
 }
 
 /** A connection URL that may be shown: no password, no parameters. */

@@ -101,7 +101,7 @@ const PROBE = { connectTimeoutMs: PROBE_TIMEOUT_MS, statementTimeoutMs: PROBE_TI
  * still be carried out: nothing is known of it then.
  */
 export function watchedDatabase(database: Database, patienceMs?: number): Database {
-  const probe = new StandingProbe(() => database.connect(PROBE));
+  const probe = new StandingProbe(database);
   const liveness = new Liveness(() => probe.ask(), patienceMs);
   return {
     isAlone: database.isAlone,
@@ -118,16 +118,17 @@ export function watchedDatabase(database: Database, patienceMs?: number): Databa
 }
 
 /** A connection that stays: on a machine that is busy, making one takes longer than many an answer. One that fails is replaced by the next question. */
-class StandingProbe {
-  readonly #connect: () => Promise<Connection>;
+export class StandingProbe {
+  readonly #database: Pick<Database, 'connect'>;
   #connection: Connection | undefined;
 
-  constructor(connect: () => Promise<Connection>) {
-    this.#connect = connect;
+  constructor(database: Pick<Database, 'connect'>) {
+    this.#database = database;
   }
 
+  /** Rejects when the database has not answered in time. */
   async ask(): Promise<void> {
-    if (this.#connection?.isOpen !== true) this.#connection = await this.#connect();
+    if (this.#connection?.isOpen !== true) this.#connection = await this.#database.connect(PROBE);
     const connection = this.#connection;
     const late = setTimeout(() => connection.close(), PROBE_TIMEOUT_MS);
     try {

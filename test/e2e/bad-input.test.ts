@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { CELL_LIMITS } from '../../shared/limits.ts';
 import { ESM, MULTIPART_TYPE, multipartBody, simpleUpload, type TestPart } from '../support/multipart.ts';
 import { type HttpAnswer, type Skep, startSkep } from '../support/server.ts';
 import { createProject, type Project, runWrangler, type WranglerResult } from '../support/wrangler.ts';
@@ -189,7 +190,9 @@ describe('raw uploads', () => {
     const tookMs = performance.now() - started;
     t.diagnostic(`refused after ${Math.round(tookMs)} ms; slowest answer of the neighbour ${Math.round(slowestMs)} ms`);
     assert.equal(answer.json().errors[0].code, 10021);
-    await assertRefused(answer, 400, /startup exceeded CPU time limit/i);
+    // On a machine that is very full the cell does not get a second of CPU within the wall time that it also has.
+    const isLate = tookMs > CELL_LIMITS.startupWallMs;
+    await assertRefused(answer, 400, isLate ? /did not finish within 10 s/ : /startup exceeded CPU time limit/i);
   });
 
   test('a 65 MB module', async () => {

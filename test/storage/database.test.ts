@@ -88,6 +88,16 @@ describe('an outage', () => {
   });
 });
 
+test('a statement that waits for a free connection is not told that the database is gone', async () => {
+  // Longer than making a connection may take, which is another thing; ten is what the pool has.
+  const busy = Array.from({ length: 10 }, () =>
+    db.database.transaction(async (tx) => void (await tx.query('SELECT pg_sleep(5.3)'))),
+  );
+  const { rows } = await db.database.query<{ one: number }>('SELECT 1 AS one');
+  assert.deepEqual(rows, [{ one: 1 }]);
+  await Promise.all(busy);
+});
+
 describe('the master key', () => {
   test('another key than the one the database was set up with is refused at start', async () => {
     await assert.rejects(openStore({ connection: { url: db.url }, masterKey: Buffer.alloc(32, 7), log: testLog }), {

@@ -9,7 +9,7 @@ import { kvHash } from './hash.ts';
 import { isUnavailable } from '../errors.ts';
 import { Lane } from './lane.ts';
 import { readLargeValue, writeLargeValue } from './large-values.ts';
-import { Liveness } from '../liveness.ts';
+import { Liveness, StandingProbe } from '../liveness.ts';
 import {
   createNamespace,
   DELETED,
@@ -78,6 +78,7 @@ class PostgresKvStore implements KvStore {
   readonly #quotaBytes: number;
   /** Whose a namespace is. Never another one's. */
   readonly #owners = new Map<number, string>();
+  readonly #probe: StandingProbe;
   readonly #liveness: Liveness;
   /** The pool, of which nobody waits for a database that is gone. */
   readonly #watched: Pick<Database, 'query' | 'transaction'>;
@@ -106,7 +107,8 @@ class PostgresKvStore implements KvStore {
     this.#cursors = createCursors(masterKey);
     this.#quotaBytes = accountQuotaBytes ?? Number.POSITIVE_INFINITY;
     this.#quota = new KvQuota(this.#quotaBytes, async (accountId) => (await this.#usageOf(accountId)).bytes);
-    this.#liveness = new Liveness(() => this.#db.query('SELECT 1'));
+    this.#probe = new StandingProbe(this.#db);
+    this.#liveness = new Liveness(() => this.#probe.ask());
     this.#watched = {
       query: (sql, values) => this.#liveness.watch(this.#db.query(sql, values)),
       transaction: (work, mode) => this.#liveness.watch(this.#db.transaction(work, mode)),
@@ -353,6 +355,7 @@ class PostgresKvStore implements KvStore {
     clearTimeout(this.#doubt);
     await this.#sweeper.close();
     for (const lane of [...this.#readers, ...this.#writers]) lane.close();
+    this.#probe.close();
     await this.#db.close();
   }
 }
