@@ -1,6 +1,8 @@
-/** Constructors of ours before Deno's classes. */
+/** Constructors of ours before Deno's classes, and what all classes of the platform have. */
+import { compatFlag, compatibilityIsKnown } from './compat.ts';
 import { defineGlobal } from './globals.ts';
 import { defineProperty, getOwnPropertyDescriptor, NativeTypeError, ownKeys } from './primordials.ts';
+import { illegalConstructor } from './webidl.ts';
 
 export type Construct = (args: unknown[], newTarget: never) => object;
 
@@ -31,4 +33,28 @@ export function replaceConstructor(name: string, native: { prototype: object }, 
     defineProperty(front, key, getOwnPropertyDescriptor(native, key) as PropertyDescriptor);
   }
   defineGlobal(name, front);
+}
+
+/** Puts a class in the global scope that only the platform makes objects of. */
+export function hideConstructor(name: string, native: { prototype: object }): void {
+  const holder = {
+    [name]: function (): never {
+      throw illegalConstructor();
+    },
+  };
+  const visible = holder[name] as unknown as object;
+  defineProperty(visible, 'prototype', { value: native.prototype, writable: false });
+  defineProperty(native.prototype, 'constructor', { value: visible });
+  defineGlobal(name, visible);
+}
+
+/** Gives the class its `Symbol.toStringTag`, if this worker's platform objects have one. */
+export function defineTag(constructor: { readonly name: string; readonly prototype: object }): void {
+  if (compatibilityIsKnown() && !compatFlag('set_tostring_tag')) return;
+  defineProperty(constructor.prototype, Symbol.toStringTag, {
+    value: constructor.name,
+    writable: true,
+    enumerable: false,
+    configurable: true,
+  });
 }

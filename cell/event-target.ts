@@ -1,25 +1,17 @@
 /**
- * `EventTarget` and `Event` as Workers have them, on top of Deno's: the same arguments are refused with the same words, `this` of a
- * listener goes by `set_event_target_this`, and before `spec_compliant_dispatch_exceptions` what a listener throws comes out of `dispatchEvent()`
- * and `abort()`. Events that the platform itself dispatches reach the listeners the same way.
+ * `EventTarget` as Workers have it, on top of Deno's: the same arguments are refused with the same words, `this` of a listener goes by
+ * `set_event_target_this`, and before `spec_compliant_dispatch_exceptions` what a listener throws comes out of `dispatchEvent()` and `abort()`.
+ * Events that the platform itself dispatches reach the listeners the same way. The events themselves are in `event-classes.ts`.
  */
-import { abortException } from './dom-exception.ts';
-import { compatFlag, compatibilityIsKnown } from './compat.ts';
-import { replaceConstructor } from './constructors.ts';
-import { loadExtra } from './extras.ts';
-import { defineGlobal, defineLazyGlobal } from './globals.ts';
+import { compatFlag } from './compat.ts';
 import {
   apply,
-  construct,
   defineProperty,
-  deleteProperty,
   eventTargetAdd,
   eventTargetDispatch,
   eventTargetRemove,
-  getOwnPropertyDescriptor,
   getterOf,
   isAbortSignal,
-  isArray,
   MapConstructor,
   mapDelete,
   mapGet,
@@ -36,14 +28,7 @@ import {
   weakSetHas,
   NativeDOMException,
 } from './primordials.ts';
-import {
-  constructorParameterError,
-  fieldError,
-  illegalConstructor,
-  illegalInvocation,
-  isObject,
-  parameterError,
-} from './webidl.ts';
+import { fieldError, illegalInvocation, isObject, parameterError } from './webidl.ts';
 
 type AnyFunction = (...args: never[]) => unknown;
 
@@ -52,12 +37,6 @@ interface Registration {
   readonly signal: AbortSignal | undefined;
 }
 
-const NativeEvent = Event;
-/** Events that user code can make. */
-const CONSTRUCTIBLE = () => [NativeEvent, OwnCustomEvent, NativeMessageEvent, NativeErrorEvent, NativeCloseEvent];
-const NativeMessageEvent = MessageEvent;
-const NativeErrorEvent = ErrorEvent;
-const NativeCloseEvent = CloseEvent;
 const nativePreventDefault = uncurry(Event.prototype.preventDefault);
 const stopImmediately = uncurry(Event.prototype.stopImmediatePropagation);
 const eventType = getterOf<Event, string>(Event.prototype, 'type');
@@ -170,7 +149,7 @@ export function markPrevented(event: Event): void {
 }
 
 /** Runs what may call listeners of user code, and throws what one of them threw. */
-function collectThrown<T>(dispatch: () => T): T {
+export function collectThrown<T>(dispatch: () => T): T {
   if (compatFlag('spec_compliant_dispatch_exceptions')) return dispatch();
   const outer = collecting;
   const collection: Collection = { thrown: false, error: undefined };
@@ -285,29 +264,14 @@ function isEvent(value: unknown): value is Event {
   }
 }
 
-const { preventDefault } = {
+/** `preventDefault()` as user code calls it. */
+export const { preventDefault } = {
   preventDefault(this: Event): void {
     if (inPassiveListener) return;
     weakSetAdd(prevented, this);
     nativePreventDefault(this);
   },
 };
-
-/** Named by its property: the bundler renames a class of its own that is called like a global. */
-const OwnCustomEvent = {
-  CustomEvent: class extends NativeEvent {
-    readonly #detail: unknown;
-
-    constructor(type: string, init?: CustomEventInit | null) {
-      super(type, init ?? undefined);
-      this.#detail = init?.detail as unknown;
-    }
-
-    get detail(): unknown {
-      return this.#detail;
-    }
-  },
-}.CustomEvent;
 
 /**
  * @param hook what to do with listeners of the worker's own events
@@ -317,120 +281,4 @@ export function installEventTarget(hook: WorkerListenerHook): void {
   for (const [name, value] of Object.entries(methods)) {
     defineProperty(EventTarget.prototype, name, { value, writable: true, enumerable: true, configurable: true });
   }
-  defineProperty(OwnCustomEvent.prototype, 'detail', { enumerable: true });
-  for (const event of CONSTRUCTIBLE()) defineTag(event);
-  defineTag(PromiseRejectionEvent);
-  replaceEventConstructors();
-  shapeEvent();
-  hideConstructor('PromiseRejectionEvent', PromiseRejectionEvent);
-  installAbort();
-  for (const name of ['MessageChannel', 'MessagePort']) defineLazyGlobal(name, () => loadMessageChannel()[name]);
-}
-
-const loadMessageChannel = (): Record<string, unknown> => loadExtra('message-channel');
-
-/** All of them want a type, and options that are an object. */
-function replaceEventConstructors(): void {
-  for (const native of CONSTRUCTIBLE()) {
-    replaceConstructor(native.name, native, (args, newTarget) => {
-      if (args.length === 0) throw constructorParameterError(native.name, 1, 'string');
-      const init = args[1];
-      if (init !== undefined && init !== null && !isObject(init))
-        throw constructorParameterError(native.name, 2, 'Init');
-      const taken = init === undefined || init === null ? [`${args[0] as string}`] : [`${args[0] as string}`, init];
-      return construct(native, taken, newTarget) as object;
-    });
-  }
-}
-
-/** Gives the class its `Symbol.toStringTag`, if this worker's platform objects have one. */
-export function defineTag(constructor: { readonly name: string; readonly prototype: object }): void {
-  if (compatibilityIsKnown() && !compatFlag('set_tostring_tag')) return;
-  defineProperty(constructor.prototype, Symbol.toStringTag, {
-    value: constructor.name,
-    writable: true,
-    enumerable: false,
-    configurable: true,
-  });
-}
-
-function shapeEvent(): void {
-  const { prototype } = NativeEvent;
-  defineProperty(prototype, 'preventDefault', {
-    value: preventDefault,
-    writable: true,
-    enumerable: true,
-    configurable: true,
-  });
-  for (const key of ['stopPropagation', 'stopImmediatePropagation', 'composedPath', 'cancelBubble']) {
-    defineProperty(prototype, key, { enumerable: true });
-  }
-  defineProperty(prototype, 'returnValue', { set: undefined } as unknown as PropertyDescriptor);
-  for (const key of ['target', 'currentTarget'] as const) {
-    const native = getterOf<Event, EventTarget | null>(prototype, key);
-    // Nobody yet is nothing, not null.
-    const get = function (this: Event): EventTarget | undefined {
-      return native(this) ?? undefined;
-    };
-    defineProperty(prototype, key, { get, enumerable: true, configurable: true });
-  }
-  const { get } = getOwnPropertyDescriptor(prototype, 'target') as PropertyDescriptor;
-  defineProperty(prototype, 'srcElement', { get, set: undefined } as unknown as PropertyDescriptor);
-  // The real one would be a clock that runs while JavaScript does.
-  defineProperty(prototype, 'timeStamp', { get: () => 0, enumerable: true, configurable: true });
-  for (const [index, key] of ['NONE', 'CAPTURING_PHASE', 'AT_TARGET', 'BUBBLING_PHASE'].entries()) {
-    deleteProperty(prototype, key);
-    defineProperty(prototype, key, { value: index, writable: false, enumerable: true, configurable: true });
-  }
-}
-
-/** Puts a class in the global scope that only the platform makes objects of. */
-function hideConstructor(name: string, native: { prototype: object }): void {
-  const holder = {
-    [name]: function (): never {
-      throw illegalConstructor();
-    },
-  };
-  const visible = holder[name] as unknown as object;
-  defineProperty(visible, 'prototype', { value: native.prototype, writable: false });
-  defineProperty(native.prototype, 'constructor', { value: visible });
-  defineGlobal(name, visible);
-}
-
-const abortError = (): DOMException => abortException('The operation was aborted', 'AbortError');
-const nativeAbort = uncurry(AbortController.prototype.abort as (reason: unknown) => void);
-const nativeAborted = AbortSignal.abort;
-const nativeAny = AbortSignal.any;
-
-function installAbort(): void {
-  // Deno's own there serve its own `AbortSignal.timeout`.
-  for (const key of ['addEventListener', 'removeEventListener']) deleteProperty(AbortSignal.prototype, key);
-  const { abort } = {
-    abort(this: AbortController, reason?: unknown): void {
-      collectThrown(() => nativeAbort(this, reason === undefined ? abortError() : reason));
-    },
-  };
-  defineProperty(AbortController.prototype, 'abort', { value: abort });
-  const statics = {
-    any(signals?: unknown): AbortSignal {
-      if (!isArray(signals)) throw parameterError('any', 'AbortSignal', 1, 'Array');
-      for (let index = 0; index < signals.length; index++) {
-        if (isAbortSignal(signals[index])) continue;
-        throw new NativeTypeError(
-          `Incorrect type for array element ${index}: the provided value is not of type 'AbortSignal'.`,
-        );
-      }
-      return apply(nativeAny as AnyFunction, AbortSignal, [signals] as never[]) as AbortSignal;
-    },
-    abort(reason?: unknown): AbortSignal {
-      return apply(nativeAborted as AnyFunction, AbortSignal, [reason === undefined ? abortError() : reason]) as never;
-    },
-  };
-  defineProperty(AbortSignal, 'abort', { value: statics.abort });
-  defineProperty(AbortSignal, 'any', { value: statics.any });
-}
-
-/** Aborts in the platform's name. */
-export function abortWith(controller: AbortController, reason: unknown): void {
-  nativeAbort(controller, reason);
 }

@@ -6,7 +6,10 @@ import { installErrorEvents } from './error-events.ts';
 import { waitUntil } from './invocation.ts';
 import { defineGlobal } from './globals.ts';
 import { illegalConstructor } from './webidl.ts';
-import { defineTag, installEventTarget } from './event-target.ts';
+import { installAbort } from './abort.ts';
+import { defineTag } from './constructors.ts';
+import { installEventClasses } from './event-classes.ts';
+import { installEventTarget } from './event-target.ts';
 import {
   apply,
   defineProperty,
@@ -48,6 +51,8 @@ export function installEvents(): void {
     addWorkerListener(type, listener);
     return true;
   });
+  installEventClasses();
+  installAbort();
   for (const event of [ExtendableEvent, FetchEvent, ScheduledEvent, TraceEvent, TailEvent]) {
     defineTag(event);
     for (const key of ['waitUntil', 'respondWith', 'passThroughOnException', 'noRetry']) {

@@ -9,7 +9,7 @@ import * as extras from './extras.ts';
 import * as http from './http/index.ts';
 import * as httpBytes from './http/bytes.ts';
 import * as primordials from './primordials.ts';
-import * as eventTarget from './event-target.ts';
+import * as constructors from './constructors.ts';
 import * as startup from './startup.ts';
 import * as streamFacts from './stream-facts.ts';
 import { installStreams } from './streams/index.ts';
@@ -130,7 +130,7 @@ const OFFERED_TO_EXTRAS = {
   'cell/timers': timers,
   'cell/value-primordials': valuePrimordials,
   'cell/worker': worker,
-  'cell/event-target': eventTarget,
+  'cell/constructors': constructors,
   'cell/fetch': fetchModule,
   'cell/dom-exception': domException,
   'cell/extras': extras,

@@ -6,7 +6,7 @@ import { abortException, NativeDOMException } from './dom-exception.ts';
 import { CELL_LIMITS } from '../shared/limits.ts';
 import { advanceClockToNow, currentInvocation, type Invocation, runInvocation, type TimerCounts } from './context.ts';
 import { reportException } from './console.ts';
-import { abortWith } from './event-target.ts';
+import { abortWith } from './abort.ts';
 import { defineGlobal } from './globals.ts';
 import { onInvocationEnd } from './invocation.ts';
 import {

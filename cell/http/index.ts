@@ -16,6 +16,7 @@ import { Body, PublicBody } from './body.ts';
 import { PublicFormData } from './form-data.ts';
 import { applyHeadersCompatibility, PublicHeaders } from './headers.ts';
 import { PublicRequest, Request, setRequestGetters } from './request.ts';
+export { setFetcherCheck } from './request-fields.ts';
 import { PublicResponse, Response, setResponseGetters } from './response.ts';
 import { removeClassStrings, takeGetters } from './shape.ts';
 
@@ -66,7 +67,6 @@ export {
   requestRedirect,
   requestSignal,
   requestUrl,
-  setFetcherCheck,
 } from './request.ts';
 export {
   isResponse,

@@ -6,7 +6,6 @@ import {
   NativeDOMException,
   NativeTypeError,
   NativeURL,
-  signalAborted,
   urlHref,
 } from '../primordials.ts';
 import { Body, type BodyInit, copyBody, extractBody, isBodyless, moveBody, NO_BODY } from './body.ts';
@@ -28,10 +27,18 @@ import {
   INTERNAL,
   NOTHING,
   isObject,
-  notImplementedField,
   publicConstructor,
 } from './shape.ts';
-import { matches, toText, toUpperCase } from './text.ts';
+import {
+  DICTIONARY,
+  readCache,
+  readEncoding,
+  readFetcher,
+  readMethod,
+  readRedirect,
+  requireSignal,
+} from './request-fields.ts';
+import { toText } from './text.ts';
 
 /** Everything a Request is, beside its body. */
 interface RequestState {
@@ -68,20 +75,6 @@ export interface IncomingRequest {
   readonly readCf: (() => object | undefined) | undefined;
   readonly listen: (onAbort: () => void) => void;
 }
-
-const METHODS =
-  /^(?:GET|HEAD|POST|PUT|DELETE|PATCH|PURGE|OPTIONS|TRACE|COPY|LOCK|MKCOL|MOVE|PROPFIND|PROPPATCH|SEARCH|UNLOCK|ACL|REPORT|MKACTIVITY|CHECKOUT|MERGE|MSEARCH|NOTIFY|SUBSCRIBE|UNSUBSCRIBE|QUERY|BAN)$/;
-/** Fetch standard, "normalize a method": only these may be written in any case. */
-const NORMALIZED_METHODS = /^(?:DELETE|GET|HEAD|OPTIONS|POST|PUT)$/;
-const DICTIONARY = 'RequestInitializerDict';
-const REDIRECT_ERROR =
-  'Invalid redirect value, must be one of "follow" or "manual" ("error" won\'t be implemented since it does not make sense at the edge; use "manual" and check the response status code).';
-
-/** Whether a value is a binding that a request can be sent through. Set by who makes them. */
-let isFetcher: (value: object) => boolean = () => false;
-export const setFetcherCheck = (check: (value: object) => boolean): void => {
-  isFetcher = check;
-};
 
 let stateOf: (value: unknown) => RequestState | undefined;
 let ownGetters: ((instance: object) => void) | undefined;
@@ -328,52 +321,6 @@ function applyInit(state: RequestState, init: Record<string, unknown>): BodyInit
     target.encodeResponseBody = readEncoding(toText(encodeResponseBody), 'encodeResponseBody');
   }
   return content;
-}
-
-function readMethod(text: string): string {
-  const upper = toUpperCase(text);
-  const method = compatFlag('upper_case_all_http_methods') || matches(NORMALIZED_METHODS, upper) ? upper : text;
-  if (!matches(METHODS, method)) throw new NativeTypeError(`Invalid HTTP method string: ${text}`);
-  return method;
-}
-
-function readRedirect(text: string): 'follow' | 'manual' {
-  const mode = toUpperCase(text);
-  if (mode === 'FOLLOW') return 'follow';
-  if (mode === 'MANUAL') return 'manual';
-  throw new NativeTypeError(REDIRECT_ERROR);
-}
-
-function readFetcher(value: unknown): object | null {
-  if (value === null) return null;
-  if (isObject(value) && isFetcher(value)) return value;
-  throw badField('fetcher', DICTIONARY, 'Fetcher');
-}
-
-function readCache(value: unknown): string {
-  if (!compatFlag('cache_option_enabled')) throw notImplementedField('cache', DICTIONARY);
-  const mode = toText(value);
-  const allowed =
-    mode === 'no-store' ||
-    (mode === 'no-cache' && compatFlag('cache_no_cache_enabled')) ||
-    (mode === 'reload' && compatFlag('cache_reload_enabled'));
-  if (!allowed) throw new NativeTypeError(`Unsupported cache mode: ${mode}`);
-  return mode;
-}
-
-function requireSignal(value: unknown): AbortSignal {
-  try {
-    signalAborted(value as AbortSignal);
-    return value as AbortSignal;
-  } catch {
-    throw badField('signal', DICTIONARY, 'AbortSignal');
-  }
-}
-
-/** `encodeBody` and `encodeResponseBody`. */
-export function readEncoding(mode: string, field: string): 'automatic' | 'manual' {
-  if (mode === 'automatic' || mode === 'manual') return mode;
-  throw new NativeTypeError(`${field}: unexpected value: ${mode}`);
 }
 
 const NO_HEADERS: HeaderList = [];

@@ -4,7 +4,8 @@ import { jsonStringify, NativeRangeError, NativeTypeError, NativeURL, urlHref } 
 import { refuseAtStartup } from '../startup.ts';
 import { Body, type BodyInit, copyBody, extractBody, NO_BODY, setHeadersOf } from './body.ts';
 import { type HeaderList, type Headers, headersOver, listAppend, listCopy, listFromField, listHas } from './headers.ts';
-import { readEncoding, requestList, type Request } from './request.ts';
+import { requestList, type Request } from './request.ts';
+import { readEncoding } from './request-fields.ts';
 import {
   badConstructorParameter,
   badField,

@@ -5,7 +5,7 @@
  */
 import zlib from 'node:zlib';
 import { compatFlag } from '../../compat.ts';
-import { defineTag } from '../../event-target.ts';
+import { defineTag } from '../../constructors.ts';
 import {
   copyBytes,
   eventTargetAdd,

@@ -1,5 +1,5 @@
 /** `IdentityTransformStream` and `FixedLengthStream`; see `cell/identity-stream.ts`. */
-import { defineTag } from '../../event-target.ts';
+import { defineTag } from '../../constructors.ts';
 import {
   apply,
   arrayBufferView,

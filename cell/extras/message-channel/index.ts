@@ -2,7 +2,7 @@
  * `MessageChannel` and `MessagePort` within one isolate, as workerd has them: a message is a structured clone, delivered in a microtask
  * of its own, and nothing can be transferred.
  */
-import { defineTag } from '../../event-target.ts';
+import { defineTag } from '../../constructors.ts';
 import {
   apply,
   defineProperty,

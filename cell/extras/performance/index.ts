@@ -2,7 +2,7 @@
  * The Performance classes, for workers with `enable_global_performance_classes`: marks and measures by the worker's own clock, which
  * moves at I/O only. Nothing is observed, and no resource is timed, as on Workers.
  */
-import { defineTag } from '../../event-target.ts';
+import { defineTag } from '../../constructors.ts';
 import { compatFlag } from '../../compat.ts';
 import { workerNow } from '../../clock.ts';
 import { apply, defineProperty, deleteProperty } from '../../primordials.ts';

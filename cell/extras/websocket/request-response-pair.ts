@@ -1,5 +1,5 @@
 /** What a Durable Object lets the platform answer in its place: when exactly `request` comes in, `response` goes out. */
-import { defineTag } from '../../event-target.ts';
+import { defineTag } from '../../constructors.ts';
 import { defineProperty } from '../../primordials.ts';
 import { constructorParameterError } from '../../webidl.ts';
 
