@@ -18,7 +18,8 @@ import {
   type SessionAcceptHead,
 } from '../../shared/protocol.ts';
 import { serviceInvokeBytes, writeServiceInvoke } from '../../shared/service-frames.ts';
-import type { CellHttp, Exchange, RequestHead } from './cell-http.ts';
+import type { CellHttp, Exchange } from './cell-http.ts';
+import type { RequestHead } from './cell-http-heads.ts';
 import { readFailure } from './cell-messages.ts';
 import { type AnswerHandler, ChannelExchange, invokeFrame } from './channel-exchange.ts';
 import type { Invocation } from './invocation.ts';

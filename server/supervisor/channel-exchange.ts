@@ -17,13 +17,8 @@ import {
 import type { Duplex } from 'node:stream';
 import { CellMisbehaved } from './misbehaved.ts';
 import { ServiceAnswerIn } from './service-call.ts';
-import {
-  CellProtocolError,
-  ConnectionLost,
-  type Exchange,
-  type ResponseHandler,
-  MAX_ANSWER_LINES,
-} from './cell-http.ts';
+import { CellProtocolError, MAX_ANSWER_LINES } from './cell-http-heads.ts';
+import { ConnectionLost, type Exchange, type ResponseHandler } from './cell-http.ts';
 
 const NO_BODY = new Uint8Array(0);
 const NO_BYTES = Buffer.alloc(0);

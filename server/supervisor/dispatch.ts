@@ -1,12 +1,9 @@
 /**
  * One HTTP call on its way through a cell: finds a cell, sends the request, reads what the harness says of the outcome, and decides what
  * happens when the cell dies under it.
- *
- * When a cell is killed with several requests in flight, one of them is guilty and nobody can see which. Those that are safe to
- * repeat run again among suspects (`suspects.ts`), until the guilty one dies alone and gets the blame.
  */
 import type { Duplex, Readable } from 'node:stream';
-import { CELL_LIMITS, CHANNEL_LIMITS } from '../../shared/limits.ts';
+import { CHANNEL_LIMITS } from '../../shared/limits.ts';
 import {
   INTERNAL_HEADER_PREFIX,
   AHEAD_MARK,
@@ -18,12 +15,14 @@ import {
 } from '../../shared/protocol.ts';
 import type { Cell } from './cell.ts';
 import type { ConnectionCounts } from './connection-counts.ts';
-import { CellProtocolError, ConnectionLost, type Exchange } from './cell-http.ts';
+import { ConnectionLost, type Exchange } from './cell-http.ts';
+import { CellProtocolError } from './cell-http-heads.ts';
 import type { AnswerHandler } from './channel-exchange.ts';
 import { deathFailure, exceptionFailure, toFailure } from './dispatch-failure.ts';
 import { addAccept, areLarge, hostOf, isLargeOrStream, passableOf, valueOf, withHost } from './dispatch-headers.ts';
 import type { Invocation } from './invocation.ts';
 import type { ServiceAnswerIn } from './service-call.ts';
+import { hasExited, Repetitions } from './repetitions.ts';
 import type { IsolatedCell } from './suspects.ts';
 import type { FetchCall, FetchControl, FetchSink, InvocationFailure } from './types.ts';
 
@@ -37,14 +36,6 @@ export interface CellSource {
   isolate(dead: Cell): Promise<IsolatedCell>;
 }
 
-/** Methods whose repetition changes nothing (RFC 9110 §9.2.1). */
-const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
-/** A request whose cells end for no limit's sake is given up after so many of them. */
-const MAX_CRASHES = 3;
-/** As often as the most suspects one cell can have are halved until one is left, and some more for suspects that come to be mixed. */
-const MAX_SUSPICIONS = Math.ceil(Math.log2(CELL_LIMITS.concurrency)) + 4;
-/** The process's exit, and a living cell's word on what broke its answer, come a moment after the connection breaks. */
-const EXIT_WAIT_MS = 2_000;
 const MAX_FAILURE_BYTES = 128 * 1024;
 
 export class Dispatch implements FetchControl, AnswerHandler {
@@ -52,11 +43,10 @@ export class Dispatch implements FetchControl, AnswerHandler {
   readonly #sink: FetchSink;
   readonly #source: CellSource;
   readonly #connections: ConnectionCounts;
+  readonly #repetitions = new Repetitions();
   #cell: Cell | undefined;
   #invocation: Invocation | undefined;
   #exchange: Exchange | undefined;
-  #crashes = 0;
-  #suspicions = 0;
   #headSent = false;
   #over = false;
   #waiting = false;
@@ -303,7 +293,7 @@ export class Dispatch implements FetchControl, AnswerHandler {
   async #breakOff(cell: Cell, error: Error): Promise<void> {
     const invocation = this.#invocation as Invocation;
     // The watchdog knows of its kills before the process is gone.
-    const died = cell.deathOutcome !== 'unknown' || (await exitedWithin(cell, EXIT_WAIT_MS, invocation));
+    const died = cell.deathOutcome !== 'unknown' || (await hasExited(cell, invocation));
     if (this.#over) return;
     // With the process all its invocations end, with what ended it.
     if (died) this.#fail(deathFailure(cell.deathOutcome, cell.deathReason ?? error.message));
@@ -328,7 +318,7 @@ export class Dispatch implements FetchControl, AnswerHandler {
 
   /** The connection broke before any answer: finds out why, then repeats the request or gives it up. */
   async #afterDeath(cell: Cell, error: Error): Promise<void> {
-    const died = await exitedWithin(cell, EXIT_WAIT_MS);
+    const died = await hasExited(cell);
     cell.invocations.end(this.#invocation as Invocation);
     this.#release?.();
     this.#release = undefined;
@@ -337,24 +327,10 @@ export class Dispatch implements FetchControl, AnswerHandler {
       this.#fail({ kind: 'exception', outcome: 'unknown', reason: `The cell broke its connection: ${error.message}` });
       return;
     }
-    const outcome = cell.deathOutcome;
-    const limit = outcome !== 'unknown';
-    const alone = cell.inFlightAtDeath <= 1;
-    if (limit) this.#suspicions++;
-    else this.#crashes++;
-    if ((limit && alone) || !this.#repeatable()) {
-      this.#fail(deathFailure(outcome, cell.deathReason ?? error.message));
-      return;
-    }
-    if (limit) this.#repeatIsolated(cell);
+    const next = this.#repetitions.after(cell, this.#call, this.#invocation as Invocation);
+    if (next === 'none') this.#fail(deathFailure(cell.deathOutcome, cell.deathReason ?? error.message));
+    else if (next === 'among suspects') this.#repeatIsolated(cell);
     else this.#sendWhenReady(this.#source.wait());
-  }
-
-  #repeatable(): boolean {
-    const { method, body } = this.#call;
-    const called = (this.#invocation as Invocation).hasCalled;
-    const tried = this.#crashes >= MAX_CRASHES || this.#suspicions >= MAX_SUSPICIONS;
-    return !tried && SAFE_METHODS.has(method) && body === null && !called;
   }
 
   #repeatIsolated(dead: Cell): void {
@@ -406,21 +382,4 @@ export class Dispatch implements FetchControl, AnswerHandler {
     }
     return flags;
   }
-}
-
-/** Waits for the end of the cell, or until it has said what broke the answer of the invocation. */
-function exitedWithin(cell: Cell, timeoutMs: number, invocation?: Invocation): Promise<boolean> {
-  if (cell.state === 'dead') return Promise.resolve(true);
-  if (invocation?.answerError !== undefined) return Promise.resolve(false);
-  return new Promise((resolve) => {
-    const settle = (exited: boolean): void => {
-      clearTimeout(timer);
-      cell.exitListeners.delete(onExit);
-      resolve(exited);
-    };
-    const onExit = (): void => settle(true);
-    const timer = setTimeout(settle, timeoutMs, false);
-    cell.exitListeners.add(onExit);
-    if (invocation !== undefined) invocation.onAnswerError = () => settle(false);
-  });
 }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { CellProtocolError, MAX_ANSWER_LINES, parseHead } from '../../server/supervisor/cell-http.ts';
+import { CellProtocolError, MAX_ANSWER_LINES, parseHead } from '../../server/supervisor/cell-http-heads.ts';
 
 const head = (...lines: string[]): string => lines.join('\r\n');
 
