@@ -4,22 +4,19 @@
  * Every request: id and log line → token → account → body → handler → envelope. Nothing a client sends can make it answer
  * with a stack; what is unexpected is logged under the request id that the client sees.
  */
-import { createHash, randomBytes } from 'node:crypto';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { randomBytes } from 'node:crypto';
+import type { ServerResponse } from 'node:http';
 import type { ReadableStream } from 'node:stream/web';
-import { getRequestListener } from '@hono/node-server';
-import { type Context, Hono } from 'hono';
-import { DATABASE_LIMITS, GATEWAY_LIMITS, UPLOAD_LIMITS } from '../../shared/limits.ts';
-import { type CloudflareProblem, cloudflareProblem } from '../../shared/cloudflare-errors.ts';
-import { ListenError } from '../../shared/listen-error.ts';
+import { Hono } from 'hono';
+import { DATABASE_LIMITS, UPLOAD_LIMITS } from '../../shared/limits.ts';
 import type { Logger } from '../log/types.ts';
 import { AccountSlots } from '../storage/account-slots.ts';
-import { isUnavailable } from '../storage/errors.ts';
-import { R2Error } from '../storage/objects/types.ts';
-import type { Account, TokenIdentity } from '../storage/store.ts';
+import { authenticate, isLocal, resolveAccount } from './access.ts';
+import { errorAnswer, notFound } from './answers.ts';
 import { readBytes } from './body.ts';
-import { ApiError, fail, ofObjectStore, unavailable } from './errors.ts';
+import { type ApiContext, type Env, pathForLog, PREFIX } from './context.ts';
+import { fail } from './errors.ts';
+import { type ApiServer, listen } from './listen.ts';
 import { openApiDocument } from './openapi.ts';
 import {
   type AccountRequest,
@@ -46,32 +43,8 @@ import { triggerRoutes } from './routes/triggers.ts';
 import { versionRoutes } from './routes/versions.ts';
 import { workerRoutes } from './routes/workers.ts';
 import { analyticsRoutes } from './routes/analytics.ts';
-import { unsupportedFeature } from './unsupported.ts';
 
-const PREFIX = '/client/v4';
 const API_VERSION = '4';
-/** How often the API looks whose request takes too long: so much later than its limit one ends at most. */
-const CONNECTION_CHECK_MS = 5_000;
-
-/** Problems in one answer; a hostile upload could cause one per binding. */
-const MAX_PROBLEMS = 50;
-
-interface Variables {
-  requestId: string;
-  log: Logger;
-  identity: TokenIdentity;
-}
-type Env = { Variables: Variables };
-type ApiContext = Context<Env>;
-
-export interface ApiServer {
-  readonly host: string;
-  /** The real port, also when 0 was asked for. */
-  readonly port: number;
-  /** Stops listening, lets requests under way finish for at most `graceMs`, then closes their connections. Idempotent. */
-  close(graceMs?: number): Promise<void>;
-}
-
 export interface Api {
   /** For tests (`app.request(…)`) and for mounting the dashboard beside it. */
   readonly app: Hono<Env>;
@@ -182,38 +155,6 @@ function addHealth(app: Hono<Env>, options: ApiOptions): void {
   });
 }
 
-/** Addresses of imports and exports open a database to whoever knows them. */
-const pathForLog = (context: ApiContext): string =>
-  context.req.path.slice(0, 300).replace(/(\/skep\/database-(?:im|ex)ports\/).*$/, '$1…');
-
-/** Asked from this machine, and not through a proxy on it. */
-function isLocal(context: ApiContext): boolean {
-  const { incoming } = (context.env ?? {}) as { incoming?: IncomingMessage };
-  const address = incoming?.socket.remoteAddress ?? '';
-  const isProxied = ['forwarded', 'x-forwarded-for', 'x-real-ip', 'via'].some(
-    (name) => context.req.header(name) !== undefined,
-  );
-  return !isProxied && /^(?:127\.|::1$|::ffff:127\.)/.test(address);
-}
-
-/** Tokens are stored as SHA-256; the look-up by hash leaks nothing through its timing that would help to guess one. */
-async function authenticate(context: ApiContext, options: ApiOptions): Promise<TokenIdentity> {
-  const token = readToken(context);
-  if (token === undefined) {
-    throw fail('unauthenticated', { reason: 'it has no API token (Authorization: Bearer, or X-Auth-Key)' });
-  }
-  const identity = await options.store.findToken(createHash('sha256').update(token, 'utf8').digest());
-  if (identity === null) throw fail('unauthenticated', { reason: 'the API token is not known here' });
-  return identity;
-}
-
-function readToken(context: ApiContext): string | undefined {
-  const authorization = context.req.header('authorization');
-  const bearer = authorization === undefined ? undefined : /^Bearer +(\S+)\s*$/i.exec(authorization)?.[1];
-  const token = bearer ?? context.req.header('x-auth-key')?.trim();
-  return token === '' ? undefined : token;
-}
-
 async function runRoute(
   route: Route,
   context: ApiContext,
@@ -254,17 +195,6 @@ async function receiveImport(context: ApiContext, imports: DatabaseImports): Pro
     : fail('bodyUnreadable', { reason: 'the file is not the one announced' });
 }
 
-/** Access is checked before existence: a token of one account must not learn which others exist. */
-async function resolveAccount(context: ApiContext, options: ApiOptions): Promise<Account> {
-  const accountId = context.req.param('account') ?? '';
-  const shown = accountId.slice(0, 64);
-  const { accountId: own } = context.get('identity');
-  if (own !== null && own !== accountId) throw fail('forbidden', { account: shown });
-  const account = /^[A-Za-z0-9_-]{1,64}$/.test(accountId) ? await options.store.findAccount(accountId) : null;
-  if (account === null) throw fail('accountNotFound', { account: shown });
-  return account;
-}
-
 /** A proxy in front that speaks TLS says so. Whoever lies gets addresses that are no use to himself. */
 function originOf(context: ApiContext): string {
   const { origin } = new URL(context.req.url);
@@ -292,126 +222,4 @@ async function buildRequest(route: Route, context: ApiContext, options: ApiOptio
     body: isJson ? await readJsonBody(route.body, stream, route.maxBodyBytes) : undefined,
     stream: isJson ? null : stream,
   };
-}
-
-const OUTSIDE = `The API is below ${PREFIX}: CLOUDFLARE_API_BASE_URL has to end with that.`;
-
-function notFound(context: ApiContext, routes: readonly Route[]): Response {
-  return envelope(context, [notFoundProblem(context.req.method, context.req.path, routes)]);
-}
-
-function notFoundProblem(method: string, path: string, routes: readonly Route[]): CloudflareProblem {
-  const shown = { path: path.slice(0, 300) };
-  if (!path.startsWith(`${PREFIX}/`)) return { ...cloudflareProblem('noRoute', shown), remedy: OUTSIDE };
-  const below = path.slice(PREFIX.length);
-  if (below.endsWith('/')) return cloudflareProblem('pathEndsWithSlash', shown);
-  const unsupported = unsupportedFeature(below);
-  if (unsupported !== undefined) return unsupported;
-  const methods = routes.filter((route) => matches(route.path, below)).map((route) => route.method);
-  const problem = cloudflareProblem('noRoute', shown);
-  if (methods.length === 0) return problem;
-  return { ...problem, remedy: `This path answers ${methods.join(' and ')}, not ${method.slice(0, 20)}.` };
-}
-
-/** Whether the pattern of a route stands for the path, whatever the method. */
-function matches(pattern: string, path: string): boolean {
-  const wanted = pattern.split('/');
-  const given = path.split('/');
-  const isLong = pattern.endsWith('{.+}') && given.length > wanted.length;
-  return (
-    (isLong || wanted.length === given.length) &&
-    wanted.every((part, index) => (part.startsWith(':') ? given[index] !== '' : part === given[index]))
-  );
-}
-
-function errorAnswer(error: unknown, context: ApiContext): Response {
-  const log = context.get('log');
-  if (error instanceof ApiError) {
-    if (error.retryAfterS !== undefined) {
-      context.header('retry-after', String(error.retryAfterS));
-      log.warn('The API could not serve a request now', { path: pathForLog(context), error });
-    }
-    return envelope(context, error.problems);
-  }
-  if (error instanceof R2Error) return errorAnswer(ofObjectStore(error), context);
-  if (isUnavailable(error))
-    return errorAnswer(unavailable('the database of this platform cannot be reached', 2, error), context);
-  log.error('An API request failed unexpectedly', {
-    method: context.req.method,
-    path: pathForLog(context),
-    error,
-  });
-  return envelope(context, [cloudflareProblem('internal', { requestId: context.get('requestId') })]);
-}
-
-function envelope(context: ApiContext, problems: readonly CloudflareProblem[]): Response {
-  const shown = problems.slice(0, MAX_PROBLEMS);
-  // The most serious decides: a 5xx among 4xx means that trying again may help.
-  const status = Math.max(...shown.map((problem) => problem.status));
-  // The rest of a body that came too slowly is not waited for.
-  if (status === 408) context.header('connection', 'close');
-  const remedies = [...new Set(shown.map((problem) => problem.remedy))];
-  const body = {
-    success: false,
-    errors: shown.map(({ code, message }) => ({ code, message })),
-    messages: remedies.map((message) => ({ message })),
-    result: null,
-  };
-  return context.json(body, status as 400);
-}
-
-async function listen(app: Hono<Env>, options: ApiOptions, host: string, port: number): Promise<ApiServer> {
-  // The global Request and Response stay Node's own: other parts of the process use them.
-  const handle = getRequestListener(app.fetch, { overrideGlobalObjects: false });
-  const requestTimeout = options.requestTimeoutMs ?? UPLOAD_LIMITS.requestTimeoutMs;
-  const server = createServer(
-    {
-      requestTimeout,
-      headersTimeout: Math.min(GATEWAY_LIMITS.headersTimeoutMs, requestTimeout),
-      keepAliveTimeout: GATEWAY_LIMITS.keepAliveTimeoutMs,
-      // Node looks every 30 s by default: so much later than its time a request would end.
-      connectionsCheckingInterval: Math.min(CONNECTION_CHECK_MS, requestTimeout / 10),
-    },
-    (incoming, outgoing) => {
-      const { s3 } = options;
-      if (s3?.isFor(incoming.headers.authorization, incoming.url) === true) {
-        s3.handle(incoming, outgoing);
-        return;
-      }
-      handle(incoming, outgoing).catch((error: unknown) => {
-        options.log.error('An API answer could not be sent', { error });
-        outgoing.destroy();
-      });
-    },
-  );
-  server.maxConnections = UPLOAD_LIMITS.maxConnections;
-  await new Promise<void>((resolve, reject) => {
-    const onError = (error: Error): void =>
-      reject(new ListenError({ what: 'The control API', host, port, setting: 'SKEP_API_PORT' }, error));
-    server.once('error', onError);
-    server.listen(port, host, () => {
-      server.off('error', onError);
-      resolve();
-    });
-  });
-  server.on('error', (error) => options.log.error('The API server has an error', { error }));
-  let closing: Promise<void> | undefined;
-  return {
-    host,
-    port: (server.address() as AddressInfo).port,
-    close(graceMs = 5_000) {
-      closing ??= closeServer(server, graceMs);
-      return closing;
-    },
-  };
-}
-
-async function closeServer(server: Server, graceMs: number): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-  // A connection whose last request ends later is idle only then, and would stay open for its keep-alive time.
-  const idle = setInterval(() => server.closeIdleConnections(), 50);
-  const deadline = setTimeout(() => server.closeAllConnections(), graceMs);
-  await closed;
-  clearInterval(idle);
-  clearTimeout(deadline);
 }
