@@ -16,6 +16,7 @@ import { CellGroups } from './cgroup.ts';
 import { ConnectionCounts } from './connection-counts.ts';
 import { BALANCE_INTERVAL_MS, FairShare } from './fair-share.ts';
 import { HEALTHY } from './health.ts';
+import { PrestartedCells } from './prestarted-cells.ts';
 import { mayRaisePriority, stepsForWeight } from './priority.ts';
 import { detectSandbox, type Sandbox, SandboxError, type SandboxMode } from './sandbox.ts';
 import { Session } from './session.ts';
@@ -71,8 +72,6 @@ export interface SupervisorOptions {
 
 const PING_INTERVAL_MS = 20;
 const SWEEP_INTERVAL_MS = 1_000;
-/** A generic cell that does not start is tried again after this. */
-const REFILL_PAUSE_MS = 1_000;
 
 export class Supervisor implements Dispatcher, StartupChecker, VersionHealthSource {
   readonly sandbox: Sandbox;
@@ -85,7 +84,7 @@ export class Supervisor implements Dispatcher, StartupChecker, VersionHealthSour
   readonly #timings: Timings;
   readonly #onCellEvent: (event: CellEvent) => void;
   readonly #pools = new Map<string, VersionPool>();
-  readonly #generic: Cell[] = [];
+  readonly #prestarted: PrestartedCells;
   readonly #alive = new Set<Cell>();
   /** Absent: cells keep the user that runs Skep. */
   readonly #userIds: CellUserIds | undefined;
@@ -95,7 +94,6 @@ export class Supervisor implements Dispatcher, StartupChecker, VersionHealthSour
   #startingCells = 0;
   /** Is being ended for somebody who needs its place. */
   #makingRoom: Cell | undefined;
-  #refilling = 0;
   #nextCell = 0;
   #closing = false;
   readonly #timers: NodeJS.Timeout[] = [];
@@ -136,8 +134,17 @@ export class Supervisor implements Dispatcher, StartupChecker, VersionHealthSour
       maxCells: options.maxCells,
       maxPerAccount: Math.min(options.maxCellsPerAccount ?? options.maxCells, options.maxCells),
       patienceMs: this.#timings.roomMs,
-      hasRoom: (granted) => this.#generic.length + this.#freeProcesses() > granted,
+      hasRoom: (granted) => this.#prestarted.count + this.#freeProcesses() > granted,
       stopIdle: (accountId) => this.#stopLongestIdle(accountId),
+    });
+    this.#prestarted = new PrestartedCells({
+      wanted: options.prestarted,
+      mayStart: () => !this.#closing && this.#freeProcesses() > 0,
+      // Nobody waits for it.
+      start: () => this.#startCell(true),
+      onFailure: (error) => {
+        if (!this.#closing) options.log.error('A cell could not be pre-started', { error: error.message });
+      },
     });
     this.#timers.push(setInterval(() => this.#pingBusy(), PING_INTERVAL_MS).unref());
     if (mayRaisePriority) {
@@ -158,7 +165,7 @@ export class Supervisor implements Dispatcher, StartupChecker, VersionHealthSour
     mkdirSync(options.runDir, { recursive: true, mode: 0o700 });
     const supervisor = new Supervisor(options, sandbox);
     supervisor.#spawner.open();
-    supervisor.#refill();
+    supervisor.#prestarted.refill();
     return supervisor;
   }
 
@@ -225,7 +232,7 @@ export class Supervisor implements Dispatcher, StartupChecker, VersionHealthSour
   counts(): { generic: number; serving: number; total: number; inFlight: number; waiting: number } {
     let inFlight = 0;
     for (const cell of this.#alive) inFlight += cell.inFlight;
-    const generic = this.#generic.length;
+    const generic = this.#prestarted.count;
     const total = this.#alive.size;
     return { generic, serving: total - generic, total, inFlight, waiting: this.#places.taken };
   }
@@ -277,12 +284,10 @@ export class Supervisor implements Dispatcher, StartupChecker, VersionHealthSour
 
   /** A generic cell: a pre-started one, or a new one when there is none. */
   async #takeCell(givesWay: boolean): Promise<{ cell: Cell; prestarted: boolean }> {
-    for (let cell = this.#generic.shift(); cell !== undefined; cell = this.#generic.shift()) {
-      if (cell.state !== 'warm') continue;
-      this.#refill();
-      return { cell, prestarted: true };
-    }
-    return { cell: await this.#startCell(givesWay), prestarted: false };
+    const cell = this.#prestarted.take();
+    return cell === undefined
+      ? { cell: await this.#startCell(givesWay), prestarted: false }
+      : { cell, prestarted: true };
   }
 
   /** How many more cells the node may start. */
@@ -309,28 +314,6 @@ export class Supervisor implements Dispatcher, StartupChecker, VersionHealthSour
     if (this.#isGoingAway) cell.goAway();
     if (this.#closing) cell.kill('the node is stopping');
     return cell;
-  }
-
-  /** Keeps the pre-started cells at their number, one start at a time so as not to disturb requests. */
-  #refill(): void {
-    if (this.#closing || this.#refilling > 0) return;
-    if (this.#generic.length >= this.#options.prestarted) return;
-    if (this.#freeProcesses() === 0) return;
-    this.#refilling++;
-    // Nobody waits for it.
-    this.#startCell(true).then(
-      (cell) => {
-        this.#refilling--;
-        this.#generic.push(cell);
-        this.#refill();
-      },
-      (error: unknown) => {
-        this.#refilling--;
-        if (this.#closing) return;
-        this.#options.log.error('A cell could not be pre-started', { error: (error as Error).message });
-        setTimeout(() => this.#refill(), REFILL_PAUSE_MS).unref();
-      },
-    );
   }
 
   /** Of one account, or of the one that has most cells: whoever fills the node makes room first. There, the one that was idle longest. */
@@ -369,10 +352,7 @@ export class Supervisor implements Dispatcher, StartupChecker, VersionHealthSour
       }
       if (pool.isEmpty && pool.health.state === 'healthy') this.#pools.delete(id);
     }
-    for (let index = this.#generic.length - 1; index >= 0; index--) {
-      if (this.#generic[index]?.state !== 'warm') this.#generic.splice(index, 1);
-    }
-    this.#refill();
+    this.#prestarted.replaceDead();
   }
 
   // --- the end ---
@@ -393,7 +373,7 @@ export class Supervisor implements Dispatcher, StartupChecker, VersionHealthSour
     while (performance.now() < deadline && this.counts().inFlight > 0) {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
-    while (this.#refilling > 0) await new Promise((resolve) => setTimeout(resolve, 20));
+    while (this.#prestarted.isStarting) await new Promise((resolve) => setTimeout(resolve, 20));
     const cells = [...this.#alive];
     for (const cell of cells) cell.kill('the node is stopping');
     await Promise.all(cells.map((cell) => cell.exited));
