@@ -13,19 +13,12 @@ import type { MessageRoom } from '../../storage/wire/message-room.ts';
 import { type BackendPool, NoConnection } from '../../storage/wire/pool.ts';
 import { SilentServer } from '../../storage/wire/silence.ts';
 import { Attachment } from './attachment.ts';
-import {
-  AUTHENTICATED,
-  errorResponse,
-  FRONTEND,
-  keyData,
-  namedStatement,
-  parameterStatus,
-  READY,
-  STARTUP,
-} from './messages.ts';
+import { AUTHENTICATED, errorResponse, FRONTEND, keyData, namedStatement, parameterStatus, READY } from './messages.ts';
 import type { HyperdriveCaching } from '../../storage/hyperdrive/hyperdrive.ts';
 import type { AnswerCache } from './cache.ts';
 import { cacheableQuestion, endsCycle, type Message } from './cycle.ts';
+import { AnswerRecording } from './answer-recording.ts';
+import { Beginning } from './beginning.ts';
 import { PreparedStatements } from './statements.ts';
 
 export interface EnteredPool {
@@ -52,31 +45,16 @@ export interface FrontendOptions {
 }
 
 const TYPES: ReadonlySet<number> = new Set(Object.values(FRONTEND));
-/** What a client may say first has at most this many bytes, as in PostgreSQL. */
-const MAX_STARTUP_BYTES = 10_000;
-const PARAMETER_DESCRIPTION = 0x74; // t
 const NOT_SUPPORTED = Buffer.from('N');
-
-/** Types of which an answer that may be kept consists. */
-const KEPT: ReadonlySet<number> = new Set([
-  BACKEND.parseComplete,
-  BACKEND.bindComplete,
-  BACKEND.rowDescription,
-  BACKEND.noData,
-  BACKEND.dataRow,
-  BACKEND.commandComplete,
-  BACKEND.ready,
-  PARAMETER_DESCRIPTION,
-]);
+const NO_BYTES = Buffer.alloc(0);
 
 export class Frontend {
   readonly processId = randomInt(1, 2 ** 31);
   readonly secret = randomInt(0, 2 ** 31);
   readonly #options: FrontendOptions;
   readonly #statements = new PreparedStatements();
-  /** Kinds of encryption. */
-  readonly #askedFor = new Set<number>();
-  #startup: Buffer | null = Buffer.alloc(0);
+  /** Null: the client has begun. */
+  #beginning: Beginning | null = new Beginning();
   readonly #reader: FrameReader;
   #attachment: Attachment | null = null;
   #pool: BackendPool | null = null;
@@ -87,7 +65,7 @@ export class Frontend {
   /** The beginning of a question, while there is no connection. */
   #held: Message[] = [];
   /** The answer that is under way, to be kept. */
-  #recording: { readonly key: string; readonly frames: Buffer[]; bytes: number } | null = null;
+  #recording: AnswerRecording | null = null;
   #caching: EnteredPool['caching'] = null;
   #waitingBytes = 0;
   /** Of what is held here, that much was counted. */
@@ -124,7 +102,7 @@ export class Frontend {
   #onData(chunk: Buffer): void {
     if (this.#isOver) return;
     try {
-      const rest = this.#startup === null ? chunk : this.#readStartup(chunk);
+      const rest = this.#beginning === null ? chunk : this.#begin(this.#beginning, chunk);
       if (rest.length > 0) this.#reader.push(rest);
       this.#countHeld();
     } catch (error) {
@@ -145,36 +123,22 @@ export class Frontend {
 
   // --- the beginning ---
 
-  /** Returns what lies behind it. */
-  #readStartup(chunk: Buffer): Buffer {
-    let bytes = Buffer.concat([this.#startup ?? Buffer.alloc(0), chunk]);
-    while (bytes.length >= 8) {
-      const length = bytes.readUInt32BE(0);
-      if (length < 8 || length > MAX_STARTUP_BYTES) throw new WireError('a first message of an impossible length came');
-      if (bytes.length < length) break;
-      const code = bytes.readUInt32BE(4);
-      const rest = bytes.subarray(length);
-      if (code === STARTUP.tls || code === STARTUP.gssEncryption) this.#refuseEncryption(code);
-      else if (code === STARTUP.cancel) {
-        if (length === 16) this.#options.onCancel(bytes.readUInt32BE(8), bytes.readUInt32BE(12));
+  /** Answers the client's first messages. Returns what lies behind them. */
+  #begin(beginning: Beginning, chunk: Buffer): Buffer {
+    beginning.push(chunk);
+    for (let word = beginning.next(); word !== undefined; word = beginning.next()) {
+      if (word.kind === 'encryption') this.#options.socket.write(NOT_SUPPORTED);
+      else if (word.kind === 'cancel') {
+        if (word.key !== undefined) this.#options.onCancel(word.key.processId, word.key.secret);
         this.#close();
-        return Buffer.alloc(0);
-      } else if (code >>> 16 === 3) {
-        this.#startup = null;
+        break;
+      } else {
+        this.#beginning = null;
         void this.#greet();
-        return rest;
-      } else throw new WireError(`protocol ${code >>> 16}.${code & 0xffff} is not spoken here, only 3.0`);
-      bytes = rest;
+        return word.rest;
+      }
     }
-    this.#startup = bytes;
-    return Buffer.alloc(0);
-  }
-
-  /** Each may be asked for once, as in PostgreSQL: millions of such questions would be answered one by one. */
-  #refuseEncryption(code: number): void {
-    if (this.#askedFor.has(code)) throw new WireError('encryption was asked for twice');
-    this.#askedFor.add(code);
-    this.#options.socket.write(NOT_SUPPORTED);
+    return NO_BYTES;
   }
 
   async #greet(): Promise<void> {
@@ -237,7 +201,7 @@ export class Frontend {
     const key = cache.keyOf(this.#caching.scope, question);
     const answer = cache.get(key, this.#caching);
     if (answer === undefined) {
-      this.#recording = { key, frames: [], bytes: 0 };
+      this.#recording = new AnswerRecording(key);
       return false;
     }
     if (!socket.write(answer)) {
@@ -312,18 +276,14 @@ export class Frontend {
     if (this.#answers.length === 1) queueMicrotask(() => this.#flush());
   }
 
-  /** Answers of one question and nothing else are kept: whatever tells of the session, or of errors, is not. */
   #record(type: number, frame: Buffer): void {
     const recording = this.#recording;
     if (recording === null) return;
-    recording.bytes += frame.length;
-    const isForeign = !KEPT.has(type) || recording.bytes > DATABASE_LIMITS.maxCachedAnswerBytes;
-    if (isForeign) this.#recording = null;
-    else recording.frames.push(Buffer.from(frame));
-    if (isForeign || type !== BACKEND.ready) return;
+    const state = recording.add(type, frame);
+    if (state === 'incomplete') return;
     this.#recording = null;
-    if (this.#attachment?.backend.status === 'idle')
-      this.#options.cache.put(recording.key, Buffer.concat(recording.frames));
+    if (state === 'whole' && this.#attachment?.backend.status === 'idle')
+      this.#options.cache.put(recording.key, recording.whole());
   }
 
   #flush(): void {
