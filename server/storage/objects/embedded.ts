@@ -2,30 +2,14 @@
  * The embedded object store: contents are files on this node's disk (`files.ts`), everything else is in PostgreSQL. An object is visible
  * only whole: its file is on the disk before the one transaction that names it is committed.
  */
-import { randomBytes } from 'node:crypto';
 import type { ByteRange, Checksums, ObjectHead, UploadedPart } from '../../../shared/r2.ts';
 import type { Database, Queryable } from '../database.ts';
-import { ArrivingContents } from './arriving.ts';
-import { changeUsage, readUsage } from './buckets.ts';
-import type { Draft, FileSlice, ObjectFiles } from './files.ts';
+import { changeUsage } from './buckets.ts';
+import type { FileSlice, ObjectFiles } from './files.ts';
 import { listObjects } from './list.ts';
-import { adoptUnknown, changeReferences, type ReferenceChange } from './references.ts';
+import { changeReferences, type ReferenceChange } from './references.ts';
+import { lockKey, type ObjectRow, partsOf, readHead, readObject, toHead } from './rows.ts';
 import {
-  checkQuota,
-  lockKey,
-  type NewObject,
-  type ObjectRow,
-  partsOf,
-  QuotaReached,
-  readHead,
-  readObject,
-  shownChecksums,
-  toHead,
-  type WriteConditions,
-  writeObject,
-} from './rows.ts';
-import {
-  checkDigests,
   checkKey,
   checkMetadata,
   checkSize,
@@ -33,7 +17,6 @@ import {
   conditionsHold,
   keptChecksums,
   multipartEtag,
-  neededHashes,
   partEtag,
   resolveRange,
 } from './rules.ts';
@@ -58,37 +41,22 @@ import {
   readUploads,
   replacePart,
 } from './uploads.ts';
-
-export interface EmbeddedStoreOptions {
-  readonly database: Database;
-  readonly files: ObjectFiles;
-  /** Of a bucket that has no quota of its own; infinite: no limit. */
-  readonly defaultQuotaBytes: number;
-  /** Files may have become unused. */
-  readonly onRelease: () => void;
-}
+import { type EmbeddedStoreOptions, type NewHead, ObjectWriter } from './writer.ts';
 
 /** A file that is swept between the look at its row and its opening makes a second look necessary; a third would be a fault. */
 const READ_ATTEMPTS = 3;
-
-/** A content larger than this is not written down when its bucket is full. A smaller one costs less than the question … */
-const EARLY_LOOK_BYTES = 1024 * 1024;
-/** … as long as there are few of them at a time. */
-const EARLY_LOOK_TOGETHER_BYTES = 16 * EARLY_LOOK_BYTES;
-
-/** What an object is made of besides its content. */
-type NewHead = Pick<NewObject, 'etag' | 'checksums' | 'httpMetadata' | 'customMetadata' | 'storageClass'>;
 
 export class EmbeddedStore implements ObjectStore {
   readonly #db: Database;
   readonly #files: ObjectFiles;
   readonly #options: EmbeddedStoreOptions;
-  readonly #arriving = new ArrivingContents();
+  readonly #writer: ObjectWriter;
 
   constructor(options: EmbeddedStoreOptions) {
     this.#db = options.database;
     this.#files = options.files;
     this.#options = options;
+    this.#writer = new ObjectWriter(options);
   }
 
   async head(bucket: BucketRecord, key: string): Promise<ObjectHead | null> {
@@ -142,7 +110,7 @@ export class EmbeddedStore implements ObjectStore {
     checkMetadata(customMetadata, httpMetadata);
     // Judged once more when it is written; here it saves writing down what would be thrown away.
     if (onlyIf !== undefined && !conditionsHold(onlyIf, await this.#current(bucket, key))) return null;
-    return await this.#withFile(bucket, content, size, checksums, async (draft) => {
+    return await this.#writer.withFile(bucket, content, size, checksums, async (draft) => {
       const head: NewHead = {
         etag: draft.digests.md5 as string,
         checksums: keptChecksums(checksums),
@@ -154,7 +122,7 @@ export class EmbeddedStore implements ObjectStore {
         const current = onlyIf === undefined ? undefined : await this.#current(bucket, key);
         if (!conditionsHold(onlyIf, current)) return null;
         const expected = onlyIf === undefined ? null : (current?.version ?? '');
-        const written = await this.#write(this.#db, bucket, key, head, [draft], expected);
+        const written = await this.#writer.write(this.#db, bucket, key, head, [draft], expected);
         if (written !== null) return written;
       }
     });
@@ -163,80 +131,6 @@ export class EmbeddedStore implements ObjectStore {
   async #current(bucket: BucketRecord, key: string): Promise<ObjectHead | undefined> {
     const row = await readHead(this.#db, bucket.id, key);
     return row === undefined ? undefined : toHead(row);
-  }
-
-  /** Writes a content down, and sees to it that it goes again when nobody comes to refer to it. */
-  async #withFile<T>(
-    bucket: BucketRecord,
-    content: Content,
-    size: number,
-    checksums: Checksums,
-    use: (draft: Draft) => Promise<T>,
-  ): Promise<T> {
-    const end = this.#arriving.begin(bucket, content, size);
-    try {
-      await this.#checkRoom(bucket, size);
-      return await this.#withDraft(await this.#files.receive(content, size, neededHashes(checksums)), checksums, use);
-    } finally {
-      end();
-    }
-  }
-
-  async #withDraft<T>(draft: Draft, checksums: Checksums, use: (draft: Draft) => Promise<T>): Promise<T> {
-    const unpin = this.#files.pin([draft.hash]);
-    let isNamed = false;
-    try {
-      checkDigests(checksums, draft.digests);
-      await this.#files.place(draft);
-      const result = await use(draft);
-      isNamed = result !== null;
-      return result;
-    } finally {
-      unpin();
-      if (!isNamed) await this.#abandon(draft);
-    }
-  }
-
-  /** All that arrives counts: together it may be more than there is room for. @throws R2Error quotaExceeded */
-  async #checkRoom(bucket: BucketRecord, size: number): Promise<void> {
-    const bytes = this.#arriving.bytesFor(bucket.id);
-    if (size > EARLY_LOOK_BYTES || bytes > EARLY_LOOK_TOGETHER_BYTES) await this.#checkQuota(this.#db, bucket, bytes);
-  }
-
-  /** If the database cannot be told now, the next start finds the file. */
-  async #abandon(draft: Draft): Promise<void> {
-    await this.#files.discard(draft);
-    await adoptUnknown(this.#db, this.#files.id, [draft.hash]).catch(() => 0);
-    this.#options.onRelease();
-  }
-
-  /** Names the content and lets go of the old one. Null: the key has another version than expected. */
-  async #write(
-    db: Queryable,
-    bucket: BucketRecord,
-    key: string,
-    head: NewHead,
-    parts: readonly { readonly hash: Uint8Array; readonly size: number }[],
-    expected: string | null,
-    released: WriteConditions['released'] = { hashes: [], bytes: 0 },
-  ): Promise<ObjectHead | null> {
-    const shown = {
-      ...head,
-      key,
-      version: randomBytes(16).toString('hex'),
-      size: parts.reduce((sum, part) => sum + part.size, 0),
-      uploaded: Date.now(),
-    };
-    const object: NewObject = { ...shown, store: this.#files.id, parts };
-    const quotaBytes = this.#quotaOf(bucket);
-    const outcome = await writeObject(db, bucket.id, object, { expected, quotaBytes, released }).catch(
-      (error: unknown) => {
-        throw error instanceof QuotaReached ? quotaExceeded(bucket, error.bytes, quotaBytes) : error;
-      },
-    );
-    if (outcome === 'changed') return null;
-    this.#options.onRelease();
-    return { ...shown, checksums: shownChecksums(head.etag, head.checksums) };
   }
 
   async delete(bucket: BucketRecord, keys: readonly string[]): Promise<void> {
@@ -283,7 +177,7 @@ export class EmbeddedStore implements ObjectStore {
         customMetadata: attributes?.customMetadata ?? object.customMetadata,
         storageClass: attributes?.storageClass ?? object.storageClass,
       };
-      const copied = await this.#write(tx, bucket, to, head, partsOf(source), null);
+      const copied = await this.#writer.write(tx, bucket, to, head, partsOf(source), null);
       return copied as ObjectHead;
     });
   };
@@ -307,7 +201,7 @@ export class EmbeddedStore implements ObjectStore {
     checkKey(upload.key);
     checkSize(size);
     if (!(await isOpen(this.#db, bucket, upload))) throw new R2Error('noSuchUpload');
-    return await this.#withFile(bucket, content, size, checksums, async (draft) => {
+    return await this.#writer.withFile(bucket, content, size, checksums, async (draft) => {
       const md5 = Buffer.from(draft.digests.md5 as string, 'hex');
       const part = { number, md5, size, uploaded: new Date(), store: this.#files.id, hash: draft.hash };
       await this.#db.transaction((tx) => this.#writePart(tx, bucket, upload, part));
@@ -325,12 +219,7 @@ export class EmbeddedStore implements ObjectStore {
     ]);
     const growth = part.size - (previous?.size ?? 0);
     await changeUsage(tx, bucket.id, { objects: 0, bytes: 0, uploadBytes: growth });
-    const quota = this.#quotaOf(bucket);
-    if (growth > 0 && Number.isFinite(quota)) {
-      await checkQuota(tx, bucket.id, part.size, quota).catch((error: unknown) => {
-        throw error instanceof QuotaReached ? quotaExceeded(bucket, error.bytes, quota) : error;
-      });
-    }
+    if (growth > 0) await this.#writer.checkAdded(tx, bucket, part.size);
     if (previous !== undefined) this.#options.onRelease();
   }
 
@@ -354,7 +243,7 @@ export class EmbeddedStore implements ObjectStore {
       await closeUpload(tx, upload.uploadId, 'completed');
       const own = stored.filter(({ store }) => store === this.#files.id);
       const released = { hashes: own.map(({ hash }) => hash), bytes: stored.reduce((sum, part) => sum + part.size, 0) };
-      const completed = await this.#write(tx, bucket, upload.key, head, chosen, null, released);
+      const completed = await this.#writer.write(tx, bucket, upload.key, head, chosen, null, released);
       return completed as ObjectHead;
     });
   }
@@ -393,23 +282,7 @@ export class EmbeddedStore implements ObjectStore {
   };
 
   listUploads: ObjectStore['listUploads'] = (bucket, prefix, limit) => readUploads(this.#db, bucket.id, prefix, limit);
-
-  readonly #quotaOf = (bucket: BucketRecord): number => bucket.quotaBytes ?? this.#options.defaultQuotaBytes;
-
-  async #checkQuota(db: Queryable, bucket: BucketRecord, more: number): Promise<void> {
-    const quota = this.#quotaOf(bucket);
-    if (!Number.isFinite(quota)) return;
-    const { bytes, uploadBytes } = await readUsage(db, bucket.id);
-    if (bytes + uploadBytes + more > quota) throw quotaExceeded(bucket, bytes + uploadBytes + more, quota);
-  }
 }
-
-const quotaExceeded = (bucket: BucketRecord, bytes: number, quota: number): R2Error =>
-  new R2Error(
-    'quotaExceeded',
-    `The bucket ${bucket.name} is full: with this it would hold ${bytes} bytes, its quota is ${quota}. Delete objects or ` +
-      'unfinished uploads, or raise its quota.',
-  );
 
 /** The pieces of the files that hold a range. */
 function slicesOf(
