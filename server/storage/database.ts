@@ -208,7 +208,9 @@ async function checkServer(client: pg.Client, shown: string): Promise<void> {
 /** Is given the settings of its pool, of which one time is that of waiting in line. */
 class PoolClient extends pg.Client {
   constructor(config?: pg.ClientConfig) {
-    super({ ...config, connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
+    // The pool hides the password from whoever lists its settings, and so from a copy of them.
+    const { password } = config ?? {};
+    super({ ...config, ...(password !== undefined && { password }), connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
   }
 }
 
