@@ -39,6 +39,8 @@ export interface DenoNamespace {
     handler: (request: Request, info: DenoServeInfo) => Response | Promise<Response>,
   ): DenoHttpServer;
   dlopen(path: string, symbols: Record<string, unknown>): DenoDynamicLibrary;
+  /** In bytes. */
+  memoryUsage(): { heapUsed: number };
   /** Of the process, all threads, in µs. */
   cpuUsage(): { user: number; system: number };
   inspect(value: unknown, options: Record<string, unknown>): string;

@@ -37,6 +37,7 @@ import { splitFull } from '../shared/frames.ts';
 import {
   CANCEL,
   type CancelMessage,
+  COLLECT,
   DISCONNECT,
   GO_AWAY,
   HELLO,
@@ -71,6 +72,7 @@ import * as hang from './hang.ts';
 import { installConsole, toFailure } from './console.ts';
 import * as cryptoModule from './crypto.ts';
 import { deno } from './deno.ts';
+import { collectGarbage } from './garbage.ts';
 import { boot } from './host.ts';
 import { installEncoding } from './encoding.ts';
 import { installEvents } from './events.ts';
@@ -215,6 +217,7 @@ function onControl(type: number, stream: number, payload: Uint8Array): void {
   else if (type === CANCEL) cancelInvocation((jsonParse(utf8Decode(payload)) as CancelMessage).invocation);
   else if (type === DISCONNECT) onDisconnect((jsonParse(utf8Decode(payload)) as CancelMessage).invocation);
   else if (type === GO_AWAY) closeVisitors();
+  else if (type === COLLECT) collectGarbage();
   else if (type === REQUEST_AHEAD) receiveAhead(jsonParse(utf8Decode(payload)) as RequestAheadMessage);
   else if (type === LOAD) beginLoad(jsonParse(utf8Decode(payload)) as LoadMessage);
   else if (type === LOAD_BYTES) receiveBytes(payload);

@@ -45,10 +45,12 @@ declare module 'node:vm' {
     createCachedData(): Uint8Array;
     runInThisContext(): unknown;
   }
+  export function runInNewContext(source: string): unknown;
 }
 
 declare module 'node:v8' {
   export function serialize(value: unknown): Uint8Array;
+  export function setFlagsFromString(flags: string): void;
 }
 
 declare module 'node:zlib' {

@@ -52,6 +52,8 @@ export const CANCEL = 19;
 export const DISCONNECT = 22;
 /** Connections of visitors are to be closed (1001), those to come as well. No payload. */
 export const GO_AWAY = 28;
+/** Much of the worker's memory is used: garbage is to be collected now. No payload. */
+export const COLLECT = 29;
 /** What does not fit into a request over the cell's HTTP socket; sent before the request. Payload: `RequestAheadMessage`. */
 export const REQUEST_AHEAD = 23;
 /** A request, whole. Stream: the invocation's id. Payload: u32 LE head length | `InvokeHead` | body. */

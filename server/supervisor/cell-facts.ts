@@ -26,6 +26,32 @@ export async function readPrivateBytes(pid: number): Promise<number> {
   return (resident - shared) * 4096;
 }
 
+const CLOCK_TICK_MS = 10;
+
+/**
+ * CPU milliseconds of a process since it began: the larger of what its main thread used (exact) and what all threads used (in whole ticks).
+ * @param schedstat content of `/proc/<pid>/task/<pid>/schedstat` @param stat content of `/proc/<pid>/stat`
+ */
+export function cpuMsFrom(schedstat: string, stat: string): number {
+  const mainMs = Number(schedstat.split(' ', 1)[0]) / 1e6;
+  // The second field is the program's name in brackets and may hold spaces: count from behind it.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const allMs = (Number(fields[11]) + Number(fields[12])) * CLOCK_TICK_MS;
+  return Math.max(mainMs, allMs - CLOCK_TICK_MS);
+}
+
+/** See `cpuMsFrom`. 0 when the process is gone. */
+export function readCpuMs(pid: number): number {
+  try {
+    return cpuMsFrom(
+      readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'latin1'),
+      readFileSync(`/proc/${pid}/stat`, 'latin1'),
+    );
+  } catch {
+    return 0;
+  }
+}
+
 /** The processes that a process has started and that are there still. None when it is gone itself. */
 export function childrenOf(parent: number): number[] {
   try {

@@ -17,6 +17,7 @@ import {
   ANSWER_BROKE,
   BROKER_SOCKET,
   EXCEPTION,
+  COLLECT,
   GO_AWAY,
   HELLO,
   type HelloMessage,
@@ -33,7 +34,7 @@ import type { ModuleContent, WorkerVersion } from '../../shared/worker.ts';
 import type { Logger } from '../log/types.ts';
 import { AwaitedMessage } from './awaited-message.ts';
 import { CellEnd } from './cell-end.ts';
-import { verifySandbox } from './cell-facts.ts';
+import { readCpuMs, verifySandbox } from './cell-facts.ts';
 import { CellHttp } from './cell-http.ts';
 import { CellInvocations } from './cell-invocations.ts';
 import { CellLog } from './cell-log.ts';
@@ -71,6 +72,7 @@ export interface CellContext {
 
 const MiB = 1024 * 1024;
 const GO_AWAY_FRAME = encodeFrame(GO_AWAY, 0, new Uint8Array(0));
+const COLLECT_FRAME = encodeFrame(COLLECT, 0, new Uint8Array(0));
 
 export class Cell {
   readonly id: string;
@@ -271,7 +273,7 @@ export class Cell {
       this.kill(`its version did not start: ${failure.message}`);
       throw failure;
     }
-    this.cpu.startupEnded(cpuMs);
+    this.cpu.startupEnded(cpuMs, readCpuMs(this.pid as number));
     this.#transition('loading', 'serving');
     this.lastUsedMs = performance.now();
     return this.loaded;
@@ -288,6 +290,8 @@ export class Cell {
   /** Begins an invocation. The caller must end it (`invocations.end`), whatever happens. */
   begin(parent: CallParent | undefined, publicHops = 0): Invocation {
     if (this.#state !== 'serving') throw new Error(`A cell that is ${this.#state} takes no invocation`);
+    // Before its request is sent: what others have left behind must not be the end of it.
+    this.#relieveMemory();
     return this.invocations.begin(this.version as WorkerVersion, parent, publicHops);
   }
 
@@ -298,9 +302,14 @@ export class Cell {
     this.onInvocationEnd?.();
   }
 
-  /** Asks the event loop for a sign of life, when it is time. */
-  ping(): void {
+  /** Looks after a cell that is busy: asks its event loop for a sign of life and for its garbage, when it is time. */
+  lookAfter(): void {
+    this.#relieveMemory();
     this.#heartbeat.ping(this.#watched as WatchedCell, this.#running.size);
+  }
+
+  #relieveMemory(): void {
+    if (this.#memory.shouldCollect(this.privateBytes)) this.#channel?.send(COLLECT_FRAME);
   }
 
   // --- frames to the cell ---

@@ -25,8 +25,8 @@ export class CpuAccount {
   /** Undefined: the process has not said hello, and runs nothing of anybody's. */
   #watched: WatchedCell | undefined;
   #budgetMs = 0;
-  /** The least `shareStartMs` of those in flight: who has been charged most. */
-  #oldestStartMs = 0;
+  /** The one in flight that has been charged most: its `shareStartMs` is the least. */
+  #mostCharged: Invocation | undefined;
   #reportedAllMs = 0;
   #reportedShareMs = 0;
 
@@ -48,14 +48,15 @@ export class CpuAccount {
   startupBegan(): void {
     const watched = this.#watched as WatchedCell;
     watched.budgetMs = CELL_LIMITS.startupCpuMs;
-    watched.setLoad(1, watched.shareMs);
+    watched.setLoad(1, watched.shareMs, performance.now());
   }
 
-  /** From now on each invocation has `budgetMs`. */
-  startupEnded(budgetMs: number): void {
+  /** From now on each invocation has `budgetMs`. `usedMs`: all CPU time of the process so far, none of which is theirs. */
+  startupEnded(budgetMs: number, usedMs: number): void {
     const watched = this.#watched as WatchedCell;
     // In this order: the smaller budget must not meet what the start has used.
-    watched.setLoad(0, 0);
+    watched.setLoad(0, 0, 0);
+    watched.startedCpuMs = usedMs;
     watched.budgetMs = budgetMs;
     this.#budgetMs = budgetMs;
   }
@@ -63,13 +64,13 @@ export class CpuAccount {
   /** It is in flight from now on. */
   began(invocation: Invocation): void {
     // Whoever else is in flight began no later.
-    if (this.#inFlight.size === 1) this.#oldestStartMs = invocation.shareStartMs;
+    if (this.#inFlight.size === 1) this.#mostCharged = invocation;
     this.#publishLoad();
   }
 
   /** It is no longer in flight. */
   ended(invocation: Invocation): void {
-    if (invocation.shareStartMs <= this.#oldestStartMs) this.#oldestStartMs = this.#findOldest();
+    if (invocation === this.#mostCharged) this.#mostCharged = this.#findMostCharged();
     this.#publishLoad();
   }
 
@@ -110,7 +111,7 @@ export class CpuAccount {
     const settledMs = Math.min(mostMs, Math.max(0, this.shareMs - invocation.shareStartMs));
     invocation.settledCpuMs += settledMs;
     invocation.shareStartMs += settledMs;
-    this.#oldestStartMs = this.#findOldest();
+    this.#mostCharged = this.#findMostCharged();
     this.#publishLoad();
     return settledMs;
   }
@@ -133,17 +134,19 @@ export class CpuAccount {
       const chargedMs = shareMs - Math.max(invocation.shareStartMs, sinceMs);
       invocation.shareStartMs = Math.min(shareMs, invocation.shareStartMs + chargedMs - fairMs);
     }
-    this.#oldestStartMs = this.#findOldest();
+    this.#mostCharged = this.#findMostCharged();
     this.#publishLoad();
   }
 
   #publishLoad(): void {
-    this.#watched?.setLoad(this.#inFlight.size, this.#oldestStartMs);
+    const { shareStartMs = 0, startedAtMs = 0 } = this.#mostCharged ?? {};
+    this.#watched?.setLoad(this.#inFlight.size, shareStartMs, startedAtMs);
   }
 
-  #findOldest(): number {
-    let oldest = Number.POSITIVE_INFINITY;
-    for (const { shareStartMs } of this.#inFlight.values()) if (shareStartMs < oldest) oldest = shareStartMs;
-    return oldest;
+  #findMostCharged(): Invocation | undefined {
+    let most: Invocation | undefined;
+    for (const invocation of this.#inFlight.values())
+      if (most === undefined || invocation.shareStartMs < most.shareStartMs) most = invocation;
+    return most;
   }
 }

@@ -340,7 +340,7 @@ export class Supervisor implements Dispatcher, StartupChecker, VersionHealthSour
 
   #pingBusy(): void {
     this.#watchdog.beat();
-    for (const cell of this.#alive) if (cell.inFlight > 0) cell.ping();
+    for (const cell of this.#alive) if (cell.inFlight > 0) cell.lookAfter();
   }
 
   /** Idle cells end; versions without any are forgotten; generic cells that died are replaced. */

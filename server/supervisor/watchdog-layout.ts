@@ -3,7 +3,7 @@
  * locks: a reader may see a value one tick old, never a torn one (aligned 64-bit).
  */
 export const MAX_SLOTS = 1024;
-export const FIELDS = 17;
+export const FIELDS = 19;
 
 /** Written by the supervisor. */
 export const PID = 0;
@@ -13,6 +13,8 @@ export const GENERATION = 1;
 export const IN_FLIGHT = 2;
 /** The SHARE reading at which the oldest invocation in flight began, milliseconds. */
 export const OLDEST_START = 3;
+/** When that one began, on the supervisor's clock (`performance.now()`). It cannot have used more CPU than there was since. */
+export const OLDEST_BEGAN = 17;
 /** CPU milliseconds one invocation may use. */
 export const BUDGET_MS = 4;
 /** Private bytes (resident − shared) above which the cell is killed; 0: not yet known. */
@@ -30,6 +32,9 @@ export const GIVES_WAY = 15;
 
 /** So many steps behind the others its priority is, since its account keeps so many other cells busy. */
 export const STEPS_BEHIND = 16;
+
+/** The CPU reading at which the version's start was over, in milliseconds: what was used up to then is nobody's in flight. */
+export const STARTED_CPU_MS = 18;
 
 /** Written by the thread. */
 /** What each invocation in flight has been charged so far: CPU time divided by the number in flight, summed up. */
@@ -63,9 +68,14 @@ export const CONTROL_HEARTBEAT = 3;
 export const TABLE_BYTES = MAX_SLOTS * FIELDS * 8;
 export const CONTROL_BYTES = 64;
 
+/** Where `performance.now()` of this thread is zero on the kernel's monotonic clock, in milliseconds: each thread has its own. */
+export const clockOriginMs = (): number => Number(process.hrtime.bigint()) / 1e6 - performance.now();
+
 /** What the thread is started with. */
 export interface WatchdogData {
   readonly memory: SharedArrayBuffer;
   /** See `Timings`. */
   readonly hangMs: number;
+  /** `clockOriginMs` of the supervisor. */
+  readonly originMs: number;
 }

@@ -10,6 +10,7 @@ import {
   BUDGET_MS,
   BUSY_COUNT,
   CHARGED_MS,
+  clockOriginMs,
   CONTROL_ASLEEP,
   CONTROL_HEARTBEAT,
   CONTROL_STOP,
@@ -27,25 +28,26 @@ import {
   KILLED_TURN,
   MAX_SLOTS,
   MEMORY_LIMIT,
+  OLDEST_BEGAN,
   OLDEST_START,
   PID,
   PING_OUTSTANDING,
   PRIVATE_BYTES,
   SEEN_GENERATION,
   SHARE_MS,
+  STARTED_CPU_MS,
   STEPS_BEHIND,
   TABLE_BYTES,
   TURN_EVENTS,
   type WatchdogData,
 } from './watchdog-layout.ts';
+import { cpuMsFrom } from './cell-facts.ts';
 import { mayRaisePriority, PRIORITY_STEPS, setCellPriority, stepsDownOf } from './priority.ts';
 
 /** How often a busy cell is looked at, at least. */
 const TICK_MS = 10;
 /** How often an idle cell is. */
 const IDLE_TICK_MS = 100;
-/** /proc/<pid>/stat counts in these units. */
-const CLOCK_TICK_MS = 10;
 /** Charged at most this much too early, because the last reading before an invocation began is one tick old. */
 const START_SLACK_MS = TICK_MS;
 /** An invocation that has used this much computes rather than answers: its cell gives way to the others … */
@@ -56,7 +58,9 @@ const CALM_MS = 1_000;
 const DEAF_AFTER_MS = 35;
 const PAGE_BYTES = 4096;
 
-const { memory: shared, hangMs } = workerData as WatchdogData;
+const { memory: shared, hangMs, originMs } = workerData as WatchdogData;
+/** What the supervisor's `performance.now()` is behind this thread's. */
+const clockOffsetMs = clockOriginMs() - originMs;
 const table = new Float64Array(shared, 0, MAX_SLOTS * FIELDS);
 const control = new Int32Array(shared, TABLE_BYTES);
 const parallelism = Math.max(1, cpus().length);
@@ -131,22 +135,16 @@ function forget(slot: number, entry: Watched): void {
   watched.delete(slot);
 }
 
-/** The larger of what the main thread used (exact) and what all threads used (in whole ticks). */
+/** See `cpuMsFrom`. */
 function readCpuMs(entry: Watched): number {
-  let length = readSync(entry.schedstat, buffer, 0, buffer.length, 0);
-  const mainMs = Number(buffer.toString('latin1', 0, length).split(' ', 1)[0]) / 1e6;
-  length = readSync(entry.stat, buffer, 0, buffer.length, 0);
-  const text = buffer.toString('latin1', 0, length);
-  // The second field is the program's name in brackets and may hold spaces: count from behind it.
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  const allMs = (Number(fields[11]) + Number(fields[12])) * CLOCK_TICK_MS;
-  return Math.max(mainMs, allMs - CLOCK_TICK_MS);
+  return cpuMsFrom(read(entry.schedstat), read(entry.stat));
 }
+
+const read = (fd: number): string => buffer.toString('latin1', 0, readSync(fd, buffer, 0, buffer.length, 0));
 
 /** Resident less file-backed pages: what this process alone costs. */
 function readPrivateBytes(entry: Watched): number {
-  const length = readSync(entry.statm, buffer, 0, buffer.length, 0);
-  const fields = buffer.toString('latin1', 0, length).split(' ');
+  const fields = read(entry.statm).split(' ');
   return (Number(fields[1]) - Number(fields[2])) * PAGE_BYTES;
 }
 
@@ -185,6 +183,7 @@ function look(slot: number, nowMs: number): number {
 function measure(slot: number, row: number, entry: Watched, nowMs: number): number {
   const inFlight = table[row + IN_FLIGHT] as number;
   const cpuMs = readCpuMs(entry);
+  entry.cpuMs = Math.max(entry.cpuMs, table[row + STARTED_CPU_MS] as number);
   const used = Math.max(0, cpuMs - entry.cpuMs);
   entry.cpuMs = Math.max(entry.cpuMs, cpuMs);
   table[row + CPU_MS] = entry.cpuMs;
@@ -225,7 +224,9 @@ function measureBusy(slot: number, row: number, entry: Watched, inFlight: number
   table[row + SHARE_MS] = share;
   table[row + CHARGED_MS] = (table[row + CHARGED_MS] as number) + charge * inFlight;
   const budget = table[row + BUDGET_MS] as number;
-  const charged = share - (table[row + OLDEST_START] as number);
+  // This look may be late, and what was burnt since the last one the work of others who are gone.
+  const aliveMs = nowMs + clockOffsetMs - (table[row + OLDEST_BEGAN] as number);
+  const charged = Math.min(share - (table[row + OLDEST_START] as number), aliveMs * parallelism);
   setPriorityOf(row, entry, charged, nowMs);
   const left = budget + START_SLACK_MS - charged;
   if (left <= 0) {

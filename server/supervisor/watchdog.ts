@@ -4,6 +4,7 @@ import {
   BUDGET_MS,
   BUSY_COUNT,
   CHARGED_MS,
+  clockOriginMs,
   CONTROL_ASLEEP,
   CONTROL_BYTES,
   CONTROL_HEARTBEAT,
@@ -17,12 +18,14 @@ import {
   KILL_REASON,
   MAX_SLOTS,
   MEMORY_LIMIT,
+  OLDEST_BEGAN,
   OLDEST_START,
   PID,
   PING_OUTSTANDING,
   PRIVATE_BYTES,
   SEEN_GENERATION,
   SHARE_MS,
+  STARTED_CPU_MS,
   STEPS_BEHIND,
   TABLE_BYTES,
   TURN_EVENTS,
@@ -43,7 +46,7 @@ export class Watchdog {
     this.#control = new Int32Array(memory, TABLE_BYTES);
     for (let slot = MAX_SLOTS - 1; slot >= 0; slot--) this.#free.push(slot);
     this.#thread = new Worker(threadFile, {
-      workerData: { memory, hangMs } satisfies WatchdogData,
+      workerData: { memory, hangMs, originMs: clockOriginMs() } satisfies WatchdogData,
       name: 'skep-watchdog',
     });
     this.#thread.on('error', onError);
@@ -158,12 +161,21 @@ export class WatchedCell {
     this.#table[this.#row + PING_OUTSTANDING] = 0;
   }
 
-  /** Called whenever an invocation begins or ends. */
-  setLoad(inFlight: number, oldestStartMs: number): void {
+  /** What it has used up to now, in milliseconds of CPU, is not charged to those who begin from now on. */
+  set startedCpuMs(value: number) {
+    this.#table[this.#row + STARTED_CPU_MS] = value;
+  }
+
+  /**
+   * Called whenever an invocation begins or ends.
+   * @param oldestStartMs `shareMs` at which the one began that has been charged most @param oldestBeganMs when that was (`performance.now()`)
+   */
+  setLoad(inFlight: number, oldestStartMs: number, oldestBeganMs: number): void {
     const row = this.#row;
     // The thread reads IN_FLIGHT first and this a few system calls later: when the last invocation ended in between, it must
     // not take all that the cell ever used for that invocation's.
     this.#table[row + OLDEST_START] = inFlight === 0 ? Number.POSITIVE_INFINITY : oldestStartMs;
+    this.#table[row + OLDEST_BEGAN] = oldestBeganMs;
     const wasIdle = this.#table[row + IN_FLIGHT] === 0;
     this.#table[row + IN_FLIGHT] = inFlight;
     if (wasIdle && inFlight > 0) {
