@@ -74,6 +74,13 @@ export const runInvocation = <T>(
   third?: unknown,
 ): T => run(storage, invocation, callback as (...args: never[]) => unknown, first, second, third) as T;
 
+/** Taken at the start of the cell: no worker's `AsyncLocalStorage` holds anything there. */
+const inEmptyContext = AsyncLocalStorage.snapshot();
+
+/** As `runInvocation`, for what comes from outside and from nobody's call: the worker's own stores are empty. */
+export const runInvocationAnew = (invocation: Invocation, callback: () => void): void =>
+  inEmptyContext(() => void run(storage, invocation, callback));
+
 /** I/O from outside the isolate has arrived: the clock may move on, never back. */
 export function advanceClock(invocation: Invocation | undefined, toMs: number): void {
   if (invocation !== undefined && toMs > invocation.clockMs) invocation.clockMs = toMs;

@@ -20,6 +20,7 @@ import {
   mapSet,
   NativeError,
   NativeTypeError,
+  objectKeys,
 } from './primordials.ts';
 
 type Listener = (event: unknown) => unknown;
@@ -43,8 +44,11 @@ export function installEvents(): void {
   // With a listener that prevents the default, Deno does not end the process.
   nativeAdd('unhandledrejection', (event) => {
     event.preventDefault();
+    show(event, { cancelable: false });
     reportException((event as PromiseRejectionEvent).reason);
   });
+  // Only that it is handled now is told: the reason was.
+  nativeAdd('rejectionhandled', (event) => show(event, { cancelable: false, reason: undefined }));
   installErrorEvents();
   installEventTarget((type, listener) => {
     if (!WORKER_EVENTS[type]) return false;
@@ -59,6 +63,15 @@ export function installEvents(): void {
       if (hasOwn(event.prototype, key)) defineProperty(event.prototype, key, { enumerable: true });
     }
     defineGlobal(event.name, event);
+  }
+}
+
+/** What the worker reads of an event of the engine's, where that on Workers says something else. */
+function show(event: Event, shown: Readonly<Record<string, unknown>>): void {
+  const names = objectKeys(shown);
+  for (let index = 0; index < names.length; index++) {
+    const name = names[index] as string;
+    defineProperty(event, name, { value: shown[name], writable: true, enumerable: false, configurable: true });
   }
 }
 

@@ -15,6 +15,7 @@ import {
   getOwnPropertyDescriptor,
   hasOwn,
   MapConstructor,
+  mapForEach,
   mapGet,
   mapSet,
   NativeError,
@@ -55,6 +56,14 @@ export function readExtra(name: string): Uint8Array<ArrayBuffer> {
   return readAt(base + entry[0], entry[1]);
 }
 
+let onLoaded: (exports: object) => void = () => undefined;
+
+/** Calls the hook with the exports of each extra: of those that are loaded now, and of others when they are. */
+export function watchExtras(hook: (exports: object) => void): void {
+  mapForEach(loaded, (exports) => hook(exports as object));
+  onLoaded = hook;
+}
+
 /** The modules of Node are JavaScript on Workers, too. */
 const NODE_EXTRAS = 'nodejs';
 
@@ -75,6 +84,7 @@ export function loadExtra<T>(name: string): T {
   apply(run, undefined, [module, module.exports, requireHarness]);
   mapSet(loaded, name, module.exports);
   if (!stringStartsWith(name, NODE_EXTRAS)) markExports(module.exports);
+  onLoaded(module.exports);
   return module.exports as T;
 }
 

@@ -9,10 +9,24 @@ import {
   WeakMapConstructor,
   weakMapGet,
   weakMapSet,
+  weakSetAdd,
+  WeakSetConstructor,
+  weakSetHas,
 } from './primordials.ts';
 
 /** The ends of transform streams that are not Deno's own (`IdentityTransformStream` and its kin). */
 export const transformPairs = new WeakMapConstructor<object, { readable: ReadableStream; writable: WritableStream }>();
+
+const byteSinks = new WeakSetConstructor<object>();
+
+/** Says which are the ends of such a transform stream. Bytes go into it and come out of it. */
+export function registerBytePair(stream: object, pair: { readable: ReadableStream; writable: WritableStream }): void {
+  weakMapSet(transformPairs, stream, pair);
+  weakSetAdd(byteSinks, pair.writable);
+}
+
+/** Whether the stream is the writable end of one of these. */
+export const takesBytes = (stream: WritableStream): boolean => weakSetHas(byteSinks, stream);
 
 const lengths = new WeakMapConstructor<object, number>();
 

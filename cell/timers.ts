@@ -4,13 +4,21 @@
  */
 import { abortException, NativeDOMException } from './dom-exception.ts';
 import { CELL_LIMITS } from '../shared/limits.ts';
-import { advanceClockToNow, currentInvocation, type Invocation, runInvocation, type TimerCounts } from './context.ts';
+import {
+  advanceClockToNow,
+  currentInvocation,
+  type Invocation,
+  runInvocation,
+  runInvocationAnew,
+  type TimerCounts,
+} from './context.ts';
 import { reportException } from './console.ts';
 import { abortWith } from './abort.ts';
 import { defineGlobal } from './globals.ts';
 import { onInvocationEnd } from './invocation.ts';
 import {
   apply,
+  dateNow,
   defineProperty,
   eventTargetAdd,
   eventTargetRemove,
@@ -65,7 +73,7 @@ export function requireInvocation(): Invocation {
 
 /**
  * Starts a timer of the running invocation.
- * @param delayMs taken as a browser takes it: what is negative, not a number or too large is 0
+ * @param delayMs what is negative or not a number is 0
  * @returns the id for `clearTimer`
  * @throws QuotaExceededError when the invocation has as many as it may have
  */
@@ -120,18 +128,45 @@ function runTimer(callback: () => void): void {
   }
 }
 
-/** Node fires what is due in 0 ms and what is due in 1 ms together, in the order set; a worker sees the former first. */
+/** The engine takes a longer one for 1 ms; no cell lives as long as this. */
+const MAX_DELAY_MS = 2 ** 31 - 1;
+/** Immediates that stand for timers and have not run yet, and from when on there have been any. */
+let immediates = 0;
+let immediatesSince = 0;
+
+/**
+ * A worker sees what is due first fire first. The engine fires what is due in 0 ms as if it were 1 ms, so the former are immediates here;
+ * these it runs after the timers of the same turn, so what was due later queues up behind them.
+ */
 function startNative(repeat: boolean, fire: () => void, delayMs: number): () => void {
+  const waitMs = delayMs > MAX_DELAY_MS ? MAX_DELAY_MS : delayMs;
   if (repeat) {
-    const interval = nativeSetInterval(fire, delayMs);
+    const interval = nativeSetInterval(fire, waitMs);
     return () => nativeClearInterval(interval);
   }
-  if (delayMs >= 1) {
-    const timeout = nativeSetTimeout(fire, delayMs);
-    return () => nativeClearTimeout(timeout);
-  }
-  const immediate = nativeSetImmediate(fire);
-  return () => nativeClearImmediate(immediate);
+  if (!(waitMs >= 1)) return startImmediate(fire);
+  const dueMs = dateNow() + waitMs;
+  let stop = (): void => nativeClearTimeout(timeout);
+  const timeout = nativeSetTimeout(() => {
+    if (immediates === 0 || immediatesSince >= dueMs) fire();
+    else stop = startImmediate(fire);
+  }, waitMs);
+  return () => stop();
+}
+
+function startImmediate(fire: () => void): () => void {
+  if (immediates++ === 0) immediatesSince = dateNow();
+  let hasRun = false;
+  const immediate = nativeSetImmediate(() => {
+    hasRun = true;
+    immediates--;
+    fire();
+  });
+  return () => {
+    if (hasRun) return;
+    immediates--;
+    nativeClearImmediate(immediate);
+  };
 }
 
 function end(id: number): Timer | undefined {
@@ -235,8 +270,11 @@ const { timeout } = {
     if (args.length === 0) throw parameterError('timeout', 'AbortSignal', 1, 'number');
     const controller = new NativeAbortController();
     const signal = controllerSignal(controller);
+    const invocation = requireInvocation();
     const expire = () =>
-      abortWith(controller, abortException('The operation was aborted due to timeout', 'TimeoutError'));
+      runInvocationAnew(invocation, () =>
+        abortWith(controller, abortException('The operation was aborted due to timeout', 'TimeoutError')),
+      );
     startTimer(false, expire, toNumber(args[0]));
     return signal;
   },

@@ -194,7 +194,7 @@ export abstract class Body {
     };
     copyBody = (body) => {
       if (isBodyless(body)) return NO_BODY;
-      if (body.#taken || (body.#stream !== null && (streamLocked(body.#stream) || isDisturbed(body.#stream)))) {
+      if (body.#taken || (body.#stream !== null && streamLocked(body.#stream))) {
         throw new NativeTypeError('This ReadableStream is currently locked to a reader,');
       }
       requireOwner(body.#owner);

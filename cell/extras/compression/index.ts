@@ -22,10 +22,9 @@ import {
   streamPrototypes,
   subarray,
   uncurry,
-  weakMapSet,
 } from '../../primordials.ts';
 import { refuseAtStartup } from '../../startup.ts';
-import { chunkBytes, transformPairs } from '../../stream-facts.ts';
+import { chunkBytes, registerBytePair } from '../../stream-facts.ts';
 import { constructorParameterError } from '../../webidl.ts';
 
 /** What `node:zlib` works with inside: one call takes input and gives output, and the state says how much of each is left over. */
@@ -241,7 +240,7 @@ function join(self: object, engine: Engine): void {
       if (request !== null) respond(request, 0);
     },
   });
-  weakMapSet(transformPairs, self, { readable, writable });
+  registerBytePair(self, { readable, writable });
 }
 
 function takeFormat(owner: string, args: unknown[]): string {

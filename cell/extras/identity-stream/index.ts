@@ -20,11 +20,10 @@ import {
   streamPrototypes,
   subarray,
   uncurry,
-  weakMapSet,
 } from '../../primordials.ts';
 import { currentOwner, requireOwner } from '../../io-owner.ts';
 import { refuseAtStartup } from '../../startup.ts';
-import { chunkBytes, declareLength, transformPairs } from '../../stream-facts.ts';
+import { chunkBytes, declareLength, registerBytePair } from '../../stream-facts.ts';
 import { toUnsigned } from '../../streams/arguments.ts';
 import { constructorParameterError, isObject } from '../../webidl.ts';
 
@@ -192,7 +191,7 @@ function takeHighWaterMark(owner: string, position: number, strategy: unknown): 
 }
 
 function join(self: object, pipe: IdentityPipe): void {
-  weakMapSet(transformPairs, self, { readable: pipe.readable, writable: pipe.writable });
+  registerBytePair(self, { readable: pipe.readable, writable: pipe.writable });
 }
 
 // oxlint-disable-next-line typescript/no-extraneous-class -- its members are those of TransformStream

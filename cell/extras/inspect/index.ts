@@ -2,6 +2,7 @@
  * How objects of the platform are shown, by `util.inspect` and in the log: here they keep what they hold in private fields, where no
  * inspector looks. Names, order and what stands in brackets are workerd's.
  */
+import { watchExtras } from '../../extras.ts';
 import { headersAreImmutable } from '../../http/index.ts';
 import {
   apply,
@@ -22,7 +23,7 @@ import {
   stringSplit,
   symbolToStringTag,
 } from '../../primordials.ts';
-import { declaredLength } from '../../stream-facts.ts';
+import { declaredLength, takesBytes } from '../../stream-facts.ts';
 import { NativeBigInt } from '../../value-primordials.ts';
 
 type Inspect = (value: unknown, options: object) => string;
@@ -32,25 +33,55 @@ const CUSTOM = Symbol.for('nodejs.util.inspect.custom');
 const EVENT =
   'type eventPhase composed bubbles cancelable defaultPrevented returnValue currentTarget target srcElement timeStamp isTrusted cancelBubble';
 const DERIVED_EVENT = `${EVENT} NONE CAPTURING_PHASE AT_TARGET BUBBLING_PHASE`;
+const TRANSFORM = 'readable writable';
+const ENTRY = 'name entryType startTime duration';
 
-/** Properties to show, by class. */
+/** Properties to show, by class: of those that are there from the start. */
 const PROPERTIES: Readonly<Record<string, string>> = {
+  AbortSignal: 'aborted reason onabort',
   Blob: 'size type',
+  ByteLengthQueuingStrategy: 'highWaterMark',
   CloseEvent: `wasClean reason code ${DERIVED_EVENT}`,
+  CountQueuingStrategy: 'highWaterMark',
+  Crypto: 'subtle',
   CustomEvent: `detail ${DERIVED_EVENT}`,
   ErrorEvent: `filename message lineno colno error ${DERIVED_EVENT}`,
   Event: EVENT,
+  EventTarget: '',
   File: 'name lastModified size type',
   FormData: '',
   Headers: '',
   MessageEvent: `ports source lastEventId origin data ${DERIVED_EVENT}`,
+  Navigator: 'languages language platform hardwareConcurrency userAgent',
+  Performance: 'timeOrigin',
+  ReadableByteStreamController: 'byobRequest desiredSize',
   ReadableStream: 'locked',
+  ReadableStreamBYOBReader: 'closed',
+  ReadableStreamDefaultController: 'desiredSize',
+  ReadableStreamDefaultReader: 'closed',
   Request: 'method url headers redirect fetcher signal cf integrity keepalive cache body bodyUsed',
   Response: 'status statusText headers ok redirected url webSocket cf type body bodyUsed',
-  TransformStream: 'readable writable',
+  TextDecoderStream: `encoding fatal ignoreBOM ${TRANSFORM}`,
+  TextEncoderStream: `encoding ${TRANSFORM}`,
+  TransformStream: TRANSFORM,
   URL: 'origin href protocol username password host hostname port pathname search hash searchParams',
   URLSearchParams: '',
   WritableStream: 'locked',
+  WritableStreamDefaultWriter: 'closed ready desiredSize',
+};
+/** Those that extras bring: shown from the moment they are loaded. */
+const IN_EXTRAS: Readonly<Record<string, string>> = {
+  __proto__: null as never,
+  Cache: '',
+  CacheStorage: 'default',
+  CryptoKey: 'usages algorithm extractable type',
+  DigestStream: 'digest bytesWritten locked',
+  EventSource: 'url withCredentials readyState onopen onmessage onerror',
+  MessagePort: 'onmessage',
+  PerformanceMark: `detail ${ENTRY}`,
+  PerformanceMeasure: `detail ${ENTRY}`,
+  SubtleCrypto: '',
+  WebSocket: 'readyState bufferedAmount url protocol extensions binaryType',
 };
 /** Those that are lists of names and values. */
 const LISTS: Readonly<Record<string, true>> = { Headers: true, FormData: true, URLSearchParams: true };
@@ -68,7 +99,7 @@ function hiddenOf(kind: string, value: object): readonly (readonly [name: string
   if (kind === 'WritableStream')
     return [
       ['state', slot(value, writableState)],
-      ['expectsBytes', false],
+      ['expectsBytes', takesBytes(value as WritableStream)],
     ];
   if (kind !== 'ReadableStream') return [];
   const length = declaredLength(value as ReadableStream);
@@ -89,14 +120,13 @@ function hasProperty(value: object, key: string): boolean {
 const setShown = (target: object, key: string, value: unknown, enumerable: boolean): void =>
   void defineProperty(target, key, { value, writable: true, enumerable, configurable: true });
 
-/** An empty object, or a Map, of a class with that name: inspectors print the name, and of a Map its entries. */
-function emptyState(name: string, isList: boolean): object {
-  const base = isList ? MapConstructor : Object;
-  const type = class extends (base as new () => object) {};
+/** An empty Map of a class with that name: inspectors print the name and the entries. */
+function emptyList(name: string): Map<unknown, unknown> {
+  const type = class extends MapConstructor<unknown, unknown> {};
   setShown(type, 'name', name, false);
   // Hides the tag of Map: what is no text is no tag, and a method is not shown.
-  if (isList) setShown(type.prototype, symbolToStringTag as never, () => undefined, false);
-  return construct(type, []);
+  setShown(type.prototype, symbolToStringTag as never, () => undefined, false);
+  return construct(type, []) as Map<unknown, unknown>;
 }
 
 /** A key of its own for each entry, since names may be there twice; it is shown as the text it stands for. */
@@ -115,7 +145,8 @@ function fillEntries(state: Map<unknown, unknown>, value: object): void {
 
 function nameOf(value: object, fallback: string): string {
   const constructor = reflectGet(value, 'constructor');
-  return typeof constructor === 'function' && constructor.name !== '' ? constructor.name : fallback;
+  if (typeof constructor !== 'function' || constructor === Object || constructor.name === '') return fallback;
+  return constructor.name;
 }
 
 function includes(names: readonly string[], name: string): boolean {
@@ -123,13 +154,12 @@ function includes(names: readonly string[], name: string): boolean {
   return false;
 }
 
-function show(value: object, kind: string, depth: number, options: object, inspect: Inspect): string {
+function show(value: object, kind: string, listed: string, depth: number, options: object, inspect: Inspect): string {
   const name = nameOf(value, kind);
   if (depth < 0) return `[${kind === 'URL' ? 'Object' : name}]`;
   const isList = LISTS[kind] === true;
-  const state = emptyState(name, isList);
+  const state = isList ? emptyList(name) : {};
   if (isList) fillEntries(state as Map<unknown, unknown>, value);
-  const listed = PROPERTIES[kind] as string;
   const names = listed === '' ? [] : stringSplit(listed, ' ');
   const own = objectKeys(value);
   for (let index = 0; index < own.length; index++) {
@@ -145,7 +175,9 @@ function show(value: object, kind: string, depth: number, options: object, inspe
     const [key, held] = hidden[index] as readonly [string, unknown];
     setShown(state, key, held, false);
   }
-  return inspect(state, { ...options, depth, showHidden: true });
+  const text = inspect(state, { ...options, depth, showHidden: true });
+  // The name goes before what is shown, so that its length does not count when lines are broken.
+  return isList ? text : `${name} ${text}`;
 }
 
 /** Deno's inspectors ask its own classes first. */
@@ -159,12 +191,12 @@ function removeDenoInspect(prototype: object): void {
   }
 }
 
-function showClass(kind: string, prototype: object): void {
+function showClass(kind: string, listed: string, prototype: object): void {
   removeDenoInspect(prototype);
   defineProperty(prototype, CUSTOM, {
     value(this: object, depth: number, options: object, inspect: Inspect) {
       try {
-        return show(this, kind, depth, options, inspect);
+        return show(this, kind, listed, depth, options, inspect);
       } catch {
         // Not an instance: a prototype, or what was made with one.
         return `Object [${kind}] {}`;
@@ -176,9 +208,19 @@ function showClass(kind: string, prototype: object): void {
   });
 }
 
-const kinds = objectKeys(PROPERTIES);
-for (let index = 0; index < kinds.length; index++) {
-  const kind = kinds[index] as string;
-  const type = reflectGet(globalThis, kind) as { readonly prototype?: object } | undefined;
-  if (type?.prototype !== undefined && type.prototype !== objectPrototype) showClass(kind, type.prototype);
+/** The classes among these that are known by that name. */
+function showClasses(listed: Readonly<Record<string, string>>, holder: object): void {
+  const kinds = objectKeys(listed);
+  for (let index = 0; index < kinds.length; index++) {
+    const kind = kinds[index] as string;
+    const type = reflectGet(holder, kind) as { readonly prototype?: object } | undefined;
+    const prototype = type?.prototype;
+    if (prototype !== undefined && prototype !== objectPrototype) showClass(kind, listed[kind] as string, prototype);
+  }
 }
+
+showClasses(PROPERTIES, globalThis);
+// A class without a name of its own among the globals.
+const streamIterator = getPrototypeOf(new NativeReadableStream().values()) as object;
+showClass('ReadableStreamAsyncIterator', '', streamIterator);
+watchExtras((exports) => showClasses(IN_EXTRAS, exports));

@@ -76,6 +76,8 @@ class MessagePort extends EventTarget {
     const event = new NativeMessageEvent('message', { __proto__: null, data } as MessageEventInit);
     // Deno makes null of it.
     if (data === undefined) defineProperty(event, 'data', { value: undefined, enumerable: true, configurable: true });
+    defineProperty(event, 'origin', { value: null, configurable: true });
+    defineProperty(event, 'source', { value: this, configurable: true });
     eventTargetDispatch(this, event);
   }
 

@@ -249,7 +249,7 @@ class Performance extends EventTarget {
   measure(...args: unknown[]): PerformanceMeasure {
     if (args.length === 0) throw parameterError('measure', 'Performance', 1, 'string');
     const given = isObject(args[1]) ? (args[1] as MeasureOptions) : { start: args[1], end: args[2] };
-    const detail = isObject(args[1]) ? (args[1] as MeasureOptions).detail : undefined;
+    const detail = (isObject(args[1]) ? (args[1] as MeasureOptions).detail : undefined) ?? null;
     const end =
       given.end === undefined && given.duration !== undefined && given.start !== undefined
         ? this.#timeOf(given.start) + +(given.duration as number)
@@ -322,6 +322,6 @@ if (!compatFlag('enable_nodejs_perf_hooks_module')) {
   for (const key of NODE_MEMBERS) deleteProperty(Performance.prototype, key);
 }
 
-export { classes };
+export { classes, PerformanceMark, PerformanceMeasure };
 /** The global `performance`. */
 export const performance = new Performance(CREATE);

@@ -1,7 +1,7 @@
 /** `WebSocket` as workerd has it: one class for both ends of a pair, and for connections to the outside. */
 import { serialize } from 'node:v8';
 import { compatFlag } from '../../compat.ts';
-import { advanceClockToNow, currentInvocation, type Invocation, runInvocation } from '../../context.ts';
+import { advanceClockToNow, currentInvocation, type Invocation, runInvocationAnew } from '../../context.ts';
 import { dispatchCatching } from '../../dispatch.ts';
 import {
   copyBytes,
@@ -242,7 +242,7 @@ export class WebSocket extends EventTarget {
     if (invocation === undefined) return action();
     if (invocation.ended) return;
     advanceClockToNow(invocation);
-    runInvocation(invocation, action);
+    runInvocationAnew(invocation, action);
   }
 
   #opened(end: End, protocol: string | null, extensions: string | null): void {
