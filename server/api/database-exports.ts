@@ -63,7 +63,7 @@ export class DatabaseExports {
     const entered = await databases.enter(accountId, databaseId);
     if (entered === null) throw fail('databaseNotFound', { database: databaseId });
     const leave = this.#takePlace(accountId);
-    const pieces = dumpDatabase(databases, entered.pool, options);
+    const pieces = dumpDatabase(databases, entered, options);
     try {
       const first = pieces.next();
       await first;

@@ -236,6 +236,14 @@ describe('wrangler and the stores', () => {
     await made('POST', `/d1/database/${one.uuid}/query`, { sql: EVERYTHING });
     assert.equal((await wrangler('d1', 'export', 'one', '--remote', '--output', 'one.sql', '-y')).code, 0);
     const text = await readFile(join(project.dir, 'one.sql'), 'utf8');
+    for (const setting of [
+      `"lock_timeout" TO ''''7s''''`,
+      '"search_path" TO "$user", public, "it',
+      `"application_name" TO`,
+    ]) {
+      assert.ok(text.includes(setting), setting);
+    }
+    assert.doesNotMatch(text, /temp_file_limit/);
     await made('POST', `/d1/database/${two.uuid}/query`, { sql: text });
     assert.equal(await exported(two.uuid), text);
     const catalogs = [];

@@ -24,6 +24,8 @@ import {
   dropDatabase,
   makeDatabase,
   mendRole,
+  ROLE_SETTINGS,
+  type RoleSetting,
   type RunAsPlatform,
   sessionSettings,
   type SessionTimes,
@@ -49,6 +51,8 @@ export interface EnteredDatabase {
   readonly isOverSize: boolean;
   /** Watches its size until the returned function is called; `onExceeded`: what runs has to end. */
   use(onExceeded: () => void): () => void;
+  /** What its role has set for itself; sessions of that role cannot see it. */
+  roleSettings(): Promise<RoleSetting[]>;
 }
 
 export interface DatabaseUsage {
@@ -246,6 +250,7 @@ class Databases implements WorkerDatabases {
       pool,
       isOverSize: this.#sizes.isOver(name),
       use: (onExceeded) => this.#sizes.use(name, onExceeded),
+      roleSettings: async () => (await this.#admin.query<RoleSetting>(ROLE_SETTINGS, [name])).rows,
     };
   }
 

@@ -96,6 +96,17 @@ const PRIVILEGES = `WITH guarded AS (${GUARDED})
         FROM aclexplode(g.acl) x GROUP BY 1, 2) given WHERE given.role IS NOT NULL), '')
   FROM guarded g WHERE g.acl IS NOT NULL AND pg_has_role(g.owner, 'USAGE') AND ($1::text IS NULL OR g.relation = ANY ($1::text::oid[])) ORDER BY g.columns <> '', g.name`;
 
+const GIVEN_BY_DEFAULT = `(SELECT string_agg(format(E'ALTER DEFAULT PRIVILEGES%s GRANT %s ON %s TO %s%s;', given.schema, given.privileges, d.kind, given.role, given.option), E'\\n' ORDER BY given.role, given.option)
+      FROM (SELECT ${role('x.grantee', 'd.owner')} AS role, d.schema, CASE WHEN x.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END AS option, string_agg(x.privilege_type, ', ' ORDER BY x.privilege_type) AS privileges
+        FROM aclexplode(d.acl) x GROUP BY 1, 2, 3) given WHERE given.role IS NOT NULL)`;
+
+/** What objects that are made later get. Those of a schema add to what is given everywhere, which stands in place of what PostgreSQL gives by nature. */
+export const DEFAULT_PRIVILEGES = `SELECT concat_ws(E'\n', CASE WHEN d.schema = '' THEN format('ALTER DEFAULT PRIVILEGES REVOKE ALL ON %s FROM PUBLIC, CURRENT_USER;', d.kind) END, ${GIVEN_BY_DEFAULT})
+  FROM (SELECT a.defaclacl AS acl, a.defaclrole AS owner, coalesce(' IN SCHEMA ' || quote_ident(n.nspname), '') AS schema,
+      CASE a.defaclobjtype WHEN 'r' THEN 'TABLES' WHEN 'S' THEN 'SEQUENCES' WHEN 'f' THEN 'ROUTINES' WHEN 'T' THEN 'TYPES' WHEN 'n' THEN 'SCHEMAS' WHEN 'L' THEN 'LARGE OBJECTS' END AS kind
+    FROM pg_default_acl a LEFT JOIN pg_namespace n ON n.oid = a.defaclnamespace WHERE pg_has_role(a.defaclrole, 'USAGE')) d
+  WHERE d.kind IS NOT NULL ORDER BY d.schema <> '', d.schema, d.kind`;
+
 /** Between the objects and their rows. */
 export const BEFORE_ROWS = [SEQUENCE_OWNERS, COLUMN_STORAGE] as const;
 

@@ -1,9 +1,11 @@
 /** A database as a text of SQL that makes it again, read in one snapshot and as the database's own role: what that may not see is not in it. */
-import type { WorkerDatabases } from './databases.ts';
-import { AFTER_ROWS, AT_THE_END, BEFORE_ROWS } from './dump-attachments.ts';
+import pg from 'pg';
+import type { EnteredDatabase, WorkerDatabases } from './databases.ts';
+import { AFTER_ROWS, AT_THE_END, BEFORE_ROWS, DEFAULT_PRIVILEGES } from './dump-attachments.ts';
 import { DEPENDENCIES, OBJECTS } from './dump-objects.ts';
 import { type DumpObject, type OrderedObjects, orderObjects } from './dump-order.ts';
 import { FIND_TABLE, LARGE_OBJECT_QUERIES, ROW_QUERIES, SEQUENCE_STATES } from './dump-rows.ts';
+import type { RoleSetting } from './server.ts';
 import { type ResultSink, rowToJson, Session, SessionEnded } from '../wire/session.ts';
 import { DATABASE_LIMITS } from '../../../shared/limits.ts';
 
@@ -20,7 +22,7 @@ export class NoSuchTable extends Error {
 }
 
 const HEADER = `-- A PostgreSQL database of Skep. To make it again: wrangler d1 execute <database> --remote --file <this file>, or psql.
--- Not in here: settings of the role (ALTER ROLE ... SET), default privileges, privileges of other roles, publications, and rows of tables that extensions made.
+-- Not in here: privileges of other roles, publications, and rows of tables that extensions made.
 SET check_function_bodies = off;
 `;
 /** A file that does not end so was cut off. */
@@ -36,15 +38,15 @@ const AIM_CHARACTERS = 256 * 1024;
  */
 export async function* dumpDatabase(
   databases: WorkerDatabases,
-  pool: ConstructorParameters<typeof Session>[0],
+  entered: Pick<EnteredDatabase, 'pool' | 'roleSettings'>,
   options: DumpOptions,
 ): AsyncGenerator<string, void> {
-  const session = await Session.open(pool);
+  const session = await Session.open(entered.pool);
   const { transactionMs } = databases.times;
   const tooLong = `The export took longer than a transaction may, ${transactionMs / 1000} s. Export tables one by one (--table).`;
   const timer = setTimeout(() => session.end(new SessionEnded(tooLong)), transactionMs);
   try {
-    yield* new Dump(session, options).text();
+    yield* new Dump(session, entered, options).text();
   } finally {
     clearTimeout(timer);
     session.release();
@@ -53,10 +55,12 @@ export async function* dumpDatabase(
 
 class Dump {
   readonly #session: Session;
+  readonly #entered: Pick<EnteredDatabase, 'roleSettings'>;
   readonly #options: DumpOptions;
 
-  constructor(session: Session, options: DumpOptions) {
+  constructor(session: Session, entered: Pick<EnteredDatabase, 'roleSettings'>, options: DumpOptions) {
     this.#session = session;
+    this.#entered = entered;
     this.#options = options;
   }
 
@@ -75,6 +79,10 @@ class Dump {
     if (schema) for (const query of AFTER_ROWS) yield* this.#statements(query, [oids]);
     for (const statement of objects?.afterRows ?? []) yield `${statement}\n`;
     if (schema) for (const query of AT_THE_END) yield* this.#statements(query, [oids]);
+    if (schema && oids === null) {
+      yield* this.#statements(DEFAULT_PRIVILEGES);
+      for (const setting of await this.#entered.roleSettings()) yield `${settingStatement(setting)}\n`;
+    }
     await this.#ask('COMMIT');
     yield FOOTER;
   }
@@ -146,6 +154,17 @@ class Dump {
     await this.#session.run([{ sql, params }], sink);
     return found;
   }
+}
+
+/** Lists of names, which are kept as such: as one text each would be one name. */
+const LISTS_OF_NAMES = new Set(['search_path', 'temp_tablespaces', 'local_preload_libraries']);
+
+/** For the role in the database where it runs: whoever makes the database again may have others. */
+function settingStatement({ name, value }: RoleSetting): string {
+  const setting = LISTS_OF_NAMES.has(name) ? value : pg.escapeLiteral(value);
+  const end = pg.escapeLiteral(` SET ${pg.escapeIdentifier(name)} TO ${setting}`);
+  const body = `BEGIN EXECUTE 'ALTER ROLE CURRENT_USER IN DATABASE ' || quote_ident(current_database()) || ${end}; END`;
+  return `DO ${pg.escapeLiteral(body)};`;
 }
 
 /** The tables that were asked for, for a query that knows of them. */

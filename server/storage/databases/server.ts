@@ -178,6 +178,17 @@ export async function mendRole(run: RunAsPlatform, name: string, password: strin
   });
 }
 
+/** A default that sessions of a role start with. */
+export interface RoleSetting {
+  readonly name: string;
+  readonly value: string;
+}
+
+/** What a role has set for itself, anywhere or in its database. What the platform has set for it is not among them. */
+export const ROLE_SETTINGS = `SELECT DISTINCT ON (name) split_part(item, '=', 1) AS name, substr(item, strpos(item, '=') + 1) AS value
+  FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole LEFT JOIN pg_database d ON d.oid = s.setdatabase, unnest(s.setconfig) AS item
+  WHERE r.rolname = $1 AND (s.setdatabase = 0 OR d.datname = $1) AND item NOT LIKE 'temp_file_limit=%' ORDER BY name, s.setdatabase DESC`;
+
 /** How long a worker may keep a database at work, in ms. */
 export interface SessionTimes {
   readonly statementMs: number;
@@ -193,6 +204,7 @@ export function sessionSettings(serverVersion: number, times: SessionTimes): Rec
     idle_in_transaction_session_timeout: String(Math.min(idleInTransactionMs, transactionMs)),
     ...(serverVersion >= 170_000 ? { transaction_timeout: String(transactionMs) } : {}),
     work_mem: `${workMemMiB}MB`,
+    client_encoding: 'UTF8',
     timezone: 'UTC',
     datestyle: 'ISO',
     intervalstyle: 'iso_8601',
