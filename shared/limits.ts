@@ -506,8 +506,8 @@ export const R2_LIMITS = {
   backendProbeMs: 3_000,
   /** A call that does not move for this long, of a store that is alive otherwise, is given up. Ends calls that would hang. */
   backendIdleMs: 15_000,
-  /** A HEAD of an object that is not answered within this time, by a store that is alive otherwise, is given up: every `get` begins with one. */
-  backendHeadMs: 5_000,
+  /** An object's HEAD or content that does not begin, or go on, within this time, from a store that is alive otherwise, is given up: whoever reads is not to wait for long. */
+  backendReadMs: 5_000,
   /** A list or an error that has not ended by then is given up. Stops answers that come byte by byte without end. */
   backendDocumentMs: 30_000,
   /** Keys of S3 clients of one bucket. */

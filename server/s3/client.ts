@@ -124,19 +124,21 @@ export class S3Client {
 /** Both at once: an endpoint may refuse before it has read everything. */
 async function answerOf(
   outgoing: ClientRequest,
-  { method, body }: BackendRequest,
+  { method, key, query, body }: BackendRequest,
   pulse: Pulse,
 ): Promise<BackendAnswer> {
   const answered = new Promise<IncomingMessage>((resolve, reject) => {
     outgoing.once('response', resolve);
     outgoing.once('error', reject);
   });
-  const idleMs = method === 'HEAD' ? R2_LIMITS.backendHeadMs : R2_LIMITS.backendIdleMs;
+  // A list is work for a store, and takes its time.
+  const isOfObject = (method === 'GET' || method === 'HEAD') && key !== '' && query === undefined;
+  const idleMs = isOfObject ? R2_LIMITS.backendReadMs : R2_LIMITS.backendIdleMs;
   const clock = boundTimes(outgoing, idleMs, pulse);
   try {
     const [answer] = await Promise.all([answered, sendBody(outgoing, body, clock, answered)]);
     pulse.moved();
-    boundReading(answer, pulse);
+    boundReading(answer, idleMs, pulse);
     if (!outgoing.writableEnded) {
       // No other request can follow on a connection that waits for the rest of this one.
       answer.once('close', () => outgoing.destroy());
@@ -227,7 +229,7 @@ export const garbage = (): R2Error =>
 /** Lets go of an answer of which only the head matters. A short body is read, so that its connection can be used again. */
 export function discard({ body }: BackendAnswer): void {
   let bytes = 0;
-  const deadline = setTimeout(() => body.destroy(), R2_LIMITS.backendHeadMs);
+  const deadline = setTimeout(() => body.destroy(), R2_LIMITS.backendReadMs);
   body.on('error', () => undefined);
   body.once('close', () => clearTimeout(deadline));
   body.on('data', (chunk: Buffer) => {

@@ -66,7 +66,7 @@ export function boundTimes(outgoing: ClientRequest, idleMs: number, pulse: Pulse
 }
 
 /** An answer has to go on coming, as long as somebody takes it; who takes nothing for long does not keep the connection. */
-export function boundReading(answer: IncomingMessage, pulse: Pulse): void {
+export function boundReading(answer: IncomingMessage, idleMs: number, pulse: Pulse): void {
   const everyMs = R2_LIMITS.backendPatienceMs;
   let seen = answer.socket.bytesRead;
   let awaitedMs = 0;
@@ -79,7 +79,7 @@ export function boundReading(answer: IncomingMessage, pulse: Pulse): void {
     seen = answer.socket.bytesRead;
     awaitedMs = hasMoved || isUnread ? 0 : awaitedMs + everyMs;
     unreadMs = hasMoved || !isUnread ? 0 : unreadMs + everyMs;
-    if (awaitedMs >= R2_LIMITS.backendIdleMs) giveUp();
+    if (awaitedMs >= idleMs) giveUp();
     else if (awaitedMs > 0) void pulse.isAlive().then((isAlive) => !isAlive && awaitedMs > 0 && giveUp());
     if (unreadMs >= R2_LIMITS.bodyIdleMs) answer.destroy(unread());
   }, everyMs);

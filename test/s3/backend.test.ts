@@ -216,7 +216,7 @@ test('a put that the store refuses before it has read it ends with what the stor
   for (const each of [refusing, tooSoon]) each.close();
 });
 
-test('a store that is slow with a request and answers others is waited for; one that answers nothing is given up', async () => {
+test('a store that is slow with a list is waited for; one that answers nothing, or no contents, is given up within seconds', async () => {
   const { bucket } = await objects.bucket('patience');
   const slow = await server((socket) => {
     socket.on('data', (data) => {
@@ -227,7 +227,24 @@ test('a store that is slow with a request and answers others is waited for; one 
     });
   });
   const silent = await server((socket) => socket.on('data', () => undefined));
+  // Answers every HEAD, and gives nothing or a part of a content.
+  const contentless = await server((socket) => {
+    socket.on('data', (data) => {
+      const [line = ''] = String(data).split('\r\n');
+      const named = 'etag: "e"\r\nlast-modified: Thu, 01 Jan 2026 00:00:00 GMT';
+      const head = `HTTP/1.1 200 OK\r\ncontent-length: 9\r\n${named}\r\n\r\n`;
+      if (line.startsWith('HEAD')) socket.write(head);
+      else if (line.includes('half')) socket.write(`${head}half`);
+    });
+  });
   const started = performance.now();
+  const readers = Promise.all(
+    ['none', 'half'].map(async (key) => {
+      const read = async () => contentOf(await contentless.store.get(bucket, key, {}));
+      await assert.rejects(read, /object store behind this bucket (did not answer|sent nothing) in time/);
+      return performance.now() - started;
+    }),
+  );
   const givenUp = [
     silent.store.list(bucket, listOptions()),
     silent.store.put(bucket, 'k', Buffer.from('v'), putOptions('v')),
@@ -242,7 +259,8 @@ test('a store that is slow with a request and answers others is waited for; one 
   const times = await failures;
   assert.ok(Math.max(...times) < 4_600, `given up after ${times.join(' and ')} ms`);
   await assert.rejects(silent.store.head(bucket, 'k'), /has not answered for \d+ s/);
-  for (const each of [slow, silent]) each.close();
+  assert.ok(Math.max(...(await readers)) < 9_000, `readers heard after ${(await readers).join(' and ')} ms`);
+  for (const each of [slow, silent, contentless]) each.close();
 });
 
 test('an answer without end to which nobody listens is cut off', async () => {
