@@ -28,12 +28,39 @@ export interface Metrics {
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 const NOTHING: Labels = {};
 
+/** The event of a worker that has this type. */
+type EventOf<T extends WorkerEvent['type']> = Extract<WorkerEvent, { type: T }>;
+
 export function createMetrics(sources: MetricsSources): Metrics {
   const registry = new Registry();
   addGauges(registry, sources);
   if (sources.kv !== undefined) addKv(registry, sources.kv);
   const close = addProcess(registry);
-  const invocations = registry.counter(
+  return {
+    onWorkerEvent: addWorkers(registry),
+    onSubrequest: addSubrequests(registry),
+    onCellEvent: addCells(registry),
+    render: () => registry.render(),
+    close,
+  };
+}
+
+/** What workers do: each returned function takes one event of theirs. */
+function addWorkers(registry: Registry): Metrics['onWorkerEvent'] {
+  const onEnd = addInvocations(registry);
+  const onOperation = addOperations(registry);
+  const logs = registry.counter('skep_worker_log_lines_total', 'Lines that workers logged.');
+  const exceptions = registry.counter('skep_worker_exceptions_total', 'Exceptions that nobody caught.');
+  return (event) => {
+    if (event.type === 'log') logs.add(workerLabels(event.version));
+    else if (event.type === 'exception') exceptions.add(workerLabels(event.version));
+    else if (event.type === 'operation') onOperation(event);
+    else onEnd(event);
+  };
+}
+
+function addInvocations(registry: Registry): (event: EventOf<'invocation'>) => void {
+  const ended = registry.counter(
     'skep_invocations_total',
     'Invocations that have ended, by worker, by how they ended, and by who asked: a visitor or a worker.',
   );
@@ -43,25 +70,62 @@ export function createMetrics(sources: MetricsSources): Metrics {
     'From the beginning of an invocation to the end of its answer.',
     SECONDS,
   );
-  const logs = registry.counter('skep_worker_log_lines_total', 'Lines that workers logged.');
   const truncated = registry.counter(
     'skep_invocations_truncated_total',
     'Invocations that logged more than they may; the rest was left out.',
   );
-  const exceptions = registry.counter('skep_worker_exceptions_total', 'Exceptions that nobody caught.');
-  const subrequests = registry.counter(
-    'skep_subrequests_total',
-    'Calls of workers by kind, and whether the limit of the pipeline refused them.',
+  const endedOf = perVersion((labels, outcome: Outcome, source: 'visitor' | 'worker') =>
+    ended.series({ ...labels, outcome, source }),
   );
+  const cpuOf = perVersion((labels) => cpu.series(labels));
+  return ({ version, outcome, caller, cpuMs, answerMs, truncated: isTruncated }) => {
+    endedOf(version, outcome, caller === null ? 'visitor' : 'worker').value++;
+    cpuOf(version).value += cpuMs / 1000;
+    if (isTruncated) truncated.add(workerLabels(version));
+    duration.observe(NOTHING, answerMs / 1000);
+  };
+}
+
+function addOperations(registry: Registry): (event: EventOf<'operation'>) => void {
   const operations = registry.counter(
     'skep_binding_operations_total',
     'Operations of data bindings, by how they ended.',
   );
-  const operationDuration = registry.histogram(
+  const duration = registry.histogram(
     'skep_binding_operation_duration_seconds',
     'From the call of an operation to the end of its answer.',
     SECONDS,
   );
+  const operationsOf = perVersion((labels, kind: string, ending: CallEnding) =>
+    operations.series({ ...labels, ...kindLabels(kind), ending }),
+  );
+  const durations = new Map<string, (seconds: number) => void>();
+  const durationOf = (kind: string): ((seconds: number) => void) => {
+    const found = durations.get(kind) ?? duration.series(kindLabels(kind));
+    durations.set(kind, found);
+    return found;
+  };
+  return ({ version, bindingType, operation, ending, ms }) => {
+    const kind = `${bindingType} ${operation}`;
+    operationsOf(version, kind, ending).value++;
+    durationOf(kind)(ms / 1000);
+  };
+}
+
+function addSubrequests(registry: Registry): Metrics['onSubrequest'] {
+  const subrequests = registry.counter(
+    'skep_subrequests_total',
+    'Calls of workers by kind, and whether the limit of the pipeline refused them.',
+  );
+  const subrequestsOf = perVersion((labels, kind: SubrequestKind, refused: 'true' | 'false') =>
+    subrequests.series({ ...labels, kind, refused }),
+  );
+  return ({ version }, kind, isRefused) => {
+    subrequestsOf(version, kind, isRefused ? 'true' : 'false').value++;
+  };
+}
+
+function addCells(registry: Registry): Metrics['onCellEvent'] {
   const started = registry.histogram(
     'skep_cell_start_seconds',
     'From the start of a process to a closed sandbox.',
@@ -86,53 +150,14 @@ export function createMetrics(sources: MetricsSources): Metrics {
     'Cells that ended, by reason; all but "stopped" are faults.',
   );
   const waited = registry.histogram('skep_queue_wait_seconds', 'How long requests waited for a cell.', SECONDS);
-  const invocationsOf = perVersion((labels, outcome: Outcome, source: 'visitor' | 'worker') =>
-    invocations.series({ ...labels, outcome, source }),
-  );
-  const cpuOf = perVersion((labels) => cpu.series(labels));
-  const operationsOf = perVersion((labels, kind: string, ending: CallEnding) =>
-    operations.series({ ...labels, ...kindLabels(kind), ending }),
-  );
-  const durations = new Map<string, (seconds: number) => void>();
-  const durationOf = (kind: string): ((seconds: number) => void) => {
-    const found = durations.get(kind) ?? operationDuration.series(kindLabels(kind));
-    durations.set(kind, found);
-    return found;
-  };
-  const subrequestsOf = perVersion((labels, kind: SubrequestKind, refused: 'true' | 'false') =>
-    subrequests.series({ ...labels, kind, refused }),
-  );
-  return {
-    onWorkerEvent(event) {
-      const { version } = event;
-      if (event.type === 'log') logs.add(workerLabels(version));
-      else if (event.type === 'exception') exceptions.add(workerLabels(version));
-      else if (event.type === 'operation') {
-        const { bindingType, operation, ending, ms } = event;
-        const kind = `${bindingType} ${operation}`;
-        operationsOf(version, kind, ending).value++;
-        durationOf(kind)(ms / 1000);
-      } else {
-        invocationsOf(version, event.outcome, event.caller === null ? 'visitor' : 'worker').value++;
-        cpuOf(version).value += event.cpuMs / 1000;
-        if (event.truncated) truncated.add(workerLabels(version));
-        duration.observe(NOTHING, event.answerMs / 1000);
-      }
-    },
-    onCellEvent(event) {
-      if (event.type === 'started') started.observe(NOTHING, event.ms / 1000);
-      else if (event.type === 'loaded') coldStarts.observe({ prestarted: String(event.prestarted) }, event.ms / 1000);
-      else if (event.type === 'ended') ended.add({ reason: event.reason });
-      else if (event.type === 'session') {
-        sessions.value++;
-        roundTrips.value += event.roundTrips;
-      } else waited.observe({ outcome: event.gotCell ? 'cell' : 'refused' }, event.ms / 1000);
-    },
-    onSubrequest({ version }, kind, isRefused) {
-      subrequestsOf(version, kind, isRefused ? 'true' : 'false').value++;
-    },
-    render: () => registry.render(),
-    close,
+  return (event) => {
+    if (event.type === 'started') started.observe(NOTHING, event.ms / 1000);
+    else if (event.type === 'loaded') coldStarts.observe({ prestarted: String(event.prestarted) }, event.ms / 1000);
+    else if (event.type === 'ended') ended.add({ reason: event.reason });
+    else if (event.type === 'session') {
+      sessions.value++;
+      roundTrips.value += event.roundTrips;
+    } else waited.observe({ outcome: event.gotCell ? 'cell' : 'refused' }, event.ms / 1000);
   };
 }
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { UPLOAD_LIMITS } from '../../shared/limits.ts';
-import { ApiError } from '../../server/api/errors.ts';
 import { readMetadata, type UploadMetadata } from '../../server/api/upload/metadata.ts';
 import type { UploadPart } from '../../server/api/upload/multipart.ts';
+import { refusals } from '../support/refusals.ts';
 
 const NOW = new Date('2026-11-22T12:00:00Z');
 const MAX = { cpuMs: 100, subrequests: 50 };
@@ -14,16 +14,6 @@ function partOf(text: string | Uint8Array): UploadPart {
 
 function read(metadata: unknown): UploadMetadata {
   return readMetadata([partOf(JSON.stringify(metadata))], MAX, NOW);
-}
-
-function refusals(run: () => unknown): string[] {
-  try {
-    run();
-  } catch (error) {
-    assert.ok(error instanceof ApiError, String(error));
-    return error.problems.map(({ code, message }) => `${code} ${message}`);
-  }
-  return assert.fail('was not refused');
 }
 
 test('what wrangler sends for a plain Worker is read; unknown keys are kept, transport keys are not', () => {

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { isSourceMap } from '../../shared/worker.ts';
-import { ApiError } from '../../server/api/errors.ts';
 import { collectModules, normaliseModuleName, type UploadedModules } from '../../server/api/upload/modules.ts';
 import type { UploadPart } from '../../server/api/upload/multipart.ts';
 import { ESM } from '../support/multipart.ts';
+import { refusals } from '../support/refusals.ts';
 
 function part(name: string, contentType = ESM, text = 'x', filename: string | undefined = name): UploadPart {
   const content = Buffer.from(text);
@@ -14,16 +14,6 @@ function part(name: string, contentType = ESM, text = 'x', filename: string | un
 
 function collect(parts: UploadPart[], main = 'index.js'): UploadedModules {
   return collectModules(parts, { format: 'modules', part: main });
-}
-
-function refusals(run: () => unknown): string[] {
-  try {
-    run();
-  } catch (error) {
-    assert.ok(error instanceof ApiError, String(error));
-    return error.problems.map(({ code, message }) => `${code} ${message}`);
-  }
-  return assert.fail('was not refused');
 }
 
 test('module names lose a leading ./ and keep their folders', () => {

@@ -45,18 +45,6 @@ export const keyData = (processId: number, secret: number): Buffer => message('K
 export const errorResponse = (severity: 'ERROR' | 'FATAL', code: string, text: string): Buffer =>
   message('E', `S${severity}`, `V${severity}`, `C${code}`, `M${text}`, Buffer.of(0));
 
-/** `user`, `database` and the rest of a StartupMessage, behind its length and version. */
-export function readStartup(frame: Buffer): Map<string, string> {
-  const parameters = new Map<string, string>();
-  for (let at = 8; at < frame.length && frame[at] !== 0; ) {
-    const name = readText(frame, at);
-    const value = readText(frame, name.next);
-    parameters.set(name.text, value.text);
-    at = value.next;
-  }
-  return parameters;
-}
-
 /** The statement that a Parse names; '' is the unnamed one. */
 export const namedByParse = (frame: Buffer): string => readText(frame, HEADER_BYTES).text;
 
