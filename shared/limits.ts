@@ -50,6 +50,16 @@ export const GATEWAY_LIMITS = {
   maxDiscardedBytes: 1 * MiB,
   /** … for this long → the connection is cut. */
   discardTimeoutMs: 5_000,
+  /** What is still read of a client that sends no HTTP, so that it sees the answer: this much … → the connection is cut. */
+  maxLingerBytes: 256 * KiB,
+  /** … for this long → the connection is cut. */
+  lingerMs: 1_000,
+  /** Host headers whose reading is remembered → all are forgotten. Stops made-up hosts from filling the memory. */
+  maxCachedHosts: 4_096,
+  /** Characters of a Host header that is remembered → it is read each time. */
+  maxCachedHostLength: 128,
+  /** Failures of requests that are logged in a second → the rest is counted. Stops visitors from filling the disk with log lines. */
+  maxReportsPerSecond: 20,
 } as const;
 
 /** What an upload to the control API may hold → refused, with limit and size in the message. */
@@ -106,6 +116,8 @@ export const UPLOAD_LIMITS = {
   maxConnections: 1_000,
   /** Time to send a whole request to the control API → 408. Stops slow uploads from holding places for ever. */
   requestTimeoutMs: 300_000,
+  /** Problems named in one answer → the rest is left out. Stops an upload from asking for an answer with a problem for each of its bindings. */
+  maxProblems: 50,
 } as const;
 
 /** Per invocation and per cell. The first three are settings (`SKEP_LIMIT_*`). */
@@ -257,6 +269,10 @@ export const KV_LIMITS = {
   cacheMiB: 64,
   /** Age of a cached value. Bounds how long a lost message can matter → it is read anew. */
   cacheSeconds: 60,
+  /** Namespaces of which a node remembers whose they are → all are forgotten. */
+  maxCachedNamespaces: 10_000,
+  /** Accounts of which a node remembers what they store → all are forgotten. */
+  maxAccountsRemembered: 10_000,
 } as const;
 
 /** Within one RPC session, kept by each of the two cells against the other. */
@@ -313,6 +329,26 @@ export const CHANNEL_LIMITS = {
   maxLogCharacters: 32 * 1024,
   /** Bytes of stderr kept of a cell → it is ended: no harness writes there. Stops floods. */
   maxStderrBytes: 64 * KiB,
+  /** Bytes sent to a cell that it has not read; more than the largest version, which is handed over at once → it is ended. Stops a cell that does not read. */
+  maxUnreadBytes: 96 * MiB,
+  /** The exception that a cell answers a request with → the rest of it is dropped. */
+  maxExceptionBytes: 128 * KiB,
+  /** A name, message or stack in what a cell says of an exception → the rest is cut off. */
+  maxTextBytes: 64 * KiB,
+} as const;
+
+/** What an origin on the internet may do with a request of a worker. Which addresses a worker may reach is no limit: `server/bindings/egress`. */
+export const EGRESS_LIMITS = {
+  /** To connect, TLS included → an exception in the worker. */
+  connectMs: 10_000,
+  /** Cloudflare: 100 s until the answer begins → an exception in the worker. Stops silent servers from holding connections. */
+  headersMs: 100_000,
+  /** A body brings a byte at least so often → the answer breaks off. */
+  bodyIdleMs: 300_000,
+  /** Connections to one origin → further requests wait. Stops a worker from using this machine to flood somebody. */
+  connectionsPerOrigin: 64,
+  /** All headers of an answer → an exception in the worker. Stops an origin from having the server copy without bound. */
+  maxResponseHeaderBytes: 128 * KiB,
 } as const;
 
 /** Source maps that are read to tell where an exception came from. */
@@ -464,6 +500,12 @@ export const DATABASE_LIMITS = {
   databasesPerAccount: 100,
   /** Cloudflare: bytes of a database's name. */
   maxNameBytes: 64,
+  /** What a client of Hyperdrive says before its session begins, as in PostgreSQL → the connection is closed. */
+  maxFirstMessageBytes: 10_000,
+  /** Each text of a database's error that a worker gets; a statement may raise errors of any length → the rest is cut off. */
+  maxErrorCharacters: 4_096,
+  /** All results of an answer of the API, in characters of JSON → 7500. Stops one query from filling the server's memory. */
+  maxApiResultCharacters: 16 * MiB,
 } as const;
 
 /** Objects. Cloudflare's numbers (https://developers.cloudflare.com/r2/platform/limits/) where it has them. */
@@ -534,10 +576,24 @@ export const R2_LIMITS = {
   deletedReadMs: 600_000,
   /** A put or part that brings no byte for this long is given up: what it wrote takes disk. */
   bodyIdleMs: 120_000,
+  /** Etags of one condition → refused. */
+  maxEtagConditions: 100,
+  /** The line in front of a chunk of an `aws-chunked` body, and each line of its trailer → the body is refused. */
+  maxChunkLineBytes: 1 * KiB,
+  /** Lines of such a trailer → the body is refused. */
+  maxTrailers: 8,
+  /** Elements within one another in a document of a client's, or of a backend's → refused. Stops a deep document from exhausting the stack. */
+  maxXmlDepth: 8,
 } as const;
 
 /** The server's own log, whoever caused a line: texts of cells, visitors and deployers get into messages and reasons. */
 export const LOG_LIMITS = {
   /** One text of a line, its message or a field. Stops one line from taking the disk and the reader's memory, and bounds the time to redact it. */
   maxTextCharacters: 64 * 1024,
+} as const;
+
+/** What `/metrics` counts. */
+export const METRICS_LIMITS = {
+  /** Series of one name → what comes after them is counted together, as `others`. Stops a thousand workers from making every scrape a megabyte. */
+  maxSeries: 2_000,
 } as const;

@@ -9,9 +9,7 @@ import { type ApiContext, pathForLog, PREFIX } from './context.ts';
 import { ApiError, ofObjectStore, unavailable } from './errors.ts';
 import type { Route } from './router.ts';
 import { unsupportedFeature } from './unsupported.ts';
-
-/** Problems in one answer; a hostile upload could cause one per binding. */
-const MAX_PROBLEMS = 50;
+import { UPLOAD_LIMITS } from '../../shared/limits.ts';
 
 const OUTSIDE = `The API is below ${PREFIX}: CLOUDFLARE_API_BASE_URL has to end with that.`;
 
@@ -64,7 +62,7 @@ export function errorAnswer(error: unknown, context: ApiContext): Response {
 }
 
 function envelope(context: ApiContext, problems: readonly CloudflareProblem[]): Response {
-  const shown = problems.slice(0, MAX_PROBLEMS);
+  const shown = problems.slice(0, UPLOAD_LIMITS.maxProblems);
   // The most serious decides: a 5xx among 4xx means that trying again may help.
   const status = Math.max(...shown.map((problem) => problem.status));
   // The rest of a body that came too slowly is not waited for.

@@ -11,6 +11,7 @@ import {
   SessionEnded,
 } from '../storage/wire/session.ts';
 import { fail, unavailable } from './errors.ts';
+import { DATABASE_LIMITS } from '../../shared/limits.ts';
 
 /** One statement's result. */
 export interface StatementResult {
@@ -25,9 +26,6 @@ export interface AskedSql {
   readonly sql: string;
   readonly params: readonly unknown[];
 }
-
-/** All results of an answer together, in characters of JSON; stops one query from filling the server's memory. */
-const MAX_RESULT_CHARACTERS = 16 * 1024 * 1024;
 
 /** @throws ApiError 7404, 7500 with PostgreSQL's words, 503 */
 export async function runSql(
@@ -118,7 +116,7 @@ class Collector implements ResultSink {
   row(frame: Buffer): void {
     const json = rowToJson(frame);
     this.#characters += json.length;
-    if (this.#characters > MAX_RESULT_CHARACTERS) {
+    if (this.#characters > DATABASE_LIMITS.maxApiResultCharacters) {
       this.#onTooMuch();
       return;
     }

@@ -3,10 +3,7 @@ import { renderErrorPage } from '../routing/error-page.ts';
 import { VISITOR_ERRORS, type VisitorError } from '../../shared/visitor-errors.ts';
 import type { GatewayCore } from './core.ts';
 import type { ClientSocket } from './request.ts';
-
-/** How much is still read of a client that sends rubbish, so that it sees the answer before the connection is cut. */
-const MAX_LINGER_BYTES = 256 * 1024;
-const LINGER_MS = 1_000;
+import { GATEWAY_LIMITS } from '../../shared/limits.ts';
 
 const PARSER_ERRORS: Readonly<Record<string, VisitorError>> = {
   ERR_HTTP_REQUEST_TIMEOUT: VISITOR_ERRORS.timeout,
@@ -51,10 +48,10 @@ export function answerRaw(core: GatewayCore, socket: ClientSocket, error: Visito
       `Content-Length: ${Buffer.byteLength(body)}\r\n` +
       `Connection: close\r\nserver: skep\r\ncf-ray: ${ray}\r\n\r\n${body}`,
   );
-  const upTo = socket.bytesRead + MAX_LINGER_BYTES;
+  const upTo = socket.bytesRead + GATEWAY_LIMITS.maxLingerBytes;
   const startedAt = performance.now();
   const timer = setInterval(() => {
-    if (socket.bytesRead > upTo || performance.now() - startedAt > LINGER_MS) socket.destroy();
+    if (socket.bytesRead > upTo || performance.now() - startedAt > GATEWAY_LIMITS.lingerMs) socket.destroy();
   }, 50);
   socket.once('close', () => clearInterval(timer));
 }

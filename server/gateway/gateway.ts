@@ -183,9 +183,6 @@ function refuseConnect(core: GatewayCore, socket: ClientSocket): void {
   else answerRaw(core, socket, VISITOR_ERRORS.methodNotAllowed);
 }
 
-const MAX_CACHED_HOSTS = 4_096;
-const MAX_CACHED_HOST_LENGTH = 128;
-
 /** The same few hosts come again and again; what strangers make up must not fill the memory. */
 function cachedHostParser(): (host: string) => HostName | null {
   const cache = new Map<string, HostName | null>();
@@ -193,8 +190,8 @@ function cachedHostParser(): (host: string) => HostName | null {
     const known = cache.get(host);
     if (known !== undefined) return known;
     const parsed = parseHostHeader(host);
-    if (host.length > MAX_CACHED_HOST_LENGTH) return parsed;
-    if (cache.size >= MAX_CACHED_HOSTS) cache.clear();
+    if (host.length > GATEWAY_LIMITS.maxCachedHostLength) return parsed;
+    if (cache.size >= GATEWAY_LIMITS.maxCachedHosts) cache.clear();
     cache.set(host, parsed);
     return parsed;
   };
@@ -214,20 +211,18 @@ function headFlusher(): (exchange: Exchange) => void {
   };
 }
 
-const MAX_REPORTS_PER_SECOND = 20;
-
 function limitedReporter(log: Logger): GatewayCore['report'] {
   let second = 0;
   let count = 0;
   return (message, fields) => {
     const now = Math.floor(performance.now() / 1_000);
     if (now !== second) {
-      const dropped = count - MAX_REPORTS_PER_SECOND;
+      const dropped = count - GATEWAY_LIMITS.maxReportsPerSecond;
       if (dropped > 0) log.warn('More failures than the log takes were left out', { dropped });
       second = now;
       count = 0;
     }
-    if (++count <= MAX_REPORTS_PER_SECOND) log.warn(message, fields);
+    if (++count <= GATEWAY_LIMITS.maxReportsPerSecond) log.warn(message, fields);
   };
 }
 

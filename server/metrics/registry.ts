@@ -1,9 +1,8 @@
 /** Numbers in Prometheus' text format (version 0.0.4), with a bound on how many series one name may have. */
+import { METRICS_LIMITS } from '../../shared/limits.ts';
 
 export type Labels = Readonly<Record<string, string>>;
 
-/** Stops a thousand workers from making every scrape a megabyte. */
-const MAX_SERIES = 2_000;
 /** Where what comes after those is counted: totals stay right. */
 const OTHERS = 'others';
 
@@ -60,7 +59,7 @@ class Series<T> {
   }
 
   #make(key: string, labels: Labels): T {
-    if (this.#byKey.size >= MAX_SERIES) {
+    if (this.#byKey.size >= METRICS_LIMITS.maxSeries) {
       // Few labels have many values; those of the rest keep theirs.
       const bounded = { ...labels, ...(labels['worker'] !== undefined && { account: OTHERS, worker: OTHERS }) };
       const other = keyOf(bounded);

@@ -12,9 +12,6 @@ import { S3Error } from './errors.ts';
 import type { S3Request } from './request.ts';
 import { chunkSignature, noMatch, type Signed, trailerSignature } from './signature.ts';
 
-/** The line in front of a chunk, and each line of a trailer. */
-const MAX_LINE_BYTES = 1024;
-const MAX_TRAILERS = 8;
 const CHUNKED = /^STREAMING-(AWS4-HMAC-SHA256-PAYLOAD|UNSIGNED-PAYLOAD)(-TRAILER)?$/;
 const CHECKSUM_HEADER = /^x-amz-checksum-(crc32|crc32c|crc64nvme|sha1|sha256)$/;
 
@@ -125,12 +122,13 @@ class ByteSource {
   async line(): Promise<string> {
     for (;;) {
       const end = this.#buffer.indexOf('\r\n');
-      if (end >= 0 && end <= MAX_LINE_BYTES) {
+      if (end >= 0 && end <= R2_LIMITS.maxChunkLineBytes) {
         const line = this.#buffer.toString('latin1', 0, end);
         this.#buffer = this.#buffer.subarray(end + 2);
         return line;
       }
-      if (this.#buffer.length > MAX_LINE_BYTES) throw new S3Error('InvalidRequest', 'A chunk has no valid header.');
+      if (this.#buffer.length > R2_LIMITS.maxChunkLineBytes)
+        throw new S3Error('InvalidRequest', 'A chunk has no valid header.');
       await this.#more();
     }
   }
@@ -145,7 +143,7 @@ class ByteSource {
 
   /** Reads to the end, where a line break or two may still come. Whoever leaves a source unread leaves its time limit running. */
   async end(): Promise<void> {
-    for (let bytes = this.#buffer.length; bytes <= MAX_LINE_BYTES; ) {
+    for (let bytes = this.#buffer.length; bytes <= R2_LIMITS.maxChunkLineBytes; ) {
       const { done, value } = await this.#source.next();
       if (done === true) return;
       bytes += value.length;
@@ -214,7 +212,7 @@ async function readTrailers(
   const lines: string[] = [];
   let signature: string | undefined;
   for (let line = await source.line(); line !== ''; line = await source.line()) {
-    if (lines.length >= MAX_TRAILERS) throw new S3Error('InvalidRequest', 'There are too many trailers.');
+    if (lines.length >= R2_LIMITS.maxTrailers) throw new S3Error('InvalidRequest', 'There are too many trailers.');
     const colon = line.indexOf(':');
     const name = line.slice(0, colon).trim().toLowerCase();
     const value = line.slice(colon + 1).trim();

@@ -5,7 +5,6 @@
 import { R2_LIMITS } from '../../shared/limits.ts';
 import { S3Error } from './errors.ts';
 
-const MAX_DEPTH = 8;
 const NAMESPACE = 'http://s3.amazonaws.com/doc/2006-03-01/';
 
 /** XML 1.0 has no place for these, escaped or not. */
@@ -59,7 +58,7 @@ export function parseXml(document: string): XmlElement {
       const child = { name: localName(name), children: [], text: '' };
       current.children.push(child);
       if (isEmpty !== '/') open.push(child);
-      if (open.length > MAX_DEPTH) throw malformed();
+      if (open.length > R2_LIMITS.maxXmlDepth) throw malformed();
     }
   }
   const [document_] = top.children;

@@ -2,8 +2,7 @@
 import { readU32 } from '../../shared/frames.ts';
 import { type Failure, TURN_REPORT_ENTRY_BYTES, TURN_REPORT_HEAD_BYTES } from '../../shared/protocol.ts';
 import { CellMisbehaved } from './misbehaved.ts';
-
-const MAX_TEXT_BYTES = 64 * 1024;
+import { CHANNEL_LIMITS } from '../../shared/limits.ts';
 
 /** A message that is an object. Throws CellMisbehaved, or SyntaxError for what is no JSON. */
 export function readObject<T>(payload: Uint8Array): T {
@@ -57,4 +56,4 @@ export function readFailure(payload: Uint8Array): Failure {
   return stack === undefined ? failure : { ...failure, stack: shortText(stack) };
 }
 
-const shortText = (value: unknown): string => String(value).slice(0, MAX_TEXT_BYTES);
+const shortText = (value: unknown): string => String(value).slice(0, CHANNEL_LIMITS.maxTextBytes);

@@ -16,8 +16,6 @@ export interface ChannelListener {
   onClosed(error: Error): void;
 }
 
-/** A cell that lets so much of what we send it pile up is not reading. More than the largest version, which is handed over at once. */
-const MAX_PENDING_BYTES = 96 * 1024 * 1024;
 /** Above this, copying frames together costs more than handing them over one by one. */
 const MAX_JOINED_BYTES = 64 * 1024;
 
@@ -91,7 +89,7 @@ export class Channel {
       for (const frame of frames) socket.write(frame);
       socket.uncork();
     }
-    if (socket.writableLength > MAX_PENDING_BYTES) this.#end(new CellMisbehaved('The cell does not read'));
+    if (socket.writableLength > CHANNEL_LIMITS.maxUnreadBytes) this.#end(new CellMisbehaved('The cell does not read'));
   }
 
   close(): void {

@@ -36,8 +36,6 @@ export interface CellSource {
   isolate(dead: Cell): Promise<IsolatedCell>;
 }
 
-const MAX_FAILURE_BYTES = 128 * 1024;
-
 export class Dispatch implements FetchControl, AnswerHandler {
   readonly #call: FetchCall;
   readonly #sink: FetchSink;
@@ -211,7 +209,7 @@ export class Dispatch implements FetchControl, AnswerHandler {
     this.#carried(chunk.length);
     if (this.#failureBody === undefined) return this.#over || this.#sink.data(chunk);
     this.#failureBytes += chunk.length;
-    if (this.#failureBytes <= MAX_FAILURE_BYTES) this.#failureBody.push(chunk);
+    if (this.#failureBytes <= CHANNEL_LIMITS.maxExceptionBytes) this.#failureBody.push(chunk);
     return true;
   }
 
@@ -235,7 +233,7 @@ export class Dispatch implements FetchControl, AnswerHandler {
     this.#advanceClock(answer.clockMs);
     this.#waiting = answer.isWaiting;
     if (answer.isException) {
-      this.#failureBody = [answer.body.subarray(0, MAX_FAILURE_BYTES)];
+      this.#failureBody = [answer.body.subarray(0, CHANNEL_LIMITS.maxExceptionBytes)];
       this.onEnd();
     } else if (answer.isPassable && this.#sink.whole !== undefined) {
       this.#over = true;

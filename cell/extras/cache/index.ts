@@ -34,11 +34,10 @@ import {
   utf8Encode,
 } from '../../primordials.ts';
 import { illegalConstructor, illegalInvocation, isObject, parameterError } from '../../webidl.ts';
+import { CACHE_LIMITS } from '../../../shared/limits.ts';
 
 /** Known here only: nobody else makes caches. */
 const CREATE = {};
-/** workerd takes names shorter than this, in bytes. */
-const MAX_NAME_BYTES = 1024;
 
 type Args = readonly unknown[];
 
@@ -215,7 +214,7 @@ export class CacheStorage {
     if (!isObject(this) || !(#default in this)) throw illegalInvocation();
     if (args.length === 0) throw parameterError('open', 'CacheStorage', 1, 'string');
     const name = `${args[0] as string}`;
-    if (utf8Encode(name).length >= MAX_NAME_BYTES) throw new NativeTypeError('Cache name is too long.');
+    if (utf8Encode(name).length >= CACHE_LIMITS.maxNameBytes) throw new NativeTypeError('Cache name is too long.');
     return new Cache(CREATE, name);
   }
 }

@@ -4,6 +4,7 @@ import { ServerError } from '../../storage/wire/frames.ts';
 import { NoConnection } from '../../storage/wire/pool.ts';
 import { SessionEnded, SessionLost } from '../../storage/wire/session.ts';
 import type { BindingCall } from '../../supervisor/types.ts';
+import { DATABASE_LIMITS } from '../../../shared/limits.ts';
 
 type CallFailure = Parameters<BindingCall['fail']>[0];
 
@@ -34,8 +35,8 @@ const withCode = (message: string, code: string, retryable: boolean): CallFailur
   thrown: { kind: 'Error', own: { code, ...(retryable ? { retryable } : {}) } },
 });
 
-const MAX_CHARACTERS = 4096;
-
 /** A statement may raise errors of any length. */
 const clip = <T extends string | number>(value: T): T =>
-  typeof value === 'string' && value.length > MAX_CHARACTERS ? (`${value.slice(0, MAX_CHARACTERS)}…` as T) : value;
+  typeof value === 'string' && value.length > DATABASE_LIMITS.maxErrorCharacters
+    ? (`${value.slice(0, DATABASE_LIMITS.maxErrorCharacters)}…` as T)
+    : value;

@@ -13,6 +13,7 @@ import type { AddressPolicy } from './address-policy.ts';
 import type { Address, ResolveName } from './names.ts';
 import { connectSocket } from './socket.ts';
 import { upgradeToOrigin } from './upgrade.ts';
+import { EGRESS_LIMITS } from '../../../shared/limits.ts';
 
 /** What decides where a connection goes. */
 interface Judges {
@@ -29,13 +30,7 @@ export interface Egress {
   close(): Promise<void>;
 }
 
-const CONNECT_TIMEOUT_MS = 10_000;
-/** Cloudflare gives an origin 100 s to start its answer. */
-const HEADERS_TIMEOUT_MS = 100_000;
-const BODY_IDLE_TIMEOUT_MS = 300_000;
 const KEEP_ALIVE_MS = 10_000;
-const CONNECTIONS_PER_ORIGIN = 64;
-const MAX_RESPONSE_HEADER_BYTES = 128 * 1024;
 
 /** The policy said no. The worker hears that much; the addresses stay in the log. */
 class EgressRefused extends Error {
@@ -44,15 +39,15 @@ class EgressRefused extends Error {
 
 export function createEgress({ log, ...judges }: EgressOptions): Egress {
   const agent = new Agent({
-    connections: CONNECTIONS_PER_ORIGIN,
+    connections: EGRESS_LIMITS.connectionsPerOrigin,
     keepAliveTimeout: KEEP_ALIVE_MS,
-    headersTimeout: HEADERS_TIMEOUT_MS,
-    bodyTimeout: BODY_IDLE_TIMEOUT_MS,
-    maxHeaderSize: MAX_RESPONSE_HEADER_BYTES,
+    headersTimeout: EGRESS_LIMITS.headersMs,
+    bodyTimeout: EGRESS_LIMITS.bodyIdleMs,
+    maxHeaderSize: EGRESS_LIMITS.maxResponseHeaderBytes,
     connect: (options, callback) => {
       judge(judges, options).then(
         (addresses) =>
-          buildConnector({ timeout: CONNECT_TIMEOUT_MS, lookup: answerWith(addresses) })(options, callback),
+          buildConnector({ timeout: EGRESS_LIMITS.connectMs, lookup: answerWith(addresses) })(options, callback),
         (error: Error) => callback(error, null),
       );
     },
@@ -119,7 +114,7 @@ function forwardSocket(call: BindingCall, judges: Judges, log: Logger): Promise<
   return connectSocket(call, {
     resolve: async (hostname, port) =>
       answerWith(await judge(judges, { hostname, port: String(port), protocol: 'tcp:' })),
-    connectTimeoutMs: CONNECT_TIMEOUT_MS,
+    connectTimeoutMs: EGRESS_LIMITS.connectMs,
     onRefused: (error) =>
       log[error instanceof EgressRefused ? 'warn' : 'debug']('A socket could not be connected', {
         worker: call.caller.version.workerName,
@@ -135,8 +130,8 @@ async function forwardUpgrade(call: BindingCall, url: URL, judges: Judges, log: 
     url,
     headers: call.headers,
     lookup: answerWith(addresses),
-    timeoutMs: HEADERS_TIMEOUT_MS,
-    maxHeaderBytes: MAX_RESPONSE_HEADER_BYTES,
+    timeoutMs: EGRESS_LIMITS.headersMs,
+    maxHeaderBytes: EGRESS_LIMITS.maxResponseHeaderBytes,
     onResponse: (response) => {
       moveClock(call);
       call.respond(response.statusCode ?? 502, response.statusMessage ?? '', responseHeaders(response.rawHeaders));

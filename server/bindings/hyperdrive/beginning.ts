@@ -1,9 +1,8 @@
 /** What a client of PostgreSQL says before it may ask anything: messages without a type, of a length that it names itself. */
 import { WireError } from '../../storage/wire/frames.ts';
 import { STARTUP } from './messages.ts';
+import { DATABASE_LIMITS } from '../../../shared/limits.ts';
 
-/** What a client may say first has at most this many bytes, as in PostgreSQL. */
-const MAX_STARTUP_BYTES = 10_000;
 const CANCEL_BYTES = 16;
 /** Length and code. */
 const HEAD_BYTES = 8;
@@ -30,7 +29,7 @@ export class Beginning {
     const bytes = this.#bytes;
     if (bytes.length < HEAD_BYTES) return undefined;
     const length = bytes.readUInt32BE(0);
-    if (length < HEAD_BYTES || length > MAX_STARTUP_BYTES)
+    if (length < HEAD_BYTES || length > DATABASE_LIMITS.maxFirstMessageBytes)
       throw new WireError(`a first message of an impossible length came: ${length} bytes`);
     if (bytes.length < length) return undefined;
     this.#bytes = bytes.subarray(length);

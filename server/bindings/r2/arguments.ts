@@ -25,7 +25,6 @@ import {
 
 type Fields = Readonly<Record<string, unknown>>;
 
-const MAX_ETAG_CONDITIONS = 100;
 const HTTP_FIELDS = [
   'contentType',
   'contentLanguage',
@@ -95,7 +94,7 @@ function conditions(value: unknown): Conditions | undefined {
 }
 
 function etags(value: unknown, what: string): EtagCondition[] {
-  if (!Array.isArray(value) || value.length > MAX_ETAG_CONDITIONS) throw wrong(what);
+  if (!Array.isArray(value) || value.length > R2_LIMITS.maxEtagConditions) throw wrong(what);
   return value.map((entry: unknown): EtagCondition => {
     const { type, value: etag } = fieldsOf(entry, what);
     if (type === 'wildcard') return { type };

@@ -53,7 +53,6 @@ const WRITE_LANES = 2;
 const MAX_BATCH = 256;
 const MAX_BATCH_BYTES = 1024 * 1024;
 const SWEEP_MS = 5_000;
-const MAX_CACHED_NAMESPACES = 10_000;
 
 /**
  * Statements here touch single rows by primary key. A plan made while a table was small would read all of it for ever after, and one
@@ -169,7 +168,7 @@ class PostgresKvStore implements KvStore {
     this.#namespaces.delete(id);
     if (namespace === null) return;
     // Together: whoever finds a namespace here finds its owner, too.
-    if (Math.max(this.#namespaces.size, this.#owners.size) >= MAX_CACHED_NAMESPACES) {
+    if (Math.max(this.#namespaces.size, this.#owners.size) >= KV_LIMITS.maxCachedNamespaces) {
       this.#namespaces.clear();
       this.#owners.clear();
     }

@@ -4,11 +4,11 @@
  * others wrote within REFRESH_MS.
  */
 import { KvRefused } from './types.ts';
+import { KV_LIMITS } from '../../../shared/limits.ts';
 
 const REFRESH_MS = 5_000;
 /** Whoever writes to a full account asks no more often than this. */
 const RECHECK_MS = 250;
-const MAX_ACCOUNTS = 10_000;
 
 interface Account {
   /** When it was asked for. */
@@ -60,7 +60,7 @@ export class KvQuota {
   #accountOf(accountId: string): Account {
     let account = this.#accounts.get(accountId);
     if (account === undefined) {
-      if (this.#accounts.size >= MAX_ACCOUNTS) this.#accounts.clear();
+      if (this.#accounts.size >= KV_LIMITS.maxAccountsRemembered) this.#accounts.clear();
       const never = Number.NEGATIVE_INFINITY;
       account = { bytes: 0, measuredMs: never, written: 0, underWay: 0, measuring: undefined };
       this.#accounts.set(accountId, account);
