@@ -492,6 +492,13 @@ export const DATABASE_LIMITS = {
   lockPauseMaxMs: 300_000,
   /** How often the locks of databases in use are looked at: who takes nothing but locks has them all in a fifth of a second. */
   lockCheckMs: 100,
+  /**
+   * Processor time that all SQL of an account may use in a second before its sessions run at a lower priority (embedded PostgreSQL). Stops thirty
+   * sessions that loop from taking the machine from everybody who only answers.
+   */
+  sessionCpuMsPerSecond: 100,
+  /** How often that time is looked at. */
+  sessionCpuCheckMs: 250,
   /** How long a statement of the platform's own is tried again while the server's table of locks is full. */
   lockShortageMs: 2_000,
   /** How often the size of a database that is written to is looked at. */

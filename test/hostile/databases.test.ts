@@ -3,6 +3,8 @@
  * embedded server. What SQL can change of its own limits has to be kept by somebody else.
  */
 import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { getPriority } from 'node:os';
 import { before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Json } from '../support/api.ts';
@@ -49,9 +51,8 @@ async function ask(worker: string, question: Json): Promise<{ rows?: Json; code?
   return answer.json();
 }
 
-/** Three megabytes. */
-const FILL =
-  "INSERT INTO fat SELECT string_agg(md5(random()::text), '') FROM generate_series(1, 8000) AS n, generate_series(1, 12) AS row GROUP BY row";
+/** Three megabytes, where nothing is compressed. */
+const FILL = 'INSERT INTO fat SELECT repeat(md5(random()::text), 8000) FROM generate_series(1, 12)';
 
 const databaseIds = new Map<string, string>();
 
@@ -266,6 +267,34 @@ test('memory that SQL takes has an end in its session: others go on', async () =
   assert.equal(sorted.code, '53200', sorted.message);
   assert.equal((await ask('fat', { sql: 'SELECT 1 AS one' })).rows?.[0].one, 1);
 });
+
+/** How many steps below the server the kernel runs a session of PostgreSQL's: its group's, where the kernel has groups, or its own. */
+function stepsDownOf(processId: number): number {
+  const group = existsSync('/proc/self/autogroup') ? readFileSync(`/proc/${processId}/autogroup`, 'latin1') : '';
+  return Number(/nice (-?\d+)/.exec(group)?.[1] ?? getPriority(processId) - getPriority(skep.pid));
+}
+
+/** The lowest step of the sessions of workers, and of the platform's own. */
+const stepsDown = (): Promise<{ workers: number; platform: number }> =>
+  withEmbedded(skep.dataDir, async (client) => {
+    const { rows } = await client.query<{ pid: number; worker: boolean }>(
+      `SELECT pid, usename LIKE 'skep_w_%' AS worker FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()`,
+    );
+    const lowest = (isWorker: boolean): number =>
+      Math.max(0, ...rows.filter(({ worker }) => worker === isWorker).map(({ pid }) => stepsDownOf(pid)));
+    return { workers: lowest(true), platform: lowest(false) };
+  });
+
+test('who computes in SQL gives way to everybody who only answers, until it is quiet again', async () => {
+  const looping = ask('mallory', { script: 'DO $$ BEGIN LOOP END LOOP; END $$', times: 2 });
+  await until(async () => (await stepsDown()).workers > 0, 'the sessions that loop run at a lower priority');
+  assert.equal((await stepsDown()).platform, 0);
+  assert.equal((await looping).code, '57014');
+  if (mayRaise()) await until(async () => (await stepsDown()).workers === 0, 'they are back where they were', 10_000);
+});
+
+/** Without root the kernel lets priorities of groups be raised, those of processes not. */
+const mayRaise = (): boolean => process.getuid?.() === 0 || existsSync('/proc/self/autogroup');
 
 const TAKE_ALL_LOCKS =
   'DO $$ DECLARE n int := 0; BEGIN BEGIN LOOP n := n + 1; PERFORM pg_advisory_lock(n); END LOOP; EXCEPTION WHEN out_of_memory THEN NULL; END; PERFORM pg_sleep(20); END $$';

@@ -30,6 +30,7 @@ import {
   sessionSettings,
   type SessionTimes,
 } from './server.ts';
+import { SessionPriorities } from './session-priority.ts';
 import { type DatabaseSizes, watchSizes } from './sizes.ts';
 
 export type { DatabaseRecord } from './records.ts';
@@ -110,6 +111,8 @@ class Databases implements WorkerDatabases {
   readonly #pools = new BackendPools(DATABASE_LIMITS.connectionsPerNode, DATABASE_LIMITS.connectionsPerAccount);
   readonly #sizes: DatabaseSizes;
   readonly #locks: LockGuard;
+  readonly #priorities: SessionPriorities;
+  readonly #stopPriorities: () => void;
   readonly #known = new Map<string, Known>();
   readonly #mending = new Map<string, Promise<void>>();
   #version: Promise<number> | undefined;
@@ -134,6 +137,13 @@ class Databases implements WorkerDatabases {
       end: (name, because) => this.#pools.find(name)?.endAll(because),
       log,
     });
+    this.#priorities = new SessionPriorities(() => this.#pools.processes());
+    this.#stopPriorities = this.#isOurs ? this.#priorities.start() : () => undefined;
+  }
+
+  /** The embedded PostgreSQL: its processes are on this machine. */
+  get #isOurs(): boolean {
+    return !('url' in this.#options.server);
   }
 
   get times(): SessionTimes {
@@ -169,7 +179,7 @@ class Databases implements WorkerDatabases {
     }
     const made = await insertDatabase(db, masterKey, accountId, name);
     try {
-      await makeDatabase(this.#run, made.internalName, made.password, { isOurs: !('url' in this.#options.server) });
+      await makeDatabase(this.#run, made.internalName, made.password, { isOurs: this.#isOurs });
       await setDatabaseState(db, made.id, 'ready');
     } catch (error) {
       await this.#remove(made).catch((reason: unknown) =>
@@ -245,6 +255,9 @@ class Databases implements WorkerDatabases {
         await this.#admin.query('SELECT pg_terminate_backend($1)', [processId]);
       },
       mend: (code) => this.#mend(found, code),
+      ...(this.#isOurs && {
+        onConnected: ({ processId }) => this.#priorities.connected({ accountId, processId }),
+      }),
     }));
     return {
       pool,
@@ -316,6 +329,7 @@ class Databases implements WorkerDatabases {
   async close(): Promise<void> {
     this.#sizes.close();
     this.#locks.close();
+    this.#stopPriorities();
     this.#pools.close();
     await this.#probes.end();
     await this.#admin.end();

@@ -39,6 +39,8 @@ export interface PoolOptions {
   readonly othersStarve?: (pool: BackendPool) => boolean;
   /** The server takes no more connections, and this pool has none. */
   readonly onFull?: (pool: BackendPool) => void;
+  /** A connection was made, and nobody has it yet. */
+  readonly onConnected?: (backend: Backend) => void;
   /** Ends a session whose statement does not stop. Absent: nobody may but the session itself. */
   readonly terminate?: (processId: number) => Promise<void>;
   /** SQLSTATE of a refused connection: true when trying again may help, because something was mended. */
@@ -99,6 +101,11 @@ export class BackendPool {
 
   get waiting(): number {
     return this.#waiting.size;
+  }
+
+  /** The server's processes behind the connections. */
+  get processIds(): number[] {
+    return Array.from(this.#all, ({ processId }) => processId);
   }
 
   /** Where the connections lead; undefined before the first. */
@@ -304,6 +311,7 @@ export class BackendPool {
       this.#all.add(backend);
       this.#silence.start();
       backend.onGone = () => this.#forget(backend);
+      this.#options.onConnected?.(backend);
       this.#offer(backend);
     } catch (error) {
       this.#connecting--;

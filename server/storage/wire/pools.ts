@@ -52,6 +52,13 @@ export class BackendPools {
     for (const [key, { connections, waiting }] of this.#pools) yield { key, connections, waiting };
   }
 
+  /** The server's processes behind all connections, and whose they are. */
+  *processes(): Iterable<{ readonly accountId: string; readonly processId: number }> {
+    for (const [pool, accountId] of this.#accounts) {
+      for (const processId of pool.processIds) yield { accountId, processId };
+    }
+  }
+
   #takePlace(accountId: string): boolean {
     const hasShare = !this.#isShareTaken(accountId);
     if (hasShare && this.#taken < this.#maxConnections) {
