@@ -3,6 +3,7 @@
  * the error text of a missing `new`. `webidl.ts` has the texts that need no class.
  */
 import { markPlatform } from './function-text.ts';
+import { illegalConstructor } from './webidl.ts';
 import { defineProperty, getOwnPropertyDescriptor, NativeTypeError } from './primordials.ts';
 
 /** What `C()` without `new` throws. */
@@ -25,6 +26,19 @@ export function dressClass(constructor: { readonly prototype: object }, tag: str
     }
   }
   markPlatform(constructor);
+}
+
+/** A class that user code sees, but of which it makes nothing: with `new` and without it says so. Its name is that of the class. */
+export function closedClass<Class extends { readonly prototype: object; readonly name: string }>(inner: Class): Class {
+  const closed = function (): never {
+    throw illegalConstructor();
+  };
+  const { prototype, name } = inner;
+  defineProperty(closed, 'name', { value: name, configurable: true });
+  defineProperty(closed, 'prototype', { value: prototype, writable: false });
+  defineProperty(prototype, 'constructor', { value: closed, writable: true, enumerable: false, configurable: true });
+  markPlatform(closed);
+  return closed as unknown as Class;
 }
 
 /** A constructor function that can be extended, without the `class` of JavaScript: its own error says what a missing `new` means. */

@@ -38,7 +38,7 @@ function recode(code: (text: string) => string, text: string, complaint: string)
 }
 
 const NativeArrayBuffer = ArrayBuffer;
-const isPrototypeOf = uncurry(Object.prototype.isPrototypeOf as (value: object) => boolean);
+export const isPrototypeOf = uncurry(Object.prototype.isPrototypeOf as (value: object) => boolean);
 const STREAM_REFUSED = 'ReadableStream can only be serialized for RPC.';
 /** Platform objects that workerd refuses in words of their own. */
 const REFUSED_IN_OTHER_WORDS: (readonly [prototype: object, complaint: string])[] = [

@@ -12,15 +12,15 @@ import { fetchThrough } from './fetch.ts';
 import { compatFlag } from './compat.ts';
 import { loadExtra } from './extras.ts';
 import { bodyArrayBuffer, bodyJson, bodyText, type Response, setFetcherCheck, streamBehind } from './http/index.ts';
+import { refuseClonesOf } from './scope-functions.ts';
 import { connectThrough } from './sockets.ts';
-import { dressClass } from './jsg.ts';
+import { closedClass, dressClass } from './jsg.ts';
 import { illegalConstructor, illegalInvocation, isObject, parameterError } from './webidl.ts';
 import {
   defineProperty,
   deleteProperty,
   NativeProxy,
   NativeTypeError,
-  objectPrototype,
   reflectGet,
   setPrototypeOf,
   WeakMapConstructor,
@@ -70,6 +70,8 @@ export class Fetcher {
   }
 }
 dressClass(Fetcher, 'Fetcher');
+const PublicFetcher = closedClass(Fetcher);
+refuseClonesOf(Fetcher, 'ServiceStub cannot be serialized in this context.');
 setFetcherCheck((value) => destinationOf(value) !== undefined);
 
 class LoopbackServiceStub extends Fetcher {}
@@ -107,19 +109,22 @@ export function applyServiceCompatibility(): void {
 }
 
 /** Names that are read from a binding and that nothing before in the prototype chain has. */
-const rpcMethods = new NativeProxy(objectPrototype, {
-  get: (target, key, receiver) => {
-    if (typeof key === 'symbol' || key in target) return reflectGet(target, key, receiver) as unknown;
-    // A binding is no promise: `await env.X` gives the binding. Nor is it a list.
-    if (key === 'then' || isIndex(key)) return undefined;
-    const destination = destinationOf(receiver);
-    return destination === undefined ? undefined : rpc().serviceProperty(destination, key);
+const rpcMethods = new NativeProxy(
+  {},
+  {
+    get: (target, key, receiver) => {
+      if (typeof key === 'symbol' || key in target) return reflectGet(target, key, receiver) as unknown;
+      // A binding is no promise: `await env.X` gives the binding. Nor is it a list.
+      if (key === 'then' || isIndex(key)) return undefined;
+      const destination = destinationOf(receiver);
+      return destination === undefined ? undefined : rpc().serviceProperty(destination, key, receiver as object);
+    },
+    has: (target, key) => key in target || (typeof key === 'string' && key !== 'then'),
+    // Or writing to a binding would end here, in the prototype of everything.
+    set: (_target, key, value, receiver) =>
+      defineProperty(receiver as object, key, { value, writable: true, enumerable: true, configurable: true }),
   },
-  has: (target, key) => key in target || (typeof key === 'string' && key !== 'then'),
-  // Or writing to a binding would end here, in the prototype of everything.
-  set: (_target, key, value, receiver) =>
-    defineProperty(receiver as object, key, { value, writable: true, enumerable: true, configurable: true }),
-});
+);
 
 /** Properties by number are not passed on, as on Workers. */
 export const isIndex = (key: string): boolean => `${+key >>> 0}` === key;
@@ -133,8 +138,8 @@ let hasFetchers = false;
  * module that exports it under the other name.
  */
 export function serviceStubClass(): typeof Fetcher {
-  if (!hasFetchers) defineProperty(Fetcher, 'name', { value: 'ServiceStub', configurable: true });
-  return Fetcher;
+  if (!hasFetchers) defineProperty(PublicFetcher, 'name', { value: 'ServiceStub', configurable: true });
+  return PublicFetcher;
 }
 
 /** The object that user code finds in `env`. */

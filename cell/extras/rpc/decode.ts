@@ -187,7 +187,6 @@ export class Decoder {
     const message = reader.text();
     const error = construct(constructor, argumentsOf(constructor, message)) as Error;
     this.#seen[place] = error;
-    if (message === '') delete (error as { message?: string }).message;
     this.#properties(error as unknown as Record<string, unknown>);
     showHeaderOnly(error);
     return error;

@@ -20,6 +20,7 @@ import {
   requestList,
   requestMethod,
   requestRedirect,
+  requestSignal,
   requestUrl,
   type Response,
   responseCf,
@@ -34,7 +35,6 @@ import {
 } from '../../http/index.ts';
 import { shortFunctionText } from '../../function-text.ts';
 import {
-  getOwnPropertyDescriptor,
   getPrototypeOf,
   hasOwn,
   isArray,
@@ -49,6 +49,7 @@ import {
   NativeUint8Array,
   objectKeys,
   objectPrototype,
+  ownKeys,
   setForEach,
   streamLocked,
 } from '../../primordials.ts';
@@ -101,7 +102,16 @@ import {
   writableLocked,
 } from '../../value-primordials.ts';
 import { ByteWriter } from './bytes.ts';
-import { cloneError, isOwnInstance, kindOf, PROXY_REFUSED, refusal, uncloneable, unsupported } from './refusals.ts';
+import {
+  cloneError,
+  isOwnInstance,
+  kindOf,
+  markRemote,
+  PROXY_REFUSED,
+  refusal,
+  uncloneable,
+  unsupported,
+} from './refusals.ts';
 import * as tag from './tags.ts';
 
 /** Gives numbers to what stays on this side. */
@@ -118,6 +128,15 @@ export interface Exporter {
   unsendableName(value: object): string | undefined;
 }
 
+/** An error that is being written, by its number, and the one around it. */
+interface OpenError {
+  readonly place: number;
+  readonly around: OpenError | undefined;
+}
+
+const UNREADABLE = 'Unable to deserialize cloned data.';
+const MESSAGE_REFUSED = 'Deserialization failed: error message is not a string';
+
 /** Writes values; one for each message, since values refer to one another within it. */
 export class Encoder {
   readonly writer: ByteWriter;
@@ -128,6 +147,8 @@ export class Encoder {
   /** Objects so far, by their number; made with the first. */
   #seen: Map<object, number> | undefined;
   #count = 0;
+  /** Errors whose own properties are being written: the innermost. */
+  #openErrors: OpenError | undefined;
 
   constructor(writer: ByteWriter, exporter: Exporter | null, instancesAsPlain: boolean) {
     this.writer = writer;
@@ -177,6 +198,7 @@ export class Encoder {
     this.#seen ??= new MapConstructor<object, number>();
     const seen = mapGet(this.#seen, value);
     if (seen !== undefined) {
+      this.#requireNoOpenError(seen);
       this.writer.byte(tag.REFERENCE);
       this.writer.uint(seen);
       return;
@@ -248,7 +270,7 @@ export class Encoder {
     else if (isMap(value)) this.#map(value as Map<unknown, unknown>);
     else if (isSet(value)) this.#set(value as Set<unknown>);
     else if (isArrayBufferView(value)) this.#view(value);
-    else if (isSharedArrayBuffer(value)) throw new NativeError('Unable to deserialize cloned data.');
+    else if (isSharedArrayBuffer(value)) throw markRemote(new NativeError(UNREADABLE));
     else if (isAnyArrayBuffer(value)) this.#buffer(value as ArrayBuffer);
     else if (isRegExp(value)) this.#regexp(value as RegExp);
     else if (isBoxedPrimitive(value)) this.#boxed(value);
@@ -323,29 +345,36 @@ export class Encoder {
   }
 
   /**
-   * Kind, message, cause and own properties; a name that is not that of the kind is one of these, wherever it stands. The stack stays:
-   * the other worker sees, as on Workers, where it was when the error reached it.
+   * Kind, message and own properties, hidden ones too; a name that is not that of the kind is one of these, wherever it stands. The stack
+   * stays: the other worker sees, as on Workers, where it was when the error reached it.
    */
   #error(value: Error): void {
     const { writer } = this;
-    const { name } = value as { name: unknown };
+    const { name, message } = value as { name: unknown; message: unknown };
+    // What the other end could not read is found out here, and told as if it came from there.
+    if (typeof message !== 'string' && this.#exporter !== null) throw markRemote(cloneError(MESSAGE_REFUSED));
     const kind = kindOf(name);
     writer.byte(tag.ERROR);
     writer.byte(kind);
-    const message: unknown = value.message;
     writer.text(typeof message === 'string' ? message : '');
-    const keys: string[] = [];
-    addHidden(value, 'cause', keys);
-    addHidden(value, 'errors', keys);
-    addHidden(value, 'error', keys);
-    addHidden(value, 'suppressed', keys);
-    if (name !== undefined && name !== ERROR_NAMES[kind]) keys[keys.length] = 'name';
-    const own = objectKeys(value);
+    const keys: string[] = name === ERROR_NAMES[kind] ? [] : ['name'];
+    const own = ownKeys(value);
     for (let index = 0; index < own.length; index++) {
-      const key = own[index] as string;
-      if (key !== 'message' && key !== 'stack' && key !== 'name') keys[keys.length] = key;
+      const key = own[index];
+      if (typeof key === 'string' && key !== 'message' && key !== 'stack' && key !== 'name') keys[keys.length] = key;
     }
+    const place = this.#count - 1;
+    const around = this.#openErrors;
+    this.#openErrors = { place, around };
     this.#properties(value as unknown as Record<string, unknown>, keys);
+    this.#openErrors = around;
+  }
+
+  /** workerd cannot read an error that is a part of itself, unless something else stands between. */
+  #requireNoOpenError(place: number): void {
+    for (let open = this.#openErrors; open !== undefined; open = open.around) {
+      if (open.place === place) throw markRemote(new NativeError(UNREADABLE));
+    }
   }
 
   #platform(value: object): void {
@@ -430,6 +459,8 @@ export class Encoder {
   #request(value: Request): void {
     const { writer } = this;
     this.#requireExporter(value);
+    const signal = requestSignal(value);
+    if (signal !== undefined) throw refusal(signal);
     const body = takeBody(value);
     writer.byte(tag.REQUEST);
     writer.text(requestMethod(value));
@@ -510,12 +541,6 @@ function isRevoked(proxy: object): boolean {
 function isDense(value: readonly unknown[], length: number): boolean {
   for (let index = 0; index < length; index++) if (!hasOwn(value, index)) return false;
   return true;
-}
-
-/** Own, but not enumerable in the error as JavaScript makes it. */
-function addHidden(value: Error, key: string, keys: string[]): void {
-  const descriptor = getOwnPropertyDescriptor(value, key);
-  if (descriptor !== undefined && descriptor.enumerable !== true) keys[keys.length] = key;
 }
 
 function maxBytes(buffer: object): number {

@@ -1,6 +1,7 @@
 /** RPC between workers, as `cell/rpc-classes.ts` describes it to the rest of the harness. */
 import { isObject } from '../../webidl.ts';
-import { NativeTypeError } from '../../primordials.ts';
+import { isRpcTarget } from '../../entrypoints.ts';
+import { getPrototypeOf, NativeTypeError, objectPrototype } from '../../primordials.ts';
 import { ByteReader } from './bytes.ts';
 import { Decoder } from './decode.ts';
 import { encodeDetached } from './encode.ts';
@@ -21,12 +22,18 @@ export function createStub(args: readonly unknown[]): object {
   if (!isObject(target)) {
     throw new NativeTypeError("Failed to construct 'JsRpcStub': constructor parameter 1 is not of type 'Object'.");
   }
+  if (!canBeWrapped(target)) {
+    throw new NativeTypeError('RpcStubs can only wrap plain objects, functions, and RpcTarget derivatives.');
+  }
   let stub: object | undefined;
   localSession((server, client) => {
     stub = createStubFor(client.importFrom(server, localTarget(target)), []);
   });
   return stub as object;
 }
+
+const canBeWrapped = (target: object): boolean =>
+  typeof target === 'function' || isRpcTarget(target) || getPrototypeOf(target) === objectPrototype;
 
 /** `props` of a loopback, for the way to the supervisor and back. Throws DataCloneError on what cannot be copied. */
 export const encodeProps = (props: object): string => toBase64(encodeDetached(props));

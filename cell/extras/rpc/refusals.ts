@@ -1,5 +1,6 @@
 /** What cannot be sent through RPC, and in whose words: the engine's for its own kinds, workerd's for all others. */
 import {
+  defineProperty,
   getOwnPropertyDescriptor,
   getPrototypeOf,
   isAbortSignal,
@@ -27,6 +28,12 @@ export const unsupported = (name: string): DOMException =>
   cloneError(`Could not serialize object of type "${name}". This type does not support serialization.`);
 
 export const uncloneable = (text: string): DOMException => cloneError(`${text} could not be cloned.`);
+
+/** Says of an exception that another worker is where it came from. */
+export function markRemote<T extends object>(thrown: T): T {
+  defineProperty(thrown, 'remote', { value: true, writable: true, enumerable: true, configurable: true });
+  return thrown;
+}
 
 /** As in V8's own clone, an error's name decides of which class it arrives. */
 export function kindOf(name: unknown): number {
@@ -86,7 +93,8 @@ function inherited(value: object, key: PropertyKey): unknown {
 function constructorName(value: object): string {
   for (let step: object | null = value; step !== null; step = getPrototypeOf(step)) {
     const constructor: unknown = getOwnPropertyDescriptor(step, 'constructor')?.value;
-    if (typeof constructor === 'function') return nativeString(constructor.name);
+    const name: unknown = typeof constructor === 'function' ? constructor.name : undefined;
+    if (name !== undefined && name !== '') return nativeString(name);
   }
   return 'Object';
 }

@@ -7,7 +7,8 @@
  */
 import { RPC_LIMITS } from '../../../shared/limits.ts';
 import { type Invocation, runInvocation } from '../../context.ts';
-import { isArray, NativeError, promiseThen } from '../../primordials.ts';
+import { isArray, NativeError, nativeSetTimeout, promiseThen } from '../../primordials.ts';
+import { isNativeError } from '../../value-primordials.ts';
 import { Answer } from './answer.ts';
 import { ByteReader, ByteWriter, malformed } from './bytes.ts';
 import { Decoder } from './decode.ts';
@@ -24,6 +25,7 @@ import {
   unsendableName,
   withDisposer,
 } from './stubs.ts';
+import { markRemote } from './refusals.ts';
 import { Table } from './table.ts';
 import { type CallTarget, localTarget, runCall, runOnValue } from './targets.ts';
 import { encodeThrown, readThrown } from './thrown.ts';
@@ -91,6 +93,8 @@ export class RpcSession {
   #openCalls = 0;
   #running = 0;
   #answerCount = 0;
+  /** A disposer has run in this turn: what is released with it, as the last of a result, finds the execution context still there. */
+  #runsDisposers = false;
   #broken: Reason | undefined;
   #over = false;
 
@@ -166,7 +170,8 @@ export class RpcSession {
     void promiseThen(
       promiseThen(on.promise, (value) => runOnValue(value, path, args)),
       (value) => answer.resolve(value),
-      (error) => answer.reject(error),
+      // For the caller it makes no difference which side looked a member up.
+      (error) => answer.reject(isNativeError(error) ? markRemote(error as Error) : error),
     );
   }
 
@@ -219,7 +224,7 @@ export class RpcSession {
   #run(kind: number, target: number, path: Path, args: readonly unknown[] | null): Promise<unknown> {
     if (kind === ON_ANSWER) {
       const on = this.#answers.get(target) as Promise<unknown>;
-      return promiseThen(on, (value) => runCall(localTarget(value), path, args));
+      return promiseThen(on, (value) => runOnValue(value, path, args));
     }
     const called = kind === ON_ROOT ? this.#root : this.#exports.get(target)?.target;
     if (called === undefined) throw malformed('a call on something that was never given');
@@ -247,7 +252,7 @@ export class RpcSession {
     this.#ends.send(writer.finish());
     this.#running--;
     // What was returned is the caller's now; what came as an argument was lent for the call.
-    for (let index = 0; index < params.length; index++) owned[owned.length] = params[index] as Disposable;
+    for (let index = params.length - 1; index >= 0; index--) owned[owned.length] = params[index] as Disposable;
     if (owned.length > 0 && isKept) this.#heldByAnswers.set(id, owned);
     else disposeAll(owned);
     if (!isKept) this.#forgetAnswer(id);
@@ -317,13 +322,18 @@ export class RpcSession {
     this.#exports.delete(id);
     this.#exportCount--;
     // As on Workers: the last thing that goes takes the execution context with it, and with that the chance to run a disposer.
-    const mayRun = !this.#isIdle() || this.invocation.pendingWaits > 0 || this.#root === undefined;
+    const mayRun =
+      !this.#isIdle() || this.invocation.pendingWaits > 0 || this.#root === undefined || this.#runsDisposers;
     if (mayRun || entry.target.isForwarder === true) this.#dispose(entry);
   }
 
   #dispose(entry: Export): void {
     // An execution context that has ended runs nothing.
     if (this.invocation.ended && entry.target.isForwarder !== true) return;
+    if (!this.#runsDisposers) {
+      this.#runsDisposers = true;
+      nativeSetTimeout(() => (this.#runsDisposers = false), 0);
+    }
     runInvocation(this.invocation, () => entry.target.dispose());
   }
 

@@ -7,7 +7,7 @@ import { fetchThrough } from '../../fetch.ts';
 import { compatFlag } from '../../compat.ts';
 import { currentInvocation } from '../../context.ts';
 import { Request, type Response } from '../../http/index.ts';
-import { illegalInvocation, parameterError } from '../../webidl.ts';
+import { illegalInvocation, isObject, parameterError } from '../../webidl.ts';
 import {
   apply,
   defineProperty,
@@ -15,7 +15,7 @@ import {
   NativeError,
   NativePromise,
   NativeProxy,
-  objectPrototype,
+  NativeTypeError,
   promiseThen,
   reflectGet,
   setPrototypeOf,
@@ -74,7 +74,13 @@ class Hold implements Disposable {
 type State =
   | { readonly kind: 'stub'; readonly hold: Hold }
   | { readonly kind: 'promise'; readonly answer: Answer; disposed: boolean }
-  | { readonly kind: 'property'; readonly owner: State | ServiceState; readonly name: string };
+  | {
+      readonly kind: 'property';
+      readonly owner: State | ServiceState;
+      readonly name: string;
+      /** Of `toJSON` only: the object that it was read from. */
+      readonly reader?: object;
+    };
 interface ServiceState {
   readonly kind: 'service';
   readonly destination: Destination;
@@ -89,7 +95,7 @@ export const setSessionOpener = (open: OpenSession): void => {
 
 const states = new WeakMapConstructor<object, State>();
 const stateOf = (value: unknown): State | undefined =>
-  typeof value === 'function' ? (weakMapGet(states, value) as State | undefined) : undefined;
+  isObject(value) ? (weakMapGet(states, value) as State | undefined) : undefined;
 
 const OTHER_REQUEST =
   "Cannot perform I/O on behalf of a different request. I/O objects (such as streams, request/response bodies, and others) created in the context of one request handler cannot be accessed from a different request's handler. This is a limitation of Cloudflare Workers which allows us to improve overall performance. (I/O type: Client)";
@@ -109,8 +115,10 @@ function invoke(state: State | ServiceState, path: Path, args: readonly unknown[
     case 'property':
       return invoke(state.owner, prepended(state.name, path), args);
     case 'service':
+      requireShallow(path);
       return openSession(state.destination, (session) => session.callRoot(path, args));
     case 'stub': {
+      requireShallow(path);
       const target = state.hold.require();
       requireOwn(target.session);
       return target.session.callImport(target, path, args);
@@ -118,9 +126,18 @@ function invoke(state: State | ServiceState, path: Path, args: readonly unknown[
     default:
       if (state.disposed) throw new NativeError('RPC promise used after being disposed.');
       requireOwn(state.answer.session);
+      requireShallow(path);
       return state.answer.session.callAnswer(state.answer, path, args);
   }
 }
+
+/** workerd counts the properties between what the path begins at and its last name. */
+function requireShallow(path: Path): void {
+  if (path.length <= MAX_PATH + 1) return;
+  throw new NativeTypeError(`RPC pipelined property path is too deep (max ${MAX_PATH}).`);
+}
+
+const MAX_PATH = 64;
 
 function prepended(name: string, path: Path): Path {
   const whole: string[] = [name];
@@ -153,19 +170,22 @@ export function unsendableName(value: object): string | undefined {
 // --- objects ---
 
 /** The end of the prototype chain of all three classes. */
-const remoteNames = new NativeProxy(objectPrototype, {
-  get: (target, key, receiver) => {
-    if (typeof key === 'symbol' || key in target) return reflectGet(target, key, receiver) as unknown;
-    const state = stateOf(receiver);
-    // `await stub` gives the stub.
-    if (state === undefined || key === 'then' || isIndex(key)) return undefined;
-    return createProperty(state, key);
+const remoteNames = new NativeProxy(
+  {},
+  {
+    get: (target, key, receiver) => {
+      if (typeof key === 'symbol' || key in target) return reflectGet(target, key, receiver) as unknown;
+      const state = stateOf(receiver);
+      // `await stub` gives the stub.
+      if (state === undefined || key === 'then' || isIndex(key)) return undefined;
+      return propertyOf(state, key, receiver as object);
+    },
+    has: (target, key) => key in target || (typeof key === 'string' && key !== 'then'),
+    // Or writing to a stub would end here, in the prototype of everything.
+    set: (_target, key, value, receiver) =>
+      defineProperty(receiver as object, key, { value, writable: true, enumerable: true, configurable: true }),
   },
-  has: (target, key) => key in target || (typeof key === 'string' && key !== 'then'),
-  // Or writing to a stub would end here, in the prototype of everything.
-  set: (_target, key, value, receiver) =>
-    defineProperty(receiver as object, key, { value, writable: true, enumerable: true, configurable: true }),
-});
+);
 setPrototypeOf(RpcStub.prototype as object, remoteNames);
 setPrototypeOf(RpcPromise.prototype, remoteNames);
 setPrototypeOf(RpcProperty.prototype, remoteNames);
@@ -174,6 +194,7 @@ const { prototype: promisePrototype } = RpcPromise;
 const { prototype: propertyPrototype } = RpcProperty;
 
 function callObject(state: State, ...args: unknown[]): unknown {
+  if (state.kind === 'property' && state.reader !== undefined && mayBeJson(args)) return createJson(state, args);
   return createPromise(invoke(state, [], args));
 }
 
@@ -187,8 +208,35 @@ function createObject(state: State, prototype: object): object {
   return object;
 }
 
-const createProperty = (owner: State | ServiceState, name: string): object =>
-  createObject({ kind: 'property', owner, name }, propertyPrototype);
+const propertyOf = (owner: State | ServiceState, name: string, reader: object): object =>
+  createObject(
+    name === 'toJSON' ? { kind: 'property', owner, name, reader } : { kind: 'property', owner, name },
+    propertyPrototype,
+  );
+
+/** `JSON.stringify` calls a `toJSON` that it finds with the name of a property. */
+const mayBeJson = (args: readonly unknown[]): boolean => args.length === 1 && typeof args[0] === 'string';
+
+/**
+ * What such a call gives: for `JSON.stringify` the object as if it had no `toJSON`, for who awaits it what the other worker answers. The call
+ * is made only then.
+ */
+function createJson(state: State & { kind: 'property' }, args: readonly unknown[]): unknown {
+  let answer: Answer | undefined;
+  const later: State = {
+    kind: 'promise',
+    disposed: false,
+    get answer() {
+      answer ??= invoke(state, [], args);
+      return answer;
+    },
+  };
+  if (typeof state.reader === 'function') return createObject(later, promisePrototype);
+  const json = { ...state.reader };
+  setPrototypeOf(json, promisePrototype);
+  weakMapSet(states, json, later);
+  return json;
+}
 
 const createPromise = (answer: Answer): object =>
   createObject({ kind: 'promise', answer, disposed: false }, promisePrototype);
@@ -238,18 +286,10 @@ export function fetchImported(destination: Destination, input: unknown, init?: u
 
 // --- what the classes do ---
 
-export function serviceProperty(destination: Destination, name: string): unknown {
+export function serviceProperty(destination: Destination, name: string, reader: object): unknown {
   const hold = importedHold(destination);
   const owner: State | ServiceState = hold === undefined ? { kind: 'service', destination } : { kind: 'stub', hold };
-  return name === 'toJSON' ? createJsonMethod(owner) : createProperty(owner, name);
-}
-
-/** `JSON.stringify(env)` looks for `toJSON` and calls it with a key: that must not call the other worker. */
-function createJsonMethod(owner: State | ServiceState): unknown {
-  return function toJSON(this: unknown, ...args: unknown[]): unknown {
-    if (args.length !== 1 || typeof args[0] !== 'string') return createPromise(invoke(owner, ['toJSON'], args));
-    return typeof this === 'function' ? undefined : { ...(this as object) };
-  };
+  return propertyOf(owner, name, reader);
 }
 
 export function dup(stub: unknown): unknown {
@@ -258,11 +298,11 @@ export function dup(stub: unknown): unknown {
   return createStub(state.hold.dup());
 }
 
-export function dispose(object: unknown): void {
+export function dispose(object: unknown, kind: 'stub' | 'promise'): void {
   const state = stateOf(object);
-  if (state?.kind === 'stub') state.hold.dispose();
-  else if (state?.kind === 'promise') disposePromise(state);
-  else throw illegalInvocation();
+  if (state?.kind !== kind) throw illegalInvocation();
+  if (state.kind === 'stub') state.hold.dispose();
+  else if (state.kind === 'promise') disposePromise(state);
 }
 
 function disposePromise(state: State & { kind: 'promise' }): void {
@@ -286,9 +326,9 @@ function disposeValue(value: unknown): void {
   else callDisposer(value);
 }
 
-function promiseOf(object: unknown): Promise<unknown> {
+function promiseOf(object: unknown, kind: 'promise' | 'property'): Promise<unknown> {
   const state = stateOf(object);
-  if (state === undefined || state.kind === 'stub') throw illegalInvocation();
+  if (state === undefined || state.kind === 'stub' || state.kind !== kind) throw illegalInvocation();
   if (state.kind === 'property') return attempt(() => invoke(state, [], null).promise);
   return state.answer.promise;
 }
@@ -298,8 +338,14 @@ const attempt = (make: () => Promise<unknown>): Promise<unknown> => new NativePr
 /** `then`, `catch` and `finally` take functions and nothing else. */
 export type Reaction = 'then' | 'catch' | 'finally';
 
-export function settle(promise: unknown, how: Reaction, onSettled: unknown, onRejected: unknown): Promise<unknown> {
-  const native = promiseOf(promise);
+export function settle(
+  promise: unknown,
+  kind: 'promise' | 'property',
+  how: Reaction,
+  onSettled: unknown,
+  onRejected: unknown,
+): Promise<unknown> {
+  const native = promiseOf(promise, kind);
   requireFunction(promise, how, 1, onSettled);
   if (onRejected !== undefined) requireFunction(promise, how, 2, onRejected);
   if (how === 'finally') return promiseFinally(native, onSettled);
@@ -345,11 +391,16 @@ export function disposeAll(items: readonly Disposable[]): void {
   for (let index = 0; index < items.length; index++) (items[index] as Disposable).dispose();
 }
 
+/** A function without a name, as workerd's. */
+function disposerOf(stubs: readonly Disposable[]): () => void {
+  return () => disposeAll(stubs);
+}
+
 /** Results that are objects can be disposed as a whole: with them go the stubs in them. */
 export function withDisposer(value: unknown, stubs: readonly Disposable[]): unknown {
   if (typeof value !== 'object' || value === null || value instanceof Fetcher) return value;
   defineProperty(value, Symbol.dispose, {
-    value: () => disposeAll(stubs),
+    value: disposerOf(stubs),
     writable: true,
     enumerable: false,
     configurable: true,

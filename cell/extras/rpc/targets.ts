@@ -14,6 +14,7 @@ import {
   reflectGet,
 } from '../../primordials.ts';
 import { isProxy } from '../../value-primordials.ts';
+import { rejection } from '../../thrown.ts';
 import { isObject } from '../../webidl.ts';
 import { type Entrypoint, instantiate } from '../../worker.ts';
 import { callDisposer, forwardTo, isCallable, type Path } from './stubs.ts';
@@ -48,8 +49,14 @@ export function runCall(target: CallTarget, path: Path, args: readonly unknown[]
 }
 
 /** A call on a value that came over RPC. */
-export const runOnValue = (value: unknown, path: Path, args: readonly unknown[] | null): Promise<unknown> =>
-  runCall(localTarget(value), path, args);
+export function runOnValue(value: unknown, path: Path, args: readonly unknown[] | null): Promise<unknown> {
+  if (path.length > 0 && isTargetByItsWord(value)) return rejection(notImplemented(path[0] as string));
+  return runCall(localTarget(value), path, args);
+}
+
+/** A proxy that calls itself an RpcTarget. workerd makes a stub of it, but leads no call on that has not waited for the stub. */
+const isTargetByItsWord = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && isProxy(value) && isRpcTarget(value);
 
 export const localTarget = (value: unknown): CallTarget => ({
   invoke: (path, args) => invokeOn(value, path, args, undefined),
@@ -64,10 +71,12 @@ function invokeOn(root: unknown, path: Path, args: readonly unknown[] | null, ca
   let current = root;
   for (let index = 0; ; index++) {
     if (isCallable(current) || destinationOf(current) !== undefined) {
-      return forwardTo(current as object, restOf(path, index), args);
+      const rest = restOf(path, index);
+      if (index > 0 && isOffered(root)) requireNoServiceName(current, rest);
+      return forwardTo(current as object, rest, args);
     }
     if (index === path.length) break;
-    if (index > 0 && !isObject(current)) throw notImplemented(path[index - 1] as string);
+    if (index > 0 && !leadsOn(current)) throw notImplemented(path[index - 1] as string);
     owner = current;
     current = property(current, path[index] as string);
   }
@@ -77,6 +86,18 @@ function invokeOn(root: unknown, path: Path, args: readonly unknown[] | null, ca
   // As on Workers, a function that is called by itself is its own `this`.
   return apply(current as AnyFunction, path.length === 0 ? current : owner, args as unknown[]);
 }
+
+/** What was bound or given, as opposed to what a call has returned. */
+const isOffered = (root: unknown): boolean => isObject(root) && (isEntrypoint(root) || isRpcTarget(root));
+
+/** A binding that is a property is called through RPC: what it has beside that is not reached. */
+function requireNoServiceName(value: unknown, rest: Path): void {
+  const [name] = rest;
+  if (destinationOf(value) !== undefined && (name === 'fetch' || name === 'connect')) throw reserved(name);
+}
+
+const reserved = (name: string): TypeError =>
+  new NativeTypeError(`'${name}' is a reserved method and cannot be called over RPC.`);
 
 function restOf(path: Path, start: number): Path {
   const rest: string[] = [];
@@ -90,39 +111,32 @@ function boundMethod(owner: unknown, method: AnyFunction): unknown {
   return (...args: unknown[]) => apply(method, owner, args);
 }
 
+/** Of these something can be asked; an entrypoint only by who is bound to it. */
+const leadsOn = (value: unknown): value is object =>
+  isObject(value) && (typeof value === 'function' || getPrototypeOf(value) === objectPrototype || isRpcTarget(value));
+
 function property(owner: unknown, name: string): unknown {
-  const value = readProperty(owner, name);
-  if (value === undefined) throw notImplemented(name);
-  return value;
-}
-
-function readProperty(owner: unknown, name: string): unknown {
-  if ((typeof owner !== 'object' && typeof owner !== 'function') || owner === null) return undefined;
-  if (isProxy(owner)) return reflectGet(owner, name);
+  if (!isObject(owner)) throw notImplemented(name);
   if (typeof owner === 'function' || getPrototypeOf(owner) === objectPrototype) {
-    return hasOwn(owner, name) ? reflectGet(owner, name) : undefined;
+    if (!hasOwn(owner, name)) throw notImplemented(name);
+    return reflectGet(owner, name);
   }
-  if (!isRpcTarget(owner) && !isEntrypoint(owner)) return undefined;
+  if (!isRpcTarget(owner) && !isEntrypoint(owner)) throw notImplemented(name);
   refuseReserved(name, isEntrypoint(owner));
-  return hasOwn(owner, name) || !isInherited(owner, name) ? undefined : reflectGet(owner, name);
-}
-
-/** A class between the object and `Object` has the name. */
-function isInherited(owner: object, name: string): boolean {
-  for (let step = getPrototypeOf(owner); step !== null && step !== objectPrototype; step = getPrototypeOf(step)) {
-    if (hasOwn(step, name)) return true;
-  }
-  return false;
+  const value = hasOwn(owner, name) || name === '__proto__' ? undefined : reflectGet(owner, name);
+  // What every object has is nothing that a class offers.
+  if (value === undefined || value === reflectGet(objectPrototype, name)) throw notImplemented(name);
+  return value;
 }
 
 /** Names that mean something else on a stub, and handlers that only the platform calls. */
 function refuseReserved(name: string, ofEntrypoint: boolean): void {
-  const reserved =
+  const isReserved =
     name === 'constructor' ||
     name === 'dup' ||
     (ofEntrypoint &&
       (name === 'alarm' || name === 'webSocketMessage' || name === 'webSocketClose' || name === 'webSocketError'));
-  if (reserved) throw new NativeTypeError(`'${name}' is a reserved method and cannot be called over RPC.`);
+  if (isReserved) throw reserved(name);
 }
 
 /** What an RPC session of another worker calls first: the entrypoint it is bound to, made when it is needed. */

@@ -1,10 +1,10 @@
 /** Exceptions on their way to the worker that called, and as it catches them there. */
-import { defineProperty, NativeError, nativeString, stringSlice, stringStartsWith } from '../../primordials.ts';
+import { NativeError, nativeString, stringSlice, stringStartsWith } from '../../primordials.ts';
 import { ERROR_NAMES, ERRORS, isNativeError, isProxy } from '../../value-primordials.ts';
 import { ByteReader, ByteWriter } from './bytes.ts';
 import { Decoder } from './decode.ts';
 import { Encoder } from './encode.ts';
-import { engineText, kindOf } from './refusals.ts';
+import { engineText, kindOf, markRemote } from './refusals.ts';
 
 /** An exception as it travels. What cannot be sent with it is left behind, so that the error itself always arrives. */
 export function encodeThrown(writer: ByteWriter, thrown: unknown): void {
@@ -76,8 +76,5 @@ export const readThrown = (reader: ByteReader): unknown => decodeThrown(reader.b
 /** The reverse of `thrownBytes`, as the caller catches it. Throws when it cannot be read. */
 export function decodeThrown(bytes: Uint8Array): unknown {
   const thrown = new Decoder(new ByteReader(bytes), null).value();
-  if (typeof thrown === 'object' && thrown !== null) {
-    defineProperty(thrown, 'remote', { value: true, writable: true, enumerable: true, configurable: true });
-  }
-  return thrown;
+  return typeof thrown === 'object' && thrown !== null ? markRemote(thrown) : thrown;
 }

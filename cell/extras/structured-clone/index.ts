@@ -27,7 +27,7 @@ import {
   setAdd,
   setForEach,
 } from '../../primordials.ts';
-import { copyOfPlatformObject, refuseToClone } from '../../scope-functions.ts';
+import { copyOfPlatformObject, isPrototypeOf, refuseToClone } from '../../scope-functions.ts';
 import {
   dataViewBuffer,
   dataViewBytes,
@@ -52,6 +52,7 @@ import {
   viewLength,
   viewOffset,
 } from '../../value-primordials.ts';
+import { RpcPromise, RpcProperty, RpcStub } from '../../rpc-classes.ts';
 import { engineText, isOfEngine, kindOf, uncloneable } from '../rpc/refusals.ts';
 
 /** A buffer that is to be transferred, or a view of one: it is made when everything else has been cloned without an error. */
@@ -88,6 +89,21 @@ function cloneLeaf(value: object): object {
   }
 }
 
+const RPC_CLASSES: readonly { readonly name: string; readonly prototype: object }[] = [
+  RpcStub as unknown as { readonly name: string; readonly prototype: object },
+  RpcPromise,
+  RpcProperty,
+];
+
+/** Stubs, promises and properties of RPC are functions, and shown as objects. */
+function rpcText(value: object): string | undefined {
+  for (let index = 0; index < RPC_CLASSES.length; index++) {
+    const { name, prototype } = RPC_CLASSES[index] as (typeof RPC_CLASSES)[number];
+    if (isPrototypeOf(prototype, value)) return `#<${name}>`;
+  }
+  return undefined;
+}
+
 class Cloner {
   /** Copies so far, by what they are copies of. */
   readonly #seen = new MapConstructor<object, object>();
@@ -102,7 +118,7 @@ class Cloner {
 
   value(value: unknown): unknown {
     if (typeof value === 'symbol') throw uncloneable(nativeString(value));
-    if (typeof value === 'function') throw uncloneable(shortFunctionText(value as () => void));
+    if (typeof value === 'function') throw uncloneable(rpcText(value) ?? shortFunctionText(value as () => void));
     return typeof value === 'object' && value !== null ? this.#object(value) : value;
   }
 
