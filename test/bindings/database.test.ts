@@ -347,7 +347,8 @@ test('a database that hangs is an error within seconds, and is as before when it
     const { error } = await ask('one');
     assert.deepEqual([error?.code, error?.retryable], ['08006', true], error?.message);
     // 2 s, and what a busy machine adds.
-    assert.ok(performance.now() - started < 5_000);
+    const tookMs = performance.now() - started;
+    assert.ok(tookMs < 8_000, `told after ${tookMs} ms`);
   } finally {
     for (const pid of pids) process.kill(pid, 'SIGCONT');
   }

@@ -436,7 +436,8 @@ test('an origin that is gone is an error at once, and it answers again by itself
   await origin.behave('refuse');
   const started = performance.now();
   assert.match((await ask('one')).error.message, /cannot be reached|lost/);
-  assert.ok(performance.now() - started < 2_000);
+  const tookMs = performance.now() - started;
+  assert.ok(tookMs < 5_000, `told after ${tookMs} ms`);
   await origin.behave('through');
   await until(async () => (await ask('one')).value === 1, 'it answers again');
 });

@@ -105,6 +105,7 @@ describe('the bus', () => {
     await sleep(100);
     const started = performance.now();
     await bus.close();
-    assert.ok(performance.now() - started < 3_000);
+    const tookMs = performance.now() - started;
+    assert.ok(tookMs < 10_000, `closed after ${tookMs} ms`);
   });
 });

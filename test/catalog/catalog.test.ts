@@ -207,7 +207,8 @@ describe('switching', () => {
     await assert.rejects(catalog.waitForChange(changeSeq, 100));
     const started = performance.now();
     await catalog.close();
-    assert.ok(performance.now() - started < 3_000);
+    const tookMs = performance.now() - started;
+    assert.ok(tookMs < 10_000, `closed after ${tookMs} ms`);
   });
 });
 

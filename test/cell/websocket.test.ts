@@ -311,7 +311,7 @@ test('both ends of a pair inside one worker talk to one another', async () => {
 });
 
 test('when a version’s time to drain is nearly over its connections are closed with 1001, and its cell ends with the last', async (t) => {
-  const own = await createTestSupervisor({ prestarted: 1, timings: { drainMs: 5_000, closeMs: 4_700 } });
+  const own = await createTestSupervisor({ prestarted: 1, timings: { drainMs: 30_000, closeMs: 29_700 } });
   t.after(() => own.close());
   const modules = { 'index.js': `export default { async fetch() { ${ECHO} } };` };
   own.deploy({ name: 'replaced', modules });
@@ -328,5 +328,6 @@ test('when a version’s time to drain is nearly over its connections are closed
   client.socket.end();
   await until(() => own.supervisor.counts().inFlight === 0, 'the invocation is over');
   await until(() => own.supervisor.counts().serving === 0, 'the cell has ended');
-  assert.ok(performance.now() - replacedAt < 4_000, 'it did not wait for its deadline');
+  const tookMs = performance.now() - replacedAt;
+  assert.ok(tookMs < 20_000, `it did not wait for its deadline, but ended after ${tookMs} ms`);
 });

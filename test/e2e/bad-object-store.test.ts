@@ -125,7 +125,7 @@ async function badTimes(mode: ProxyMode, text: RegExp, lastMs: number, t: { diag
   }
   assert.ok(slowest < FIRST_HEAR_WITHIN_MS, `${slowest} ms`);
   assert.deepEqual(failures(near.heard), [], 'the embedded store goes on');
-  assert.ok(Math.max(...bystanders) < 2_000);
+  assert.ok(Math.max(...bystanders) < 5_000, `the bystander waited ${Math.max(...bystanders)} ms`);
   return failed;
 }
 

@@ -16,7 +16,7 @@ import {
   temporaryDirectory,
   whenReady,
 } from '../support/server.ts';
-import { descendantsOf, stillRunning } from '../support/processes.ts';
+import { descendantsOf, type ProcessRef, stillRunning } from '../support/processes.ts';
 import { until } from '../support/until.ts';
 
 const HELLO = "export default { fetch() { return new Response('hello'); } };";
@@ -151,19 +151,20 @@ describe('the end', () => {
       'slow',
       `export default { async fetch() {
       console.log('it began');
-      await new Promise((resolve) => setTimeout(resolve, 1500));
+      await new Promise((resolve) => setTimeout(resolve, 2500));
       return new Response('late but whole');
     } };`,
     );
-    const slow = skep.request('slow');
+    let isAnswered = false;
+    const slow = skep.request('slow').finally(() => (isAnswered = true));
     await until(() => hasBegun(skep), 'the request is under way');
     const family = descendantsOf(skep.pid);
     skep.signal('SIGTERM');
-    await sleep(200);
-    await assert.rejects(
-      skep.request('slow', '/', { newConnection: true }),
-      /ECONNREFUSED|ECONNRESET|other side closed/,
-    );
+    await until(() => isStopping(skep), 'the signal has arrived');
+    const visit = { newConnection: true, headers: { host: 'health' } };
+    const refusal = (): Promise<string> => skep.request('', '/healthz', visit).then(() => '', String);
+    await until(async () => /ECONNREFUSED|ECONNRESET|other side closed/.test(await refusal()), 'new ones are refused');
+    assert.equal(isAnswered, false, 'while the slow one is under way');
     const answer = await slow;
     assert.deepEqual([answer.status, answer.text], [200, 'late but whole']);
     assert.deepEqual(await skep.exited, { code: 0, signal: null });
@@ -180,17 +181,17 @@ describe('the end', () => {
     await until(() => hasBegun(skep), 'the request is under way');
     const family = descendantsOf(skep.pid);
     skep.signal('SIGTERM');
+    await until(() => isStopping(skep), 'the first signal has arrived');
     await sleep(500);
     assert.equal(stillRunning(family).length > 0, true, 'the first one waits');
     const second = performance.now();
     const exit = await skep.stop('SIGTERM');
     // The first one would wait for half a minute.
-    assert.ok(performance.now() - second < 10_000);
+    const tookMs = performance.now() - second;
+    assert.ok(tookMs < 10_000, `it ended ${tookMs} ms after the second signal`);
     assert.equal(exit.code, 1);
     assert.ok((await hanging) instanceof Error);
-    for (const deadline = Date.now() + 2_000; stillRunning(family).length > 0 && Date.now() < deadline; )
-      await sleep(20);
-    assert.deepEqual(stillRunning(family), []);
+    assert.deepEqual(await afterSettling(family), []);
   });
 
   test('SIGTERM at any moment of a first start ends it, and the next start works', async () => {
@@ -205,9 +206,7 @@ describe('the end', () => {
         `${afterMs} ms: ${JSON.stringify(exit)}\n${server.stdout()}${server.stderr()}`,
       );
       assert.doesNotMatch(server.stderr(), /\n\s+at /, `${afterMs} ms`);
-      for (const deadline = Date.now() + 2_000; stillRunning(family).length > 0 && Date.now() < deadline; )
-        await sleep(20);
-      assert.deepEqual(stillRunning(family), [], `${afterMs} ms`);
+      assert.deepEqual(await afterSettling(family), [], `${afterMs} ms`);
     }
     // The account may be there already, with the id that one of those starts has chosen for it.
     const skep = await startSkep({ dataDir, env: { SKEP_ACCOUNT_ID: '' } });
@@ -300,7 +299,8 @@ describe('one clear sentence and exit code 1', { concurrency: 3 }, () => {
     const text = await refusedStart({ env: { DATABASE_URL: `postgres://someone:geheim@127.0.0.1:${port}/skep` } });
     assertSentence(text, `127.0.0.1:${port}`, 'DATABASE_URL');
     assert.doesNotMatch(text, /geheim/);
-    assert.ok(performance.now() - started < 20_000);
+    const tookMs = performance.now() - started;
+    assert.ok(tookMs < 60_000, `refused after ${tookMs} ms`);
   });
 
   test('unknown flag, variable and key of skep.toml: the nearest known one is named', async () => {
@@ -322,6 +322,14 @@ describe('one clear sentence and exit code 1', { concurrency: 3 }, () => {
 });
 
 const hasBegun = (skep: Skep): boolean => skep.lines.some((line) => line.includes('it began'));
+const isStopping = (skep: Skep): boolean => skep.lines.some((line) => line.includes('"Stopping"'));
+
+/** Those that still run a while after their server has ended: they have to hear of it, and to get a processor. */
+async function afterSettling(family: readonly ProcessRef[]): Promise<ProcessRef[]> {
+  for (const deadline = Date.now() + 10_000; stillRunning(family).length > 0 && Date.now() < deadline; )
+    await sleep(20);
+  return stillRunning(family);
+}
 
 async function deploysAndAnswers(t: TestContext, options: SkepOptions): Promise<Skep> {
   const skep = await startSkep(options);

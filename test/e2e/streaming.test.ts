@@ -348,7 +348,7 @@ describe('live streams', () => {
     t.diagnostic(
       `1102 after ${Math.round(killMs)} ms; 20 requests of the neighbour took ${Math.round(neighbourMs)} ms`,
     );
-    assert.ok(killMs < 3_000, `1102 took ${killMs} ms`);
+    assert.ok(killMs < 10_000, `1102 took ${killMs} ms`);
   });
 
   function connect(): Promise<WebSocket> {

@@ -63,7 +63,7 @@ test('on SIGTERM clients get Close 1001 at once, those that do not answer are cu
   const exit = skep.stop('SIGTERM');
   for (const { code, ms } of await Promise.all(closes)) {
     assert.equal(code, 1001);
-    assert.ok(ms < 2_000, `the Close took ${ms} ms`);
+    assert.ok(ms < 4_000, `the Close took ${ms} ms`);
   }
   await until(() => mute.received().includes(Buffer.from([0x88, 2, 0x03, 0xe9])), 'the mute client was told, too');
   assert.deepEqual(await exit, { code: 0, signal: null });
@@ -71,7 +71,7 @@ test('on SIGTERM clients get Close 1001 at once, those that do not answer are cu
   t.diagnostic(`stopped in ${Math.round(tookMs)} ms`);
   await sleep(10);
   const cutMs = mute.closedAt() - stoppedAt;
-  assert.ok(cutMs > 4_000 && cutMs < 8_000, `the mute client was cut after ${cutMs} ms`);
-  assert.ok(tookMs < 10_000, `${tookMs} ms`);
+  assert.ok(cutMs > 4_000 && cutMs < 20_000, `the mute client was cut after ${cutMs} ms`);
+  assert.ok(tookMs < 25_000, `${tookMs} ms`);
   assert.match(skep.stdout(), /worker saw 1001/);
 });

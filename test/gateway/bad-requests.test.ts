@@ -281,13 +281,13 @@ test('headers that come too slowly end in 408', async (t) => {
 });
 
 test('a body that stops coming ends in 408 and cancels the worker; a slow but steady one does not', async (t) => {
-  const { port, dispatcher } = await startGateway(t, describe, { limits: { bodyIdleTimeoutMs: 200 } });
+  const { port, dispatcher } = await startGateway(t, describe, { limits: { bodyIdleTimeoutMs: 500 } });
   const stopped = await ask(t, port, request('POST /', 'Content-Length: 10\r\n', 'abc'));
   assert.equal(stopped?.status, 408);
   assert.equal(dispatcher.cancels, 1);
   const steady = openClient(t, port);
-  steady.write(request('POST /', 'Content-Length: 10\r\n'));
-  for (let index = 0; index < 10; index++) {
+  steady.write(request('POST /', 'Content-Length: 15\r\n'));
+  for (let index = 0; index < 15; index++) {
     await sleep(50);
     steady.write('x');
   }
@@ -304,10 +304,10 @@ test('a body that comes a few bytes at a time ends in 408, but not while the wor
   assert.equal(answer?.status, 408);
   assert.equal(dispatcher.cancels, 1);
   const fast = openClient(t, port);
-  fast.write(request('POST /', 'Content-Length: 10000\r\n'));
-  for (let sent = 0; sent < 10_000; sent += 500) {
+  fast.write(request('POST /', 'Content-Length: 30000\r\n'));
+  for (let sent = 0; sent < 30_000; sent += 1_500) {
     await sleep(40);
-    fast.write('x'.repeat(500));
+    fast.write('x'.repeat(1_500));
   }
   assert.equal((await fast.answer())?.status, 200);
 });

@@ -72,7 +72,7 @@ test('closing lets answers finish, tells clients to go, and takes no new ones', 
   busy.write(request('GET /slow') + request('GET /quick'));
   await eventually('both called', () => dispatcher.calls.length === 2);
   const startedAt = performance.now();
-  const closed = gateway.close({ graceMs: 5_000 });
+  const closed = gateway.close({ graceMs: 20_000 });
   await idle.closed;
   const refused = connect(port, '127.0.0.1');
   const [error] = (await once(refused, 'error')) as [NodeJS.ErrnoException];
@@ -83,7 +83,8 @@ test('closing lets answers finish, tells clients to go, and takes no new ones', 
   assert.equal(last.headers['connection'], 'close');
   await busy.closed;
   await closed;
-  assert.ok(performance.now() - startedAt < 2_000);
+  const tookMs = performance.now() - startedAt;
+  assert.ok(tookMs < 10_000, `closed after ${tookMs} ms: it waited for somebody who had nothing to say`);
   assert.equal(dispatcher.cancels, 0);
 });
 
@@ -108,7 +109,7 @@ test('what outlasts the grace is cut and cancelled, silent connections and tunne
   const startedAt = performance.now();
   await gateway.close({ graceMs: 200 });
   const took = performance.now() - startedAt;
-  assert.ok(took >= 190 && took < 1_500, `${took} ms`);
+  assert.ok(took >= 190 && took < 10_000, `${took} ms`);
   await Promise.all([silent.closed, waiting.closed]);
   assert.equal(dispatcher.cancels, 1);
   assert.equal(gateway.counters.connections, 0);

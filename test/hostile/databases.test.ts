@@ -14,7 +14,8 @@ import { NEEDING_SUPERUSER, REFUSED, SQL_WORKER } from '../support/tenant-attack
 import { until } from '../support/until.ts';
 
 const STATEMENT_MS = 3_000;
-const TRANSACTION_MS = 4_000;
+/** Leaves somebody who waits for its lock the time of a statement, also on a machine on which that one begins late. */
+const TRANSACTION_MS = 7_000;
 
 let skep: Skep;
 
@@ -61,6 +62,21 @@ const queryByApi = (name: string, sql: string): Promise<HttpAnswer> =>
 
 const DENIED = '42501';
 
+const TENANT_SESSIONS = "SELECT pid FROM pg_stat_activity WHERE usename LIKE 'skep_w_%'";
+
+/** Waits for a process of PostgreSQL's that the platform finds with this SQL; its id. */
+async function untilFound(sql: string): Promise<number> {
+  let found: number | undefined;
+  await withEmbedded(skep.dataDir, async (client) => {
+    const look = async (): Promise<boolean> => {
+      found = (await client.query<{ pid: number }>(sql)).rows[0]?.pid;
+      return found !== undefined;
+    };
+    await until(look, sql);
+  });
+  return found as number;
+}
+
 test('no SQL leads out of a tenant’s own database', async () => {
   await ask('mallory', { script: 'CREATE TABLE IF NOT EXISTS loot (line text)' });
   const through: string[] = [];
@@ -104,10 +120,7 @@ test('sessions, locks, channels and large objects of one tenant are nothing to a
   const slow = ask('victim', {
     sql: "SELECT pg_backend_pid() AS pid, pg_advisory_lock(1)::text AS lock, pg_sleep(1)::text AS nap, 'done' AS done",
   });
-  await sleep(200);
-  const sleeping =
-    "SELECT pid FROM pg_stat_activity WHERE query LIKE '%pg_advisory_lock(1)%' AND usename LIKE 'skep_w_%'";
-  const pid = (await withEmbedded(skep.dataDir, (client) => client.query<{ pid: number }>(sleeping))).rows[0]?.pid;
+  const pid = await untilFound(`${TENANT_SESSIONS} AND state = 'active' AND query LIKE '%pg_advisory_lock(1)%'`);
   const killed = await ask('mallory', { sql: 'SELECT pg_terminate_backend($1)', params: [pid] });
   assert.equal(killed.code, DENIED, `pg_terminate_backend: ${killed.message}`);
   assert.deepEqual((await ask('mallory', { sql: 'SELECT pg_try_advisory_lock(1) AS free' })).rows, [{ free: true }]);
@@ -130,7 +143,7 @@ test('sessions, locks, channels and large objects of one tenant are nothing to a
 
 test('the queue of notifications, which is one for the whole server, may be full of a tenant’s: what the platform writes needs no place in it', async () => {
   const listening = ask('mallory', { transaction: [['LISTEN flood', 2_000]] });
-  await sleep(200);
+  await untilFound(`${TENANT_SESSIONS} AND query = 'LISTEN flood'`);
   const flood = "SELECT count(pg_notify('flood', repeat('x', 7900) || g)) FROM generate_series(1, 4000) AS g";
   const full = await ask('mallory', { sql: flood });
   assert.match(full.message ?? '', /too many notifications in the NOTIFY queue/);
@@ -155,7 +168,8 @@ test('a statement ends by the limit, also when its session was told that there i
         'SET statement_timeout = 0; DO $$ BEGIN LOOP BEGIN PERFORM pg_sleep(30); EXCEPTION WHEN query_canceled THEN NULL; END; END LOOP; END $$',
     }),
   ]);
-  assert.ok(performance.now() - started < STATEMENT_MS + 5_000);
+  const tookMs = performance.now() - started;
+  assert.ok(tookMs < STATEMENT_MS + 15_000, `both were told after ${tookMs} ms`);
   for (const { code, message } of [slept, looped]) {
     assert.equal(code, '57014');
     assert.match(message ?? '', /A statement may take 3 s; this one was ended|due to statement timeout/);
@@ -180,18 +194,19 @@ test('a transaction that is never ended is rolled back by the limit, and its loc
       ['LOCK TABLE locked', 20_000],
     ],
   });
-  await sleep(300);
+  await untilFound("SELECT pid FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted");
   const blocked = await ask('mallory', { sql: 'SELECT count(*) FROM locked' });
   assert.equal(blocked.code, '57014', blocked.message);
   const { code, message } = await holder;
-  assert.deepEqual([code, message], ['25P04', 'A transaction may take 4 s; this one was rolled back.']);
+  assert.deepEqual([code, message], ['25P04', 'A transaction may take 7 s; this one was rolled back.']);
   assert.deepEqual((await ask('mallory', { sql: 'SELECT count(*) AS n FROM locked' })).rows, [{ n: 0 }]);
 });
 
 test('more statements than connections wait for one, and more transactions than that hear why there is none', async () => {
   const { rows, message } = await ask('mallory', { sql: 'SELECT pg_sleep(0.1)::text AS nap', times: 40 });
   assert.deepEqual(rows, [{ nap: '' }], message);
-  assert.ok((await connectionsOf('mallory')) <= 10);
+  const connections = await connectionsOf('mallory');
+  assert.ok(connections <= 10, `${connections} connections`);
 });
 
 test('temporary files, rows and results are bounded', async () => {
@@ -322,8 +337,8 @@ test('deleting a database ends who is in it, and its worker hears that it is gon
     bindings: [{ type: 'd1', name: 'DB', id: made.json().result.uuid }],
     compatibility_date: '2026-01-01',
   });
-  const slow = ask('late', { sql: 'SELECT pg_sleep(1)::text AS nap' });
-  await sleep(200);
+  const slow = ask('late', { sql: 'SELECT pg_sleep(2.5)::text AS nap' });
+  await untilFound(`${TENANT_SESSIONS} AND state = 'active' AND query LIKE '%pg_sleep(2.5)%'`);
   assert.equal((await skep.api('DELETE', '/d1/database/short-lived')).status, 200);
   assert.match((await slow).code ?? '', /^(57P01|08006|57014)$/);
   assert.match((await ask('late', { sql: 'SELECT 1' })).message ?? '', /does not exist any longer/);

@@ -192,7 +192,8 @@ for (const [limit, death] of Object.entries(DEATHS)) {
       assert.deepEqual([failure?.outcome, failure?.error?.message], ['exception', death.message]);
       const answeredAt = performance.now();
       await until(() => cells.supervisor.counts().inFlight === 0, 'both invocations have ended');
-      assert.ok(performance.now() - answeredAt < 1_000, 'the caller’s invocation goes with its answer');
+      const lateMs = performance.now() - answeredAt;
+      assert.ok(lateMs < 5_000, `the caller’s invocation goes with its answer, not ${lateMs} ms later`);
       assert.deepEqual(
         [deathOf('proxy'), ends(name)],
         [[`${death.outcome}, called by ${name}`], ['exception, called by a visitor']],

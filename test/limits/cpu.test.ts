@@ -230,7 +230,8 @@ test('another worker answers while one burns', async () => {
   }
   load.isOn = false;
   await burn;
-  assert.ok(slowestMs < 500, `the slowest answer took ${slowestMs} ms`);
+  // Far less on a quiet machine; it waits for no one that burns, each of which has 100 ms of CPU and then a new cell.
+  assert.ok(slowestMs < 3_000, `the slowest answer took ${slowestMs} ms`);
 });
 
 test('a WebSocket-free long stream may run for longer than the limit when it waits and does not compute', async () => {
@@ -260,7 +261,6 @@ test('CPU burnt in the background after the response ends the cell', async () =>
   await until(
     () => cells.logLines.some((line) => line.includes('background') && line.includes('exceededCpu')),
     'its cell is ended',
-    5_000,
   );
   const { body: second } = await cells.fetch('background');
   assert.notEqual(second, first, 'the next request has a fresh cell');
@@ -272,7 +272,7 @@ test('CPU burnt in waitUntil ends the cell and is reported as exceeded CPU', asy
     `ctx.waitUntil((async () => { await new Promise((resolve) => setTimeout(resolve, 10)); while (true); })()); return new Response('early');`,
   );
   assert.equal((await cells.fetch('wait-burn')).body, 'early');
-  await until(() => cells.supervisor.counts().inFlight === 0, 'the invocation is ended', 5_000);
+  await until(() => cells.supervisor.counts().inFlight === 0, 'the invocation is ended');
   await until(
     () => cells.logLines.some((line) => line.includes('wait-burn') && line.includes('exceededCpu')),
     'the cell was ended for it',

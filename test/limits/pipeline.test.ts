@@ -33,7 +33,7 @@ test('a chain of 31 and one of 32 workers answer, one of 33 is an exception', as
   assert.match(failure?.error?.message ?? '', /^Subrequest depth limit exceeded\./);
 });
 
-test('two workers that call one another for ever stop at depth 32, well under a second', async () => {
+test('two workers that call one another for ever stop at depth 32, at once', async () => {
   deploy('ping', 'export default { fetch: (request, env) => env.PONG.fetch(request) };', 'pong');
   deploy('pong', 'export default { fetch: (request, env) => env.PING.fetch(request) };', 'ping');
   await Promise.all([cells.fetch('ping'), cells.fetch('pong')]);
@@ -42,7 +42,8 @@ test('two workers that call one another for ever stop at depth 32, well under a 
   const { failure } = await cells.fetch('ping');
   const tookMs = performance.now() - startedAt;
   assert.match(failure?.error?.message ?? '', /^Subrequest depth limit exceeded\./);
-  assert.ok(tookMs < 1_000, `took ${Math.round(tookMs)} ms`);
+  // A few milliseconds on a quiet machine; what must not happen is that somebody waits for somebody's time to be over.
+  assert.ok(tookMs < 5_000, `took ${Math.round(tookMs)} ms`);
   const depths = cells.eventsOf('invocation').map(({ depth }) => depth);
   assert.deepEqual(
     depths.sort((a, b) => a - b),
@@ -82,7 +83,7 @@ test('a fan-out of 100, three deep, dies at the number of subrequests, and every
   const { failure } = await cells.fetch('one');
   const tookMs = performance.now() - startedAt;
   assert.equal(failure?.error?.message, 'Too many subrequests.');
-  assert.ok(tookMs < 10_000, `took ${Math.round(tookMs)} ms`);
+  assert.ok(tookMs < 20_000, `took ${Math.round(tookMs)} ms`);
   const run = cells.eventsOf('invocation').length;
   assert.ok(run <= CELL_LIMITS.internalSubrequests + 1, `${run} invocations`);
   const after = new Set(cells.cellPids());

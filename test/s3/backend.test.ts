@@ -163,7 +163,8 @@ test('a store that answers garbage, refuses or is not there is an error that say
   }
   const nobody = createS3Backend(settingsFor('http://127.0.0.1:1'));
   await assert.rejects(nobody.get(bucket, 'k', {}), /cannot be reached \(ECONNREFUSED\)/);
-  assert.ok(performance.now() - started < 5_000);
+  const tookMs = performance.now() - started;
+  assert.ok(tookMs < 15_000, `16 operations took ${tookMs} ms`);
 });
 
 /** A server that gives each connection to `talk`, and a store behind which it is. */
@@ -212,7 +213,8 @@ test('a put that the store refuses before it has read it ends with what the stor
     tooSoon.store.put(bucket, 'k', body(), { ...putOptions(''), size: 4e9 }),
     /something that is not S3/,
   );
-  assert.ok(performance.now() - started < 3_000);
+  const tookMs = performance.now() - started;
+  assert.ok(tookMs < 10_000, `both were told after ${tookMs} ms`);
   for (const each of [refusing, tooSoon]) each.close();
 });
 

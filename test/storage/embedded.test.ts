@@ -271,7 +271,9 @@ describe('bad days', () => {
         const versions = await opened.store.listVersions(ACCOUNT_ID, 'apple', 100_000);
         const [deployed] = await opened.store.readDeployed();
         await opened.close();
-        assert.ok((versions[0]?.number ?? 0) >= acknowledged && versions.length === versions[0]?.number);
+        const latest = versions[0]?.number ?? 0;
+        assert.ok(latest >= acknowledged, `${latest} is there, ${acknowledged} was acknowledged`);
+        assert.equal(versions.length, latest);
         assert.equal(deployed?.versions[0]?.number, versions[0]?.number);
       });
     }

@@ -167,7 +167,7 @@ describe('versions', () => {
     );
     const lost = attempts.filter((attempt) => attempt.status === 'rejected');
     assert.equal(lost.length, 7);
-    assert.ok(lost.every(({ reason }) => reason instanceof StoreConflict));
+    for (const { reason } of lost) assert.ok(reason instanceof StoreConflict, String(reason));
     assert.deepEqual(
       (await store.listVersions(ACCOUNT_ID, 'race', 10)).map(({ number }) => number),
       [2, 1],

@@ -125,7 +125,7 @@ test('serving → draining → dead: what is not finished at the deadline is cut
   cell.drain(200);
   await assertDead(cell);
   const tookMs = performance.now() - startedAt;
-  assert.ok(tookMs >= 190 && tookMs < 3_000, `${tookMs} ms`);
+  assert.ok(tookMs >= 190 && tookMs < 10_000, `${tookMs} ms`);
   assert.equal(cell.deathReason, 'its time to drain was over');
 });
 

@@ -129,7 +129,8 @@ test('a cell that ignores every polite signal ends all the same', async (t) => {
   cell.kill('enough');
   const startedAt = performance.now();
   await cell.exited;
-  assert.ok(performance.now() - startedAt < 2_000);
+  const tookMs = performance.now() - startedAt;
+  assert.ok(tookMs < 10_000, `ended after ${tookMs} ms`);
 });
 
 /** These end the cell: the request fails and says why. */
