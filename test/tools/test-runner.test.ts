@@ -31,6 +31,11 @@ function runWith(...bodies: string[]): Run {
   return runWithin(AMPLE_SECONDS, ...bodies);
 }
 
+function runWithOptions(options: readonly string[], ...bodies: string[]): Run {
+  const { args, env } = commandOf(AMPLE_SECONDS, bodies);
+  return finished([...args, ...options], env);
+}
+
 function commandOf(seconds: number, bodies: readonly string[]): { args: string[]; env: NodeJS.ProcessEnv } {
   bodies.forEach((body, index) => writeFileSync(join(dir, `case-${index}.test.ts`), HEAD + body));
   // Of the outer run's environment, NODE_TEST_CONTEXT would make the inner runner believe it is a test file itself.
@@ -46,6 +51,10 @@ interface Run {
 
 function runWithin(seconds: number, ...bodies: string[]): Run {
   const { args, env } = commandOf(seconds, bodies);
+  return finished(args, env);
+}
+
+function finished(args: readonly string[], env: NodeJS.ProcessEnv): Run {
   const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: ROOT, encoding: 'utf8', env });
   return { code: status, output: stdout + stderr, lastLine: stdout.trimEnd().split('\n').at(-1) ?? '' };
 }
@@ -69,6 +78,35 @@ test('a failing test fails the run and is named with its file', () => {
   assert.equal(code, 1);
   assert.equal(lastLine, '1 passed, 1 failed');
   assert.match(output, /Failed:\n {2}sums are right \(.*case-0\.test\.ts/);
+});
+
+const FAILS_ONCE = `
+  import { existsSync } from 'node:fs';
+  test('turns', () => {
+    const mark = MARK;
+    const isSecond = existsSync(mark);
+    writeFileSync(mark, '');
+    assert.ok(isSecond, 'the first time');
+  });`;
+
+test('a file that fails beside the others and passes alone does not fail the run, and is named as unsteady', () => {
+  const { code, lastLine, output } = runWith(
+    FAILS_ONCE.replace('MARK', JSON.stringify(join(dir, 'mark'))),
+    `test('good', () => {});`,
+  );
+  assert.equal(code, 0, output);
+  assert.equal(lastLine, '2 passed, 0 failed, 1 unsteady');
+  assert.match(output, /Unsteady.*:\n {2}turns \(.*case-0\.test\.ts/);
+  assert.match(output, /the first time/, 'what went wrong is in the output');
+});
+
+test('a run that is strict fails with what is unsteady, and so does one in which many files fail', () => {
+  const strict = runWithOptions(['--strict'], FAILS_ONCE.replace('MARK', JSON.stringify(join(dir, 'mark'))));
+  assert.equal(strict.code, 1, strict.output);
+  const marks = ['a', 'b', 'c', 'd'].map((name) => JSON.stringify(join(dir, name)));
+  const { code, lastLine } = runWith(...marks.map((mark) => FAILS_ONCE.replace('MARK', mark)));
+  assert.equal(code, 1);
+  assert.equal(lastLine, '0 passed, 4 failed');
 });
 
 test('a file that throws while it loads fails the run', () => {
