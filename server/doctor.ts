@@ -96,12 +96,18 @@ function aboutDataDir({ dataDir }: Config): Finding {
   }
 }
 
-function aboutDisk({ dataDir }: Config): Finding {
+function aboutDisk({ dataDir, diskReserveMiB }: Config): Finding {
   let folder = dataDir;
   while (!existsSync(folder)) folder = join(folder, '..');
   const { bavail, bsize } = statfsSync(folder);
   const freeMiB = Math.floor((bavail * bsize) / MiB);
   const text = `${freeMiB.toLocaleString('en')} MiB are free for ${dataDir}.`;
+  if (freeMiB < diskReserveMiB) {
+    return warn(
+      'disk',
+      `${text} That is less than SKEP_DISK_RESERVE_MIB (${diskReserveMiB}): accounts can store nothing. Make room.`,
+    );
+  }
   return freeMiB < LOW_DISK_MIB
     ? warn('disk', `${text} A full disk stops deploys and writes: make room.`)
     : ok('disk', text);

@@ -193,6 +193,15 @@ export const QUEUE_LIMITS = {
   waitingPerNode: 5_000,
 } as const;
 
+/** The disk that the data directory is on. */
+export const DISK_LIMITS = {
+  /**
+   * What stays free for the platform itself; a setting. Stops accounts from filling the disk together, each within its quotas: a PostgreSQL that cannot
+   * write stops, and nobody deploys → what accounts store is refused (KV 507, objects 10063, databases are read only).
+   */
+  reserveMiB: 1024,
+} as const;
+
 /** The Cache API. The first two are settings. */
 export const CACHE_LIMITS = {
   /** Of all cached responses of a node together → what was not used for longest goes. Stops the disk from filling. */

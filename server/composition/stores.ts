@@ -9,6 +9,7 @@ import { createS3Backend } from '../s3/backend.ts';
 import { openDataDir } from '../storage/data-dir.ts';
 import type { DatabaseConnection } from '../storage/database.ts';
 import { createWorkerDatabases, type WorkerDatabases } from '../storage/databases/databases.ts';
+import { type DiskRoom, ENOUGH_ROOM, watchDisk } from '../storage/disk-room.ts';
 import { startEmbeddedPostgres } from '../storage/embedded/embedded.ts';
 import { createHyperdrive, type Hyperdrive } from '../storage/hyperdrive/hyperdrive.ts';
 import { createKvStore } from '../storage/kv/kv-store.ts';
@@ -39,6 +40,12 @@ export async function openStores(running: Running): Promise<Stores> {
   const { config, log, resources } = running;
   const dataDir = resources.use('the data directory', await openDataDir(config.dataDir), (dir) => dir.close());
   const masterKey = await loadMasterKey(config.masterKey, config.dataDir);
+  const room = resources.use(
+    'the look at the disk',
+    watchDisk({ folder: config.dataDir, reserveBytes: config.diskReserveMiB * 1024 ** 2, log }),
+    (open) => open.close(),
+  );
+  const embeddedRoom = config.databaseUrl === null ? room : ENOUGH_ROOM;
   const connection =
     config.databaseUrl === null ? await embeddedDatabase(running, dataDir) : { url: config.databaseUrl };
   const opened = resources.use(
@@ -48,9 +55,12 @@ export async function openStores(running: Running): Promise<Stores> {
   );
   return {
     ...opened,
-    ...openDatabases(running, opened, masterKey, connection),
-    objects: await openObjects(running, opened, masterKey),
-    kv: openKv(running, opened, masterKey),
+    ...openDatabases(running, opened, masterKey, {
+      connection,
+      room: config.workerDatabaseUrl === null ? embeddedRoom : ENOUGH_ROOM,
+    }),
+    objects: await openObjects(running, opened, masterKey, room),
+    kv: openKv(running, opened, masterKey, embeddedRoom),
   };
 }
 
@@ -68,13 +78,14 @@ function openDatabases(
   { config, log, resources, resolveName }: Running,
   { database }: OpenedStore,
   masterKey: Uint8Array,
-  connection: Parameters<typeof openStore>[0]['connection'],
+  { connection, room }: { readonly connection: Parameters<typeof openStore>[0]['connection']; readonly room: DiskRoom },
 ): Pick<Stores, 'databases' | 'hyperdrive'> {
   const databases = createWorkerDatabases({
     database,
     masterKey,
     server: config.workerDatabaseUrl === null ? connection : { url: config.workerDatabaseUrl },
     maxDatabaseMiB: config.limitDatabaseMiB,
+    room,
     times: { statementMs: config.limitStatementMs, transactionMs: config.limitTransactionMs },
     log: log.child({ component: 'databases' }),
   });
@@ -94,12 +105,14 @@ async function openObjects(
   { config, log, resources }: Running,
   { database }: OpenedStore,
   masterKey: Uint8Array,
+  room: DiskRoom,
 ): Promise<ObjectStorage> {
   const objects = await openObjectStorage({
     database,
     masterKey,
     dataDir: config.dataDir,
     defaultQuotaBytes: config.limitBucketGiB === 0 ? Number.POSITIVE_INFINITY : config.limitBucketGiB * 1024 ** 3,
+    room,
     platformBackend: config.s3Backend === null ? null : parseBackendUrl(config.s3Backend),
     createBackend: createS3Backend,
     log: log.child({ component: 'objects' }),
@@ -109,11 +122,12 @@ async function openObjects(
 }
 
 /** KV's storage, what this node has cached of it, and the messages that keep it fresh. */
-function openKv({ config, log, resources }: Running, opened: OpenedStore, masterKey: Uint8Array): Kv {
+function openKv({ config, log, resources }: Running, opened: OpenedStore, masterKey: Uint8Array, room: DiskRoom): Kv {
   const { database } = opened;
   const store = createKvStore({
     database,
     masterKey,
+    room,
     accountQuotaBytes: config.limitKvGiB === 0 ? Number.POSITIVE_INFINITY : config.limitKvGiB * 1024 ** 3,
     log: log.child({ component: 'kv' }),
   });

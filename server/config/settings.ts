@@ -8,6 +8,7 @@ import {
   CACHE_LIMITS,
   CELL_LIMITS,
   DATABASE_LIMITS,
+  DISK_LIMITS,
   GATEWAY_LIMITS,
   KV_LIMITS,
   R2_LIMITS,
@@ -283,6 +284,12 @@ export const SETTINGS = {
     type: wholeNumber(0, 1_000_000, '0 = no limit'),
     default: R2_LIMITS.bucketGiB,
     doc: 'What one R2 bucket of the embedded object store may hold, unfinished uploads included, in GiB. A bucket may be given another quota over the API.',
+  }),
+  diskReserveMiB: setting({
+    name: 'disk-reserve-mib',
+    type: wholeNumber(0, 1_000_000, '0 = none'),
+    default: DISK_LIMITS.reserveMiB,
+    doc: 'What stays free for the platform itself on the disk of the data directory, in MiB: below it, what accounts store (KV, objects, databases of the embedded PostgreSQL) is refused.',
   }),
   limitKvGiB: setting({
     name: 'limit-kv-gib',

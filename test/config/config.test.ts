@@ -71,6 +71,7 @@ describe('defaults', () => {
       limitCacheObjectMiB: 64,
       s3Backend: null,
       limitBucketGiB: 100,
+      diskReserveMiB: 1024,
       limitKvGiB: 10,
       prestartedCells: 2,
       idleCellSeconds: 300,

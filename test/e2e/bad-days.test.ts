@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync, statfsSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, describe, test } from 'node:test';
+import { after, describe, test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openDataDir } from '../../server/storage/data-dir.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../server/storage/embedded/embedded.ts';
@@ -238,7 +238,16 @@ describe("a PostgreSQL of one's own (DATABASE_URL)", () => {
 const DATA = [kv, r2, sql];
 
 describe('a full disk', () => {
-  test('deploys get a clear error, deployed workers answer, and space that is freed is enough to recover', async (t) => {
+  test('deploys get a clear error, deployed workers answer, and space that is freed is enough to recover', (t) =>
+    onSmallDisk(t, fillAndFree));
+
+  test('accounts cannot fill it together: the last part is the platform’s, which goes on deploying', (t) =>
+    onSmallDisk(t, fillToReserve));
+
+  async function onSmallDisk(
+    t: TestContext,
+    use: (directory: string, t: { diagnostic(text: string): void }) => Promise<void>,
+  ): Promise<void> {
     if (!IS_ROOT) return t.skip('needs root to mount a small file system');
     const directory = temporaryDirectory();
     const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=200m,mode=0711', 'skep-test', directory], {
@@ -246,15 +255,48 @@ describe('a full disk', () => {
     });
     if (mounted.status !== 0) return t.skip(`mount does not work here: ${mounted.stderr.trim()}`);
     try {
-      await fillAndFree(directory, t);
+      await use(directory, t);
     } finally {
       await until(() => spawnSync('umount', [directory]).status === 0, 'unmounted');
     }
     return undefined;
-  });
+  }
+
+  /** Two Workers that store until they are refused: what is left then is enough for deploys, and it is let go of again. */
+  async function fillToReserve(directory: string): Promise<void> {
+    const skep = await startSkep({ dataDir: join(directory, 'data'), env: { SKEP_DISK_RESERVE_MIB: '40' } });
+    try {
+      await deployWriter(skep, DATA);
+      for (const store of DATA) for (const key of store.keys) assert.ok(await store.write(skep, key, 1));
+      const put = (name: string, key: string): Promise<HttpAnswer> =>
+        skep.request('crash-writer', `/${name}/${key}`, { method: 'PUT', body: 'x'.repeat(4_000_000) + key });
+      const freeMiB = (): number => (statfsSync(directory).bavail * statfsSync(directory).bsize) / 2 ** 20;
+      let stored = 0;
+      await until(async () => (await put('r2', `filler-${stored++}`)).status !== 200, 'objects are refused', 20_000);
+      assert.ok(freeMiB() > 10, `${freeMiB()} MiB are free`);
+      for (const { name, keys } of DATA) {
+        const { status, text } = await put(name, keys[0] as string);
+        assert.equal(status, 503, `${name}: ${text}`);
+        assert.match(text, /nearly full/, `${name}: ${text}`);
+      }
+      for (const store of DATA) for (const key of store.keys) assert.equal(await store.read(skep, key), 1, store.name);
+      await skep.deploy('beside', answering('beside') + `/* ${'x'.repeat(1_000_000)} */`);
+      await assertAnswers(skep, 'beside', 'beside');
+      const buckets = (await skep.api('GET', '/r2/buckets')).json().result.buckets as { name: string }[];
+      for (let n = 0; n < stored; n++) {
+        await skep.api('DELETE', `/r2/buckets/${buckets[0]?.name}/objects/filler-${n}`);
+      }
+      for (const store of DATA) {
+        await until(() => store.write(skep, store.keys[0] as string, 2), `${store.name} takes writes again`, 20_000);
+      }
+    } finally {
+      skep.signal('SIGKILL');
+      await skep.exited;
+    }
+  }
 
   async function fillAndFree(directory: string, t: { diagnostic(text: string): void }): Promise<void> {
-    const skep = await startSkep({ dataDir: join(directory, 'data') });
+    const skep = await startSkep({ dataDir: join(directory, 'data'), env: { SKEP_DISK_RESERVE_MIB: '0' } });
     try {
       await skep.deploy('steady', answering('steady'));
       await deployWriter(skep, DATA);

@@ -6,7 +6,13 @@ import { DATABASE_LIMITS } from '../../../shared/limits.ts';
 import type { D1Binding } from '../../../shared/worker.ts';
 import type { Logger } from '../../log/types.ts';
 import type { EnteredDatabase, WorkerDatabases } from '../../storage/databases/databases.ts';
-import { overSize, refuseToLeaveReadOnly, runUnderSizeRule, sizeRuleFor } from '../../storage/databases/size-rules.ts';
+import {
+  asOverSize,
+  overSize,
+  refuseToLeaveReadOnly,
+  runUnderSizeRule,
+  sizeRuleFor,
+} from '../../storage/databases/size-rules.ts';
 import {
   NO_RESULT,
   type ResultSink,
@@ -95,7 +101,9 @@ async function runAsked(
   if (asked.transaction === null) return runAlone(options, call, binding, asked);
   const { id, session, isSizeLimited } = transactions.find(call.caller, binding.databaseId, asked.transaction);
   if (isSizeLimited) refuseToLeaveReadOnly(asked.statements);
-  await runWatched(options, session, call, asked.work);
+  await runWatched(options, session, call, asked.work).catch((error: unknown) => {
+    throw isSizeLimited ? asOverSize(error) : error;
+  });
   // The statement itself may have been a COMMIT: what comes next must not run outside of any transaction.
   if (session.backend.status === 'idle') transactions.close(id);
 }

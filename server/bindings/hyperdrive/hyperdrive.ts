@@ -57,7 +57,8 @@ export function createHyperdriveBinding(
   };
 }
 
-const OVER_SIZE = 'The database is larger than allowed: make it smaller through a D1 binding or `wrangler d1 execute`';
+const OVER_SIZE =
+  'The database is larger than allowed (make it smaller through a D1 binding or `wrangler d1 execute`), or the disk that it is on is nearly full';
 
 /** A configuration by its id, or a database that Skep made by its own. */
 async function enter(

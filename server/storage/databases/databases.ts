@@ -4,6 +4,7 @@ import pg from 'pg';
 import { DATABASE_LIMITS } from '../../../shared/limits.ts';
 import type { Logger } from '../../log/types.ts';
 import type { Database, DatabaseConnection } from '../database.ts';
+import { type DiskRoom, ENOUGH_ROOM } from '../disk-room.ts';
 import { Liveness } from '../liveness.ts';
 import type { BackendTarget } from '../wire/backend.ts';
 import type { BackendPool } from '../wire/pool.ts';
@@ -41,6 +42,8 @@ export interface WorkerDatabasesOptions {
   /** Where databases of workers are made: as somebody who may make roles and databases. */
   readonly server: DatabaseConnection | { readonly url: string };
   readonly maxDatabaseMiB: number;
+  /** On the disk of the databases. Default: of a server that is not ours nobody knows. */
+  readonly room?: DiskRoom;
   readonly times: SessionTimes;
   readonly log: Logger;
 }
@@ -130,7 +133,7 @@ class Databases implements WorkerDatabases {
     this.#probes = new pg.Pool({ ...this.#config, max: 1, idleTimeoutMillis: 0, query_timeout: PROBE_TIMEOUT_MS });
     this.#probes.on('error', () => undefined);
     this.liveness = new Liveness(() => this.#probes.query('SELECT 1'));
-    this.#sizes = watchSizes(this.#maxBytes, (name) => this.#readSize(name), log);
+    this.#sizes = watchSizes(this.#maxBytes, options.room ?? ENOUGH_ROOM, (name) => this.#readSize(name), log);
     this.#locks = guardLocks({
       query: (sql, values) => this.#admin.query(sql, values),
       inUse: () => [...this.#pools.counts()].filter(({ connections }) => connections > 0).map(({ key }) => key),

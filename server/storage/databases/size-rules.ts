@@ -29,7 +29,7 @@ const TRANSACTION_CONTROL = new Set([
 /** What a worker or an operator hears. */
 export const overSize = (): SessionEnded =>
   new SessionEnded(
-    'The database is larger than allowed: until it is smaller it can only be read, and DELETE, TRUNCATE, DROP and VACUUM be run.',
+    'The database is larger than allowed, or the disk that it is on is nearly full: until that has changed it can only be read, and DELETE, TRUNCATE, DROP and VACUUM be run.',
   );
 
 /**
@@ -67,12 +67,15 @@ export async function runUnderSizeRule(
     if (rule === 'read-only') await answered(session.runScript('BEGIN READ ONLY', NO_RESULT));
     await work();
   } catch (error) {
-    const isRefused = rule === 'read-only' && error instanceof ServerError && error.code === READ_ONLY_TRANSACTION;
-    throw isRefused ? overSize() : error;
+    throw rule === 'read-only' ? asOverSize(error) : error;
   } finally {
     unuse();
   }
 }
+
+/** What a statement that writes fails with in a transaction that is read-only for its database's size: said as what it is. */
+export const asOverSize = (error: unknown): unknown =>
+  error instanceof ServerError && error.code === READ_ONLY_TRANSACTION ? overSize() : error;
 
 /** By its first word. */
 export function sizeRuleOf(sql: string): SizeRule {

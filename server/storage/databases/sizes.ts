@@ -3,12 +3,14 @@
  */
 import { DATABASE_LIMITS } from '../../../shared/limits.ts';
 import type { Logger } from '../../log/types.ts';
+import type { DiskRoom } from '../disk-room.ts';
 
 export interface DatabaseSizes {
   /** The last size seen, in bytes; undefined: not looked at yet. */
   of(name: string): number | undefined;
-  /** Marks a database as in use until the returned function is called. `onExceeded`: it is over its limit by more than a tenth. */
+  /** Marks a database as in use until the returned function is called. `onExceeded`: it is over its limit by more than a tenth, or the disk is nearly full. */
   use(name: string, onExceeded: () => void): () => void;
+  /** Also when the disk has no room for what it would grow by. */
   isOver(name: string): boolean;
   close(): void;
 }
@@ -23,8 +25,13 @@ interface Watched {
 /** A database that is over its limit is given this much more before statements under way are ended. */
 const TOLERANCE = 1.1;
 
-/** `ask`: the size of these databases, in bytes, by name. */
-export function watchSizes(maxBytes: number, ask: (name: string) => Promise<number>, log: Logger): DatabaseSizes {
+/** `room`: of the disk they are all on. `ask`: the size of these databases, in bytes, by name. */
+export function watchSizes(
+  maxBytes: number,
+  room: DiskRoom,
+  ask: (name: string) => Promise<number>,
+  log: Logger,
+): DatabaseSizes {
   const databases = new Map<string, Watched>();
   const look = (name: string, watched: Watched): void => {
     if (watched.isAsking || performance.now() - watched.checkedMs < DATABASE_LIMITS.sizeCheckMs) return;
@@ -44,13 +51,14 @@ export function watchSizes(maxBytes: number, ask: (name: string) => Promise<numb
   };
   const timer = setInterval(() => {
     for (const [name, watched] of databases) {
+      if (room.isShort) for (const onExceeded of watched.users) onExceeded();
       if (watched.users.size > 0) look(name, watched);
       else if (performance.now() - watched.checkedMs > FORGET_MS) databases.delete(name);
     }
   }, 1_000).unref();
   return {
     of: (name) => databases.get(name)?.bytes,
-    isOver: (name) => (databases.get(name)?.bytes ?? 0) > maxBytes,
+    isOver: (name) => room.isShort || (databases.get(name)?.bytes ?? 0) > maxBytes,
     use(name, onExceeded) {
       let watched = databases.get(name);
       if (watched === undefined) {

@@ -23,8 +23,17 @@ import {
 } from './namespaces.ts';
 import { type KvRead, listEntries, readEntries } from './reading.ts';
 import { startSweeper } from './sweep.ts';
+import { DISK_SHORT, type DiskRoom, ENOUGH_ROOM } from '../disk-room.ts';
 import { KvQuota } from './quota.ts';
-import type { KvAccountUsage, KvEntry, KvInvalidation, KvNamespace, KvPut, KvStore } from './types.ts';
+import {
+  type KvAccountUsage,
+  type KvEntry,
+  type KvInvalidation,
+  type KvNamespace,
+  type KvPut,
+  KvRefused,
+  type KvStore,
+} from './types.ts';
 import { costOf, type KvWrite, type KvWritten, writeEntries, writeStatements } from './writing.ts';
 
 export interface KvStoreOptions {
@@ -33,6 +42,8 @@ export interface KvStoreOptions {
   readonly log: Logger;
   /** What the entries of an account may take; default: anything. */
   readonly accountQuotaBytes?: number;
+  /** On the disk of the embedded PostgreSQL. Default: of another one nobody knows. */
+  readonly room?: DiskRoom;
   /** Milliseconds between sweeps, on the average; default 5,000. */
   readonly sweepMs?: number;
 }
@@ -75,6 +86,7 @@ class PostgresKvStore implements KvStore {
   readonly #cursors: ReturnType<typeof createCursors>;
   readonly #quota: KvQuota;
   readonly #quotaBytes: number;
+  readonly #room: DiskRoom;
   /** Whose a namespace is. Never another one's. */
   readonly #owners = new Map<number, string>();
   readonly #probe: StandingProbe;
@@ -100,11 +112,12 @@ class PostgresKvStore implements KvStore {
   /** `#deletions` when messages were missed last: what was known before is asked for again. */
   #unsureUntil = 0;
 
-  constructor({ database, masterKey, log, accountQuotaBytes, sweepMs }: KvStoreOptions) {
+  constructor({ database, masterKey, log, accountQuotaBytes, room, sweepMs }: KvStoreOptions) {
     this.#db = database.withOwnPool(POOL_SIZE);
     this.#writeStatements = writeStatements(database.isAlone);
     this.#cursors = createCursors(masterKey);
     this.#quotaBytes = accountQuotaBytes ?? Number.POSITIVE_INFINITY;
+    this.#room = room ?? ENOUGH_ROOM;
     this.#quota = new KvQuota(this.#quotaBytes, async (accountId) => (await this.#usageOf(accountId)).bytes);
     this.#probe = new StandingProbe(this.#db);
     this.#liveness = new Liveness(() => this.#probe.ask());
@@ -229,6 +242,7 @@ class PostgresKvStore implements KvStore {
   }
 
   async put({ namespace, key, value, metadata, expiresAt }: KvPut): Promise<void> {
+    this.#requireDisk();
     const isLarge = 'largeValueId' in value;
     const write: KvWrite = {
       namespace,
@@ -248,7 +262,12 @@ class PostgresKvStore implements KvStore {
     await this.#quota.admit(owner, costOf(write), () => this.#submit(write));
   }
 
+  #requireDisk(): void {
+    if (this.#room.isShort) throw new KvRefused(507, DISK_SHORT);
+  }
+
   async requireRoom(namespace: number, bytes: number): Promise<void> {
+    this.#requireDisk();
     const owner = await this.#ownerOf(namespace);
     await this.#quota.requireRoom(owner, bytes);
   }

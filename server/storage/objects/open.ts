@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import type { Logger } from '../../log/types.ts';
 import type { Database } from '../database.ts';
+import { type DiskRoom, ENOUGH_ROOM } from '../disk-room.ts';
 import {
   createBucket,
   deleteBucket,
@@ -32,6 +33,8 @@ export interface ObjectStorageOptions {
   readonly dataDir: string;
   /** Of a bucket that has no quota of its own; infinite: no limit. */
   readonly defaultQuotaBytes: number;
+  /** On the disk of `dataDir`. Default: there is enough. */
+  readonly room?: DiskRoom;
   /** Where the objects of all buckets lie that have no backend of their own; null: in the embedded store. */
   readonly platformBackend: S3BackendSettings | null;
   readonly createBackend: (settings: S3BackendSettings) => ClosableStore;
@@ -74,9 +77,9 @@ export interface ObjectStorage {
 
 /** Opens the embedded store and starts sweeping it. */
 export async function openObjectStorage(options: ObjectStorageOptions): Promise<ObjectStorage> {
-  const { database, masterKey, defaultQuotaBytes, log } = options;
+  const { database, masterKey, defaultQuotaBytes, room = ENOUGH_ROOM, log } = options;
   const files = await ObjectFiles.open(join(options.dataDir, 'objects'));
-  const store = new EmbeddedStore({ database, files, defaultQuotaBytes, onRelease: () => sweeper.wake() });
+  const store = new EmbeddedStore({ database, files, defaultQuotaBytes, room, onRelease: () => sweeper.wake() });
   const sweeper: Sweeper = new Sweeper({ database, files, store, log });
   sweeper.start();
   const backends = new Backends(options);

@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Checksums, ObjectHead } from '../../../shared/r2.ts';
 import type { Database, Queryable } from '../database.ts';
+import { DISK_SHORT, type DiskRoom } from '../disk-room.ts';
 import { ArrivingContents } from './arriving.ts';
 import { readUsage } from './buckets.ts';
 import type { Draft, ObjectFiles } from './files.ts';
@@ -18,6 +19,8 @@ export interface EmbeddedStoreOptions {
   readonly files: ObjectFiles;
   /** Of a bucket that has no quota of its own; infinite: no limit. */
   readonly defaultQuotaBytes: number;
+  /** On the disk of the files. */
+  readonly room: DiskRoom;
   /** Files may have become unused. */
   readonly onRelease: () => void;
 }
@@ -53,7 +56,11 @@ export class ObjectWriter {
     const end = this.#arriving.begin(bucket, content, size);
     try {
       await this.#checkRoom(bucket, size);
-      return await this.#withDraft(await this.#files.receive(content, size, neededHashes(checksums)), checksums, use);
+      return await this.#withDraft(
+        await this.#files.receive(this.#whileRoom(content), size, neededHashes(checksums)),
+        checksums,
+        use,
+      );
     } finally {
       end();
     }
@@ -76,8 +83,25 @@ export class ObjectWriter {
 
   /** All that arrives counts: together it may be more than there is room for. @throws R2Error quotaExceeded */
   async #checkRoom(bucket: BucketRecord, size: number): Promise<void> {
+    this.#requireRoom();
     const bytes = this.#arriving.bytesFor(bucket.id);
     if (size > EARLY_LOOK_BYTES || bytes > EARLY_LOOK_TOGETHER_BYTES) await this.#checkQuota(this.#db, bucket, bytes);
+  }
+
+  #requireRoom(): void {
+    if (this.#options.room.isShort) throw new R2Error('quotaExceeded', DISK_SHORT);
+  }
+
+  /** What is long under way ends, too, when the disk has become full. */
+  #whileRoom(content: Content): Content {
+    if (content instanceof Uint8Array) return content;
+    const requireRoom = (): void => this.#requireRoom();
+    return (async function* () {
+      for await (const chunk of content) {
+        requireRoom();
+        yield chunk;
+      }
+    })();
   }
 
   /** If the database cannot be told now, the next start finds the file. */
