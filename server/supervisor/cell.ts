@@ -186,6 +186,7 @@ export class Cell {
       await cell.#awaitHello(uid);
       return cell;
     } catch (error) {
+      const endedItself = cell?.state === 'dead';
       // What ended it says more than what broke here because of that.
       const reason = cell?.deathReason ?? (error as Error).message;
       cell?.kill('it did not start');
@@ -195,7 +196,7 @@ export class Cell {
         // Its group may have been made after its death.
         cell.#memory.release();
       }
-      throw new LoadError('no-cell', `A cell did not start: ${reason}`);
+      throw new LoadError('no-cell', `A cell did not start: ${reason}`, endedItself);
     }
   }
 
@@ -442,8 +443,10 @@ export class Cell {
   }
 
   #transition(from: CellState, to: CellState): void {
-    if (this.#state !== from)
-      throw new LoadError('no-cell', `The cell is ${this.#state}, not ${from}: ${this.#end.reason ?? ''}`);
+    if (this.#state !== from) {
+      const reason = `The cell is ${this.#state}, not ${from}: ${this.#end.reason ?? ''}`;
+      throw new LoadError('no-cell', reason, this.#state === 'dead');
+    }
     this.#state = to;
   }
 }

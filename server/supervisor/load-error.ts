@@ -4,7 +4,7 @@ import type { CellEnd } from './cell-end.ts';
 export class LoadError extends Error {
   override readonly name = 'LoadError';
   readonly kind: 'exception' | 'cpu' | 'memory' | 'hang' | 'no-cell';
-  /** The process ended, and no limit was the reason: perhaps the version's doing, perhaps it was dying before. */
+  /** The process ended, and no limit was the reason: perhaps the version's doing, perhaps it was dying before, or was killed from outside. */
   readonly processEnded: boolean;
   constructor(kind: LoadError['kind'], message: string, processEnded = false) {
     super(message);

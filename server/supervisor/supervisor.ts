@@ -276,7 +276,8 @@ export class Supervisor implements Dispatcher, StartupChecker, VersionHealthSour
         return { cell, loaded, startupMs: now - startedAt };
       } catch (error) {
         place.free();
-        // A pre-started cell may have been dying: a second try tells that from a version that ends its process.
+        // A pre-started cell may have been dying, and one that is just starting may be what a machine short of memory ends: nothing of the
+        // version's has been answered yet, and a second try tells that from a version that ends its process.
         if (!(error instanceof LoadError) || !error.processEnded || attempt === 2) throw error;
       }
     }

@@ -21,7 +21,7 @@ before(async () => {
   cells.deploy({
     name: 'slow',
     modules: {
-      'index.js': `export default { async fetch() { await new Promise((resolve) => setTimeout(resolve, 400)); return new Response('x'.repeat(100_000)); } };`,
+      'index.js': `export default { async fetch() { await new Promise((resolve) => setTimeout(resolve, 800)); return new Response('x'.repeat(100_000)); } };`,
     },
   });
 });

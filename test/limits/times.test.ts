@@ -16,9 +16,10 @@ const CPU_MS = 200;
 const LATE_MS = 20;
 /** What it may be late besides, while other tests run. */
 const BUSY_MS = 150;
-const WAIT_UNTIL_MS = 1_000;
+const WAIT_UNTIL_MS = 2_000;
 const STARTUP_MS = 3_000;
-const SECOND_MS = 1_000;
+/** What a timer may be late on a machine that is full; far from twice its time. */
+const TIMER_LATE_MS = 1_900;
 
 let cells: TestSupervisor;
 before(async () => {
@@ -106,15 +107,18 @@ test('waitUntil work that takes less than its time ends in its own way; at the l
     const { outcome, wallMs, answerMs } = await lastEvent('waits', ++count);
     return { outcome, waitedMs: wallMs - answerMs };
   };
-  const below = await wait(WAIT_UNTIL_MS / 2);
+  const below = await wait(WAIT_UNTIL_MS / 4);
   assert.equal(below.outcome, 'ok');
-  assert.ok(below.waitedMs >= WAIT_UNTIL_MS / 2 - 50 && below.waitedMs < WAIT_UNTIL_MS, `${below.waitedMs} ms`);
+  assert.ok(below.waitedMs >= WAIT_UNTIL_MS / 4 - 50 && below.waitedMs < WAIT_UNTIL_MS, `${below.waitedMs} ms`);
   // At: the work's timer was set a moment before the supervisor's, in another process. Either may be first, but not long before the other.
   const at = await wait(WAIT_UNTIL_MS);
-  assert.ok(at.waitedMs >= WAIT_UNTIL_MS - 50 && at.waitedMs < WAIT_UNTIL_MS + SECOND_MS, `${at.waitedMs} ms`);
+  assert.ok(at.waitedMs >= WAIT_UNTIL_MS - 50 && at.waitedMs < WAIT_UNTIL_MS + TIMER_LATE_MS, `${at.waitedMs} ms`);
   const above = await wait(WAIT_UNTIL_MS * 3);
   assert.equal(above.outcome, 'exceededWallTime');
-  assert.ok(above.waitedMs >= WAIT_UNTIL_MS - 1 && above.waitedMs < WAIT_UNTIL_MS + SECOND_MS, `${above.waitedMs} ms`);
+  assert.ok(
+    above.waitedMs >= WAIT_UNTIL_MS - 1 && above.waitedMs < WAIT_UNTIL_MS + TIMER_LATE_MS,
+    `${above.waitedMs} ms`,
+  );
 });
 
 test('a top level that waits less than it may starts; one that waits longer is refused at the limit, and not before', async () => {
@@ -131,7 +135,7 @@ test('a top level that waits less than it may starts; one that waits longer is r
   };
   const below = await start(STARTUP_MS / 10);
   assert.equal(below.result.ok, true);
-  const above = await start(STARTUP_MS * 2);
+  const above = await start(STARTUP_MS * 4);
   assert.deepEqual(above.result.ok ? 'started' : above.result.kind, 'hang');
-  assert.ok(above.tookMs >= STARTUP_MS - 1 && above.tookMs < STARTUP_MS + 2 * SECOND_MS, `${above.tookMs} ms`);
+  assert.ok(above.tookMs >= STARTUP_MS - 1 && above.tookMs < STARTUP_MS * 3, `${above.tookMs} ms`);
 });

@@ -51,6 +51,20 @@ test('a generic cell that dies is replaced', async (t) => {
   );
 });
 
+test('a cell that is killed while it starts for somebody costs nobody a request', async (t) => {
+  const cells = await start(t, { prestarted: 0 });
+  for (let round = 0; round < 3; round++) {
+    const others = new Set(cells.cellPids());
+    deploy(cells, `first-${round}`, HELLO);
+    const call = cells.fetch(`first-${round}`);
+    const starting = (): number | undefined => cells.cellPids().find((pid) => !others.has(pid));
+    await until(() => starting() !== undefined, 'its process is there');
+    process.kill(starting() as number, 'SIGKILL');
+    const { body, failure } = await call;
+    assert.equal(body, 'hello', failure?.reason);
+  }
+});
+
 test('a pre-started cell that dies while it is handed a version costs nobody a request', async (t) => {
   const cells = await start(t, { prestarted: 1 });
   for (let round = 0; round < 5; round++) {

@@ -125,6 +125,15 @@ test('a handle left open fails the run instead of being cut off', () => {
   assert.match(output, /not done after 4 s/);
 });
 
+test('a file that is not done in its time says what it waits for, or that it computes', () => {
+  const { output: waiting } = runWithin(4, `test('waits', () => new Promise((done) => setTimeout(done, 1e6)));`);
+  assert.match(waiting, /late: it waits for .*\d Timeout/);
+  assert.match(waiting, /late: its process was in state [SR] and used 0\.\d+ s of CPU in 1 s/);
+  const { output: computing } = runWithin(4, `test('computes', () => { for (;;); });`);
+  assert.match(computing, /late: its process was in state R and used [01]\.\d+ s of CPU in 1 s/);
+  assert.doesNotMatch(computing, /it waits for/);
+});
+
 test('a file that is cut off fails the run, and the test it was in is named', () => {
   // Its reporter has a second to write down what began.
   const { code, output } = runWith(

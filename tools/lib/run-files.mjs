@@ -3,13 +3,17 @@
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const REPORTER = join(ROOT, 'tools/lib/totals-reporter.mjs');
+const WITNESS = join(ROOT, 'tools/lib/late-witness.mjs');
 /** The closing lines of the reporter for people: the whole run has its own. */
 const CLOSING_LINE = /^ℹ (?:tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) [\d.]+\n/gm;
 /** What a file printed last may come this much after its end; a process that it left behind may hold its output open for ever. */
 const OUTPUT_MS = 500;
+/** For so long a file whose time is over is looked at before it is ended. */
+const LATE_LOOK_MS = 1_000;
 
 /**
  * @typedef {{ name: string, file: string | null }} Failure
@@ -57,6 +61,7 @@ async function runFile(file, { timeoutMs, environment, scratch }) {
   const totalsFile = join(scratch, `totals-${file.replaceAll('/', '-')}.json`);
   const args = [
     '--import=tsx',
+    `--import=${WITNESS}`,
     '--test-reporter=spec',
     '--test-reporter-destination=stdout',
     `--test-reporter=${REPORTER}`,
@@ -90,8 +95,9 @@ function execute(args, timeoutMs, environment) {
     child.stdout.on('data', (chunk) => chunks.push(chunk));
     child.stderr.on('data', (chunk) => chunks.push(chunk));
     let isLate = false;
-    const limit = setTimeout(() => {
+    const limit = setTimeout(async () => {
       isLate = true;
+      chunks.push(Buffer.from(await lookAtLate(child)));
       child.kill('SIGKILL');
     }, timeoutMs);
     const finish = (end) => {
@@ -104,6 +110,27 @@ function execute(args, timeoutMs, environment) {
     child.on('close', (code, signal) => finish(signal ?? code));
     child.on('exit', (code, signal) => setTimeout(() => finish(signal ?? code), OUTPUT_MS));
   });
+}
+
+/** Whether a file whose time is over computes, waits or stands still; what it waits for it says itself (`late-witness.mjs`). */
+async function lookAtLate(child) {
+  const before = cpuTicksOf(child.pid);
+  child.kill('SIGUSR2');
+  await sleep(LATE_LOOK_MS);
+  const after = cpuTicksOf(child.pid);
+  if (before === undefined || after === undefined) return 'late: its process has ended\n';
+  const used = (after.ticks - before.ticks) / TICKS_PER_SECOND;
+  return `late: its process was in state ${after.state} and used ${used.toFixed(2)} s of CPU in ${LATE_LOOK_MS / 1000} s\n`;
+}
+
+/** Of Linux's, whatever the machine. */
+const TICKS_PER_SECOND = 100;
+
+function cpuTicksOf(pid) {
+  if (!existsSync(`/proc/${pid}/stat`)) return undefined;
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return { state: fields[0], ticks: Number(fields[11]) + Number(fields[12]) };
 }
 
 /** What the reporter wrote: of a file that was cut off, what it had come to. */
