@@ -79,7 +79,7 @@ const COMMANDS: Record<Command, (config: Config, file: string, withKey: boolean)
     const report = await createBackup({ dataDir, masterKey, file, withKey, version, log, signal: whenInterrupted() });
     const size = `${(report.bytes / MiB).toFixed(1)} MiB`;
     process.stdout.write(
-      `Backed up ${dataDir} to ${file}: ${size}, ${report.files} files of objects, in ${secondsSince(started)}.\n`,
+      `Backed up ${dataDir} to ${file}: ${size}, ${counted(report.files, 'object file')}, in ${secondsSince(started)}.\n`,
     );
     const where = masterKey === null ? masterKeyFile(dataDir) : 'SKEP_MASTER_KEY';
     process.stdout.write(
@@ -94,7 +94,7 @@ const COMMANDS: Record<Command, (config: Config, file: string, withKey: boolean)
     const log = createLogger({ format: config.logFormat, verbose: config.verbose });
     const { facts, workers, files } = await restoreBackup({ dataDir, masterKey, file, log });
     process.stdout.write(
-      `Restored ${dataDir} as it was on ${facts.createdAt}: ${workers} workers, ${files} files of objects, in ${secondsSince(started)}. ` +
+      `Restored ${dataDir} as it was on ${facts.createdAt}: ${counted(workers, 'worker')}, ${counted(files, 'object file')}, in ${secondsSince(started)}. ` +
         'Start Skep on it as usual.\n',
     );
   },
@@ -105,6 +105,8 @@ function whenInterrupted(): AbortSignal {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort());
   return interrupted.signal;
 }
+
+const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;
 
 const secondsSince = (started: number): string => `${((performance.now() - started) / 1000).toFixed(1)} s`;
 

@@ -70,7 +70,7 @@ async function aboutSandbox(config: Config): Promise<Finding[]> {
     const layers = [...sandbox.layers, groups.layer];
     const required = config.sandbox === 'require-strong';
     const summary = sandbox.strong
-      ? ok('sandbox', 'Strong: all layers that keep hostile workers in hold.')
+      ? ok('sandbox', 'Strong: every layer that keeps hostile workers in is on.')
       : required
         ? repair('sandbox', 'Not strong, and SKEP_SANDBOX=require-strong: Skep refuses to start.')
         : warn('sandbox', 'Not strong on this machine. Do not run workers of people you do not trust.');
