@@ -53,10 +53,19 @@ const CACHE_CF = {
   'no-cache': { cacheForceRevalidate: true, cacheControl: 'no-cache' },
 } as unknown as Readonly<Record<string, object>>;
 
-function requireCompatible(
-  { cacheTtl, cacheControl }: { cacheTtl?: unknown; cacheControl?: unknown },
-  cache: string,
-): void {
+interface CacheOptions {
+  readonly cacheTtl?: unknown;
+  readonly cacheControl?: unknown;
+}
+
+/** A whole number of seconds is also said in the words of the header, as workerd does it. */
+function withCacheControl(given: CacheOptions | undefined): CacheOptions | undefined {
+  const ttl = given?.cacheTtl;
+  if (typeof ttl !== 'number' || (ttl | 0) !== ttl) return given;
+  return { ...given, cacheControl: ttl === -1 ? 'no-store' : `max-age=${ttl}` };
+}
+
+function requireCompatible({ cacheTtl, cacheControl }: CacheOptions, cache: string): void {
   if (cacheTtl !== undefined && cache === 'no-store' && cacheTtl !== -1) {
     throw new NativeTypeError(`CacheTtl: ${nativeString(cacheTtl)}, is not compatible with cache: ${cache} header.`);
   }
@@ -75,9 +84,9 @@ export function callCf(request: Request, destination: Destination): { cf?: strin
   if (destination === null) return {};
   const cache = requestCache(request);
   const byCache = cache === undefined ? undefined : CACHE_CF[cache];
-  const given = requestCf(request) as { cacheTtl?: unknown; cacheControl?: unknown } | undefined;
+  const given = requestCf(request) as CacheOptions | undefined;
   if (byCache !== undefined && given !== undefined) requireCompatible(given, cache as string);
-  const cf = byCache === undefined ? given : { ...given, ...byCache };
+  const cf = byCache === undefined ? withCacheControl(given) : { ...given, ...byCache };
   if (cf !== undefined) return { cf: jsonStringify(cf) };
   return listHas(requestList(request), 'host') ? { cf: 'null' } : {};
 }

@@ -34,6 +34,7 @@ import {
   NativeTypeError,
   NativeUint8Array,
   NativeURL,
+  streamLocked,
   stringStartsWith,
   urlHref,
   urlOrigin,
@@ -59,6 +60,7 @@ export async function fetchThrough(destination: Destination, input: unknown, ini
   const mode = requestRedirect(request);
   let visited = '';
   for (let hops = 0; ; hops++) {
+    requireUnlocked(request);
     const body = take(request);
     const whole = body === null || isWhole(body) ? body : null;
     const stream = body === null || isWhole(body) ? null : body;
@@ -72,7 +74,14 @@ export async function fetchThrough(destination: Destination, input: unknown, ini
     visited += `${hops === 0 ? '' : ', '}${requestUrl(request)}`;
     if (hops >= MAX_REDIRECTS) throw new NativeTypeError(`Too many redirects.${visited}`);
     void streamBehind(response)?.cancel();
-    request = followUp(request, bytes, stream !== null, responseStatus(response), location);
+    request = followUp(request, bytes, stream !== null, responseStatus(response), location, destination === null);
+  }
+}
+
+function requireUnlocked(request: Request): void {
+  const stream = streamBehind(request);
+  if (stream !== null && streamLocked(stream)) {
+    throw new NativeTypeError('The ReadableStream has been locked to a reader.');
   }
 }
 
@@ -104,7 +113,8 @@ const redirectTarget = (response: Response): string | null =>
 
 const INVALID_LOCATION = 'Invalid Location header; unable to follow redirect.';
 
-function targetOf(location: string, base: string): URL {
+/** Another worker may send its caller anywhere: all that it asks for comes back to it. */
+function targetOf(location: string, base: string, isOutside: boolean): URL {
   let url: URL;
   try {
     url = new NativeURL(location, base);
@@ -112,7 +122,7 @@ function targetOf(location: string, base: string): URL {
     throw new NativeTypeError(INVALID_LOCATION);
   }
   const protocol = urlProtocol(url);
-  if (protocol !== 'http:' && protocol !== 'https:') throw new NativeTypeError(INVALID_LOCATION);
+  if (isOutside && protocol !== 'http:' && protocol !== 'https:') throw new NativeTypeError(INVALID_LOCATION);
   return url;
 }
 
@@ -123,8 +133,9 @@ function followUp(
   streamed: boolean,
   status: number,
   location: string,
+  isOutside: boolean,
 ): Request {
-  const url = targetOf(location, requestUrl(request));
+  const url = targetOf(location, requestUrl(request), isOutside);
   const method = requestMethod(request);
   const list = listCopy(requestList(request));
   const toGet = (status <= 302 && method === 'POST') || (status === 303 && method !== 'GET' && method !== 'HEAD');

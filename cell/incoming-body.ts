@@ -7,6 +7,7 @@ import { byteEnqueue, NativePromise, NativeReadableStream } from './primordials.
 export class IncomingBody {
   readonly stream: ReadableStream<Uint8Array>;
   #controller!: ReadableByteStreamController;
+  readonly #read: (() => void) | undefined;
   readonly #grant: (bytes: number) => void;
   #chunks: Uint8Array[] = [];
   #first = 0;
@@ -14,8 +15,10 @@ export class IncomingBody {
   #ended = false;
   #wanted: (() => void) | undefined;
 
-  constructor(grant: (bytes: number) => void, cancel: () => void) {
+  /** `read`: all of it was taken. */
+  constructor(grant: (bytes: number) => void, cancel: () => void, read?: () => void) {
     this.#grant = grant;
+    this.#read = read;
     this.stream = new NativeReadableStream({
       __proto__: null,
       type: 'bytes',
@@ -81,6 +84,7 @@ export class IncomingBody {
   }
 
   #close(): void {
+    this.#read?.();
     try {
       closeBytes(this.#controller);
     } catch {

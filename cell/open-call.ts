@@ -5,6 +5,7 @@ import { decodeServiceResponse, parseAnswerHeadText } from '../shared/service-fr
 import { closeStream, sendFail, sendFrame, sendWindow } from './channel.ts';
 import { advanceClock, type Invocation } from './context.ts';
 import { viewOf } from './http/bytes.ts';
+import { notConvertible } from './stream-facts.ts';
 import type { ByteStream } from './http/index.ts';
 import { IncomingBody } from './incoming-body.ts';
 import {
@@ -46,9 +47,16 @@ export function toError(failure: Failure): unknown {
   return error;
 }
 
-/** workerd's words for a chunk that is no bytes. */
-const notConvertible = (): TypeError =>
-  new NativeTypeError('Draining read encountered a value that cannot be converted to bytes');
+/** A stream of the bytes that fails when the signal fires before they are read. */
+function revocable(bytes: Uint8Array<ArrayBuffer>, signal: AbortSignal): ByteStream {
+  const forget = () => eventTargetRemove(signal, 'abort', onAbort);
+  const body = new IncomingBody(() => undefined, forget, forget);
+  const onAbort = () => body.fail(signalReason(signal));
+  eventTargetAdd(signal, 'abort', onAbort);
+  body.push(bytes);
+  body.end();
+  return body.stream;
+}
 
 export class OpenCall<T> {
   readonly #invocation: Invocation;
@@ -61,6 +69,7 @@ export class OpenCall<T> {
   #body: IncomingBody | undefined;
   #done = false;
   #removeAbort: (() => void) | undefined;
+  #signal: AbortSignal | undefined;
 
   constructor(
     invocation: Invocation,
@@ -77,6 +86,7 @@ export class OpenCall<T> {
   /** False: the signal had fired already, and nothing may go out. */
   start(stream: number, signal: AbortSignal | undefined): boolean {
     this.#stream = stream;
+    this.#signal = signal;
     if (signal === undefined) return true;
     if (signalAborted(signal)) {
       this.#finish();
@@ -93,8 +103,9 @@ export class OpenCall<T> {
     const { clockMs, status, head: headBytes, body } = decodeServiceResponse(payload);
     const { statusText, headers } = parseAnswerHeadText(utf8Decode(headBytes));
     advanceClock(this.#invocation, clockMs);
+    const content = this.#whole(body);
     this.#finish();
-    this.#resolve(this.#receive({ status, statusText, headers, clockMs }, copyBytes(body), this.#stream));
+    this.#resolve(this.#receive({ status, statusText, headers, clockMs }, content, this.#stream));
   }
 
   onResponse(headBytes: Uint8Array, bodyBytes: Uint8Array | null): void {
@@ -107,8 +118,9 @@ export class OpenCall<T> {
       return;
     }
     if (bodyBytes !== null) {
+      const content = this.#whole(bodyBytes);
       this.#finish();
-      this.#resolve(this.#receive(head, copyBytes(bodyBytes), this.#stream));
+      this.#resolve(this.#receive(head, content, this.#stream));
       return;
     }
     this.#body = new IncomingBody(
@@ -116,6 +128,12 @@ export class OpenCall<T> {
       () => this.#abort(undefined),
     );
     this.#resolve(this.#receive(head, this.#body.stream, this.#stream));
+  }
+
+  /** A body that has come whole; with a signal, which may still take it away, as a stream. */
+  #whole(body: Uint8Array): Uint8Array<ArrayBuffer> | ByteStream {
+    const bytes = copyBytes(body);
+    return this.#signal === undefined || bytes.length === 0 ? bytes : revocable(bytes, this.#signal);
   }
 
   onData(bytes: Uint8Array): void {

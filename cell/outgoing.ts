@@ -16,6 +16,7 @@ import {
   responseList,
   responseStatus,
   responseStatusText,
+  streamBehind,
   takeEncoded,
   toWire,
 } from './http/index.ts';
@@ -31,9 +32,10 @@ import {
   readerCancel,
   readerRead,
   streamGetReader,
+  streamLocked,
   utf8Encode,
 } from './primordials.ts';
-import { declaredLength } from './stream-facts.ts';
+import { declaredLength, isDisturbed, notConvertible } from './stream-facts.ts';
 import { toThrownFailure } from './thrown.ts';
 
 export type Bytes = Uint8Array<ArrayBuffer>;
@@ -76,7 +78,7 @@ export function outgoingOf(invocation: Invocation, response: Response, onCancel:
   const statusText = responseStatusText(response);
   const list = listCopy(responseList(response));
   requireFewLines(list);
-  const content = takeEncoded(response);
+  const content = isLocked(response) ? lockedStream() : takeEncoded(response);
   if (content === null) return { status, statusText, list, whole: EMPTY, stream: null, isNull: true };
   if (isWhole(content)) return { status, statusText, list, whole: content, stream: null, isNull: false };
   const stream = isNative(content) ? content : inContext(invocation, content, onCancel);
@@ -91,6 +93,19 @@ function setStreamLength(list: HeaderList, length: number | undefined): void {
   else listSet(list, 'content-length', `${length}`);
 }
 
+const isLocked = (response: Response): boolean => {
+  const stream = streamBehind(response);
+  return stream !== null && !isDisturbed(stream) && streamLocked(stream);
+};
+
+/** Somebody reads the body: the head goes out all the same, as on Workers. */
+const lockedStream = (): ByteStream =>
+  new NativeReadableStream<Uint8Array>({
+    pull: () => {
+      throw new NativeTypeError('The ReadableStream has been locked to a reader.');
+    },
+  });
+
 const isWhole = (body: Bytes | ByteStream): body is Bytes => body instanceof NativeUint8Array;
 
 function inContext(invocation: Invocation, body: ByteStream, onCancel: () => void): ByteStream {
@@ -103,7 +118,7 @@ function inContext(invocation: Invocation, body: ByteStream, onCancel: () => voi
     }
     // workerd takes strings too, unlike the standard.
     const chunk = typeof value === 'string' ? utf8Encode(value) : viewOf(value);
-    if (chunk === undefined) throw new NativeTypeError('This ReadableStream did not return bytes.');
+    if (chunk === undefined) throw notConvertible();
     controllerEnqueue(controller, chunk);
   };
   // Deno only breaks its connection: who reads the answer is to know why.

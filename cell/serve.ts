@@ -63,6 +63,7 @@ import { countEvent, mustWait, ownTurn } from './turns.ts';
 import { declareLength, isDisturbed } from './stream-facts.ts';
 import { callFetchHandler } from './worker.ts';
 import { switchProtocols } from './websocket.ts';
+import { isObject } from './webidl.ts';
 
 type NativeRequestObject = globalThis.Request;
 type NativeResponseObject = globalThis.Response;
@@ -267,7 +268,11 @@ async function invoke(invocation: Invocation, request: Request, info: Edge): Pro
   const waiting = new WaitingHandler(invocation, info);
   try {
     watch(waiting);
-    const response = await callFetchHandler(invocation, request);
+    const returned = callFetchHandler(invocation, request);
+    if (!isResponse(returned) && !isThenable(returned)) {
+      throw new NativeTypeError("Callback returned incorrect type; expected 'Promise'");
+    }
+    const response = await returned;
     if (!isResponse(response)) {
       throw new NativeTypeError("Incorrect type for Promise: the Promise did not resolve to 'Response'.");
     }
@@ -279,6 +284,9 @@ async function invoke(invocation: Invocation, request: Request, info: Edge): Pro
     unwatch(waiting);
   }
 }
+
+const isThenable = (value: unknown): boolean =>
+  isObject(value) && typeof (value as { then?: unknown }).then === 'function';
 
 /** A handler that has not answered yet. */
 class WaitingHandler implements Waiting {

@@ -51,6 +51,9 @@ export const markDisturbed = (stream: ReadableStream): void => {
 };
 
 /** workerd's words for a chunk that is no bytes. */
+export const notConvertible = (): TypeError =>
+  new NativeTypeError('Draining read encountered a value that cannot be converted to bytes');
+
 export const notBytes = (): TypeError =>
   new NativeTypeError(
     'This TransformStream is being used as a byte stream, but received an object of non-ArrayBuffer/ArrayBufferView type on its writable side.',

@@ -59,7 +59,7 @@ export function toThrownFailure(error: unknown): Failure {
 
 const shortForm = (error: unknown): ThrownError => ({
   kind: kindOf(error),
-  own: error instanceof NativeError ? ownOf(error) : {},
+  own: error instanceof NativeError && !(error instanceof NativeDOMException) ? ownOf(error) : {},
 });
 
 /** Nothing would be lost if only class, texts and plain properties went. */

@@ -286,6 +286,13 @@ function applyRequest(state: RequestState, request: Request, given: RequestState
   return { ...extractBody(request.body), type: null };
 }
 
+function requireOneLifetime({ cacheTtl, cacheControl }: { cacheTtl?: unknown; cacheControl?: unknown }): void {
+  if (cacheTtl === undefined || cacheControl === undefined) return;
+  throw new NativeTypeError(
+    "The 'cacheControl' and 'cacheTtl' options on cf are mutually exclusive. Use 'cacheControl' for explicit Cache-Control header directives, or 'cacheTtl' for a simplified TTL, but not both.",
+  );
+}
+
 /** Reads the dictionary, each field once and in the runtime's order. Undefined: it says nothing about a body. */
 function applyInit(state: RequestState, init: Record<string, unknown>): BodyInit | undefined {
   const target = state as Mutable;
@@ -306,6 +313,7 @@ function applyInit(state: RequestState, init: Record<string, unknown>): BodyInit
   if (cf !== undefined) {
     if (!isObject(cf)) throw badField('cf', DICTIONARY, 'Object');
     target.cf = cloneData(cf);
+    requireOneLifetime(target.cf as { cacheTtl?: unknown; cacheControl?: unknown });
   }
   if (cache !== undefined) target.cache = readCache(cache);
   if (integrity !== undefined && toText(integrity) !== '') {

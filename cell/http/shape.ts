@@ -48,11 +48,14 @@ export const NOTHING = {};
  * its own properties are as in the runtime. Gives the class's prototype its public shape. Called once for each, at start.
  */
 export function publicConstructor<Class extends AnyClass>(type: Class, tag: string): Class {
-  const constructor = function (this: unknown) {
-    if (new.target === undefined) throw needsNew(tag);
-    // oxlint-disable-next-line prefer-rest-params -- how many there were matters, and a rest parameter would count as one
-    return construct(type as never, arguments, new.target) as object;
-  };
+  // Without a name of its own: the engine's messages then say the class's.
+  const [constructor] = [
+    function (this: unknown) {
+      if (new.target === undefined) throw needsNew(tag);
+      // oxlint-disable-next-line prefer-rest-params -- how many there were matters, and a rest parameter would count as one
+      return construct(type as never, arguments, new.target) as object;
+    },
+  ] as const;
   shapeMembers(type.prototype, tag);
   const { prototype } = type;
   defineProperty(prototype, 'constructor', {

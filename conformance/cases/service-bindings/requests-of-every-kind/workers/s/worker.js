@@ -1,0 +1,7 @@
+const enc = new TextEncoder();
+const str = (l) => new ReadableStream({ pull(c) { if (l.length) c.enqueue(enc.encode(l.shift())); else c.close(); } });
+const bodies = { text: () => "t", empty: () => "", buf: () => new Uint8Array([1, 2]).buffer, view: () => new Uint8Array([1, 2, 3]).subarray(1), dv: () => new DataView(new ArrayBuffer(2)), i16: () => new Int16Array([1]), blob: () => new Blob(["b"]), blobT: () => new Blob(["b"], { type: "a/b" }), emptyBlob: () => new Blob([]), usp: () => new URLSearchParams({ a: "1 2" }), fd: () => { const f = new FormData(); f.append("k", "v"); return f; }, stream: () => str(["a", "b"]), emptyStream: () => str([]), num: () => 5, obj: () => ({ a: 1 }), nul: () => null, und: () => undefined, arr: () => [1, 2], fixed: () => { const { readable, writable } = new FixedLengthStream(2); const w = writable.getWriter(); w.write(enc.encode("ab")); w.close(); return readable; } };
+export default { async fetch(r) { const u = new URL(r.url); const q = u.search.slice(1);
+  if (u.pathname === "/resp") return new Response((bodies[q] ?? (() => "none"))());
+  if (u.pathname === "/status") return new Response([101, 204, 205, 304].includes(+q) ? null : "s" + q, { status: +q });
+  return Response.json({ m: r.method, url: r.url, h: [...r.headers], red: r.redirect, body: r.body === null ? null : await r.text(), cf: typeof r.cf, sig: r.signal?.aborted, keep: r.keepalive, cache: r.cache, int: r.integrity }); } };
