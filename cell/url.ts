@@ -1,13 +1,18 @@
 /** `URL` and `URLSearchParams`: Deno's, with the argument checks and the words of Workers. */
+import { compatFlag } from './compat.ts';
 import { replaceConstructor } from './constructors.ts';
 import {
   apply,
   construct,
   defineProperty,
+  getOwnPropertyDescriptor,
   NativeError,
   NativeTypeError,
   NativeURL,
   objectKeys,
+  regExpExec,
+  stringIndexOf,
+  stringSlice,
 } from './primordials.ts';
 import { constructorParameterError, illegalInvocation, isObject, parameterError } from './webidl.ts';
 
@@ -26,11 +31,13 @@ const statics = {
     return apply(parse as (...args: never[]) => unknown, NativeURL, args as never[]) as URL | null;
   },
 
-  createObjectURL(): never {
+  createObjectURL(...args: unknown[]): never {
+    if (args.length === 0) throw parameterError('createObjectURL', 'URL', 1, 'File or Blob');
     throw new NativeError('URL.createObjectURL() is not implemented');
   },
 
-  revokeObjectURL(): never {
+  revokeObjectURL(...args: unknown[]): never {
+    if (args.length === 0) throw parameterError('revokeObjectURL', 'URL', 1, 'USVString');
     throw new NativeError('URL.revokeObjectURL() is not implemented');
   },
 };
@@ -43,6 +50,24 @@ function constructUrl(args: unknown[], newTarget: never): object {
     return construct(NativeURL, base === undefined ? [text] : [text, base], newTarget) as object;
   } catch {
     throw new NativeTypeError('Invalid URL string.');
+  }
+}
+
+/** What Deno's accessors say of a URL without a host whose path begins with two slashes (`web:/.//path`). */
+const NO_HOST: Readonly<Record<string, string>> = { host: '/.', port: '.' };
+
+function installHostAccessors(): void {
+  const prototype = NativeURL.prototype;
+  for (const name of ['host', 'port']) {
+    const descriptor = getOwnPropertyDescriptor(prototype, name) as PropertyDescriptor & { get(): string };
+    const { get } = {
+      get(this: URL): string {
+        const value: string = apply(descriptor.get, this, []);
+        return value === NO_HOST[name] ? '' : value;
+      },
+    };
+    defineProperty(get, 'name', { value: descriptor.get.name, configurable: true });
+    defineProperty(prototype, name, { ...descriptor, get });
   }
 }
 
@@ -116,13 +141,47 @@ function installSearchParams(): void {
   replaceConstructor('URLSearchParams', NativeURLSearchParams, constructSearchParams);
 }
 
+/** Before they followed the standard, patterns given as a text matched nothing in what the text does not name. */
+function withoutWildcards(pattern: URLPattern, text: string, newTarget: never): object {
+  const named = { username: '@', password: '*@', search: '?*', hash: '#*' };
+  const { protocol, hostname, port, pathname } = pattern;
+  const init: Record<string, string> = { protocol, hostname, port, pathname };
+  for (const name of ['username', 'password', 'search', 'hash'] as const) {
+    const value = pattern[name];
+    init[name] = value === '*' && stringIndexOf(text, named[name]) < 0 ? '' : value;
+  }
+  return construct(NativeURLPattern, [init], newTarget);
+}
+
 function constructPattern(args: unknown[], newTarget: never): object {
   try {
-    return construct(NativeURLPattern, args, newTarget);
+    const pattern = construct(NativeURLPattern, args, newTarget) as URLPattern;
+    const [text] = args;
+    if (typeof text !== 'string' || compatFlag('urlpattern_standard')) return pattern;
+    return withoutWildcards(pattern, text, newTarget);
   } catch (error) {
     if (!(error instanceof NativeTypeError)) throw error;
     throw new NativeTypeError('Failed to construct URLPattern');
   }
+}
+
+const SCHEME = /^[A-Za-z][A-Za-z0-9+.-]*:/;
+
+/** A text that is no URL by itself is the end of one of which the rest is empty. Undefined: it is none of these. */
+function relativeParts(text: string): Record<string, string> | undefined {
+  if (canParse(text) || regExpExec(SCHEME, text) !== null) return undefined;
+  const base = 'https://relative';
+  if (!canParse(text, base)) return undefined;
+  const url = new NativeURL(text, base);
+  const { pathname, search, hash } = url;
+  const hasPath = text !== '' && text[0] !== '?' && text[0] !== '#';
+  const rest = { protocol: '', username: '', password: '', hostname: '', port: '' };
+  return {
+    ...rest,
+    pathname: hasPath ? pathname : '',
+    search: stringSlice(search, 1),
+    hash: stringSlice(hash, 1),
+  };
 }
 
 /** `test()` and `exec()` of nothing ask about a URL of which nothing is known. */
@@ -130,9 +189,19 @@ function installPattern(): void {
   const prototype = NativeURLPattern.prototype as unknown as Record<string, Method>;
   for (const name of ['test', 'exec']) {
     const native = prototype[name] as Method;
+    const ask = (pattern: unknown, input: unknown): unknown => apply(native, pattern as never, [input] as never[]);
     const method = {
       [name](this: unknown, ...args: unknown[]): unknown {
-        return apply(native, this as never, (args.length === 0 ? [{}] : args) as never[]);
+        const [input] = args;
+        if (args.length === 0) return ask(this, {});
+        if (typeof input !== 'string' || args[1] !== undefined || !compatFlag('urlpattern_standard')) {
+          return apply(native, this as never, args as never[]);
+        }
+        const parts = relativeParts(input);
+        if (parts === undefined) return ask(this, input);
+        const found = ask(this, parts);
+        if (isObject(found)) (found as { inputs: unknown }).inputs = [input];
+        return found;
       },
     }[name] as Method;
     defineProperty(method, 'length', { value: 0, configurable: true });
@@ -146,6 +215,7 @@ export function installUrl(): void {
     defineProperty(NativeURL, name, { value, writable: true, enumerable: true, configurable: true });
   }
   replaceConstructor('URL', NativeURL, constructUrl);
+  installHostAccessors();
   installSearchParams();
   installPattern();
 }

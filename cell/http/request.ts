@@ -257,8 +257,11 @@ function derivedState(source: RequestState): RequestState {
 }
 
 function movedBody(source: Request, method: string): BodyInit {
-  if (!isBodyless(source)) requireBodyMethod(method);
-  return moveBody(source);
+  if (isBodyless(source)) return NO_BODY;
+  // In this order: the body is gone also when the method cannot have one.
+  const moved = moveBody(source);
+  requireBodyMethod(method);
+  return moved;
 }
 
 function requireBodyMethod(method: string): void {

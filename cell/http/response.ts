@@ -36,7 +36,7 @@ interface ResponseState {
 }
 
 const DICTIONARY = 'InitializerDict';
-const BAD_STATUS_TEXT = /[\0\r\n]/;
+const BAD_STATUS_TEXT = /[\0-\x1f]/;
 
 /** Whether a value is a WebSocket of ours. Set by who makes them. */
 let isWebSocket: (value: object) => boolean = () => false;

@@ -11,6 +11,9 @@ export const writeLocked = getterOf<WritableStream, boolean>(WritableStream.prot
 /** Readers and writers that have let go of their streams. */
 export const released = new WeakSetConstructor();
 
+/** Byte streams of the worker's own making; all others are the platform's. */
+export const ownByteStreams = new WeakSetConstructor();
+
 export function isLocked(stream: unknown): boolean {
   try {
     return readLocked(stream as ReadableStream);

@@ -10,6 +10,7 @@ import {
   NativeWritableStream,
   uncurry,
   weakMapGet,
+  weakSetAdd,
 } from '../primordials.ts';
 import { isObject, parameterError } from '../webidl.ts';
 import {
@@ -20,6 +21,7 @@ import {
   takeMethods,
   takeStrategy,
 } from './arguments.ts';
+import { ownByteStreams } from './checks.ts';
 import { type Tee, teed } from './tee-reasons.ts';
 
 /** What a byte stream offers to a default reader as `byobRequest` when it says nothing else, in bytes. */
@@ -53,6 +55,7 @@ export function constructReadable(args: unknown[], newTarget: object): ReadableS
     };
   }
   stream = construct(NativeReadableStream, [source, strategy], newTarget as never) as ReadableStream;
+  if (isBytes) weakSetAdd(ownByteStreams, stream);
   return stream;
 }
 

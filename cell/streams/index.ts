@@ -17,6 +17,7 @@ import type { AnyFunction } from './arguments.ts';
 import { constructReadable, constructTransform, constructWritable, readableFrom } from './constructors.ts';
 import { byobRequestMethods, byteControllerMethods, controllerMethods } from './controllers.ts';
 import { byobReaderMethods, readableMethods, readerMethods } from './readable.ts';
+import { installStrategies } from './strategies.ts';
 import { writableMethods, writerMethods } from './writable.ts';
 
 function replaceMethods(prototype: object, methods: Record<string, AnyFunction>): void {
@@ -38,6 +39,7 @@ export function installStreams(): void {
   replaceConstructor('ReadableStream', NativeReadableStream, constructReadable as Construct);
   replaceConstructor('WritableStream', NativeWritableStream, constructWritable as Construct);
   replaceConstructor('TransformStream', NativeTransformStream, constructTransform as Construct);
+  installStrategies();
   replaceMethods(NativeReadableStream.prototype, readableMethods as unknown as Record<string, AnyFunction>);
   defineProperty(NativeReadableStream.prototype, Symbol.asyncIterator, {
     value: readableMethods.values,

@@ -1,4 +1,5 @@
 /** `ReadableStream` and its readers. */
+import { compatFlag } from '../compat.ts';
 import {
   arrayBufferView,
   isAbortSignal,
@@ -9,6 +10,7 @@ import {
   weakMapGet,
   weakMapSet,
   weakSetAdd,
+  WeakSetConstructor,
   weakSetHas,
 } from '../primordials.ts';
 import { declaredLength, declareLength, markDisturbed } from '../stream-facts.ts';
@@ -19,6 +21,7 @@ import {
   isLocked,
   isReadable,
   isWritable,
+  ownByteStreams,
   READ_LOCKED,
   rejectWith,
   released,
@@ -50,6 +53,9 @@ const native = {
   byobRelease: uncurry(byobReader.releaseLock),
 };
 
+/** Readers that at the end give no view back: those of the platform's streams, before a certain date. */
+const viewless = new WeakSetConstructor();
+
 export const readableMethods = {
   getReader(this: ReadableStream, options?: unknown): ReadableStreamReader<unknown> {
     const locked = isLocked(this);
@@ -64,6 +70,9 @@ export const readableMethods = {
     const opened = mode === undefined ? native.getReader(this) : openByobReader(this);
     const tee = weakMapGet(branches, this) as Tee | undefined;
     if (tee !== undefined) weakMapSet(branchReaders, opened, tee);
+    if (mode !== undefined && !compatFlag('internal_stream_byob_return_view') && !weakSetHas(ownByteStreams, this)) {
+      weakSetAdd(viewless, opened);
+    }
     return opened;
   },
 
@@ -196,6 +205,8 @@ function readInto(
     min > 1 ? native.byobRead(self, view, { __proto__: null, min } as object) : native.byobRead(self, view);
   return promiseThen(reading, (result) => {
     if (!result.done) return result;
+    if ((result.value === undefined || result.value.byteLength === 0) && weakSetHas(viewless, self))
+      return { done: true, value: undefined };
     // The last bytes of a stream that ends before the minimum is reached are bytes as others.
     if (result.value !== undefined) return result.value.byteLength > 0 ? { done: false, value: result.value } : result;
     // A cancelled stream keeps the buffer; the reader gets an empty view all the same.

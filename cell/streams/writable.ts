@@ -5,9 +5,13 @@ import {
   promiseReject,
   promiseThen,
   uncurry,
+  WeakMapConstructor,
+  weakMapGet,
+  weakMapSet,
   weakSetAdd,
   weakSetHas,
 } from '../primordials.ts';
+import { takesBytes } from '../stream-facts.ts';
 import { checked, isWritableLocked, rejectWith, released, WRITE_LOCKED } from './checks.ts';
 
 const writer = WritableStreamDefaultWriter.prototype;
@@ -29,10 +33,25 @@ const native = {
   writerRelease: uncurry(writer.releaseLock),
 };
 
+/** Writers of the platform's byte streams, and whether they were told why the stream failed: that is told once. */
+const byteWriters = new WeakMapConstructor<object, { told: boolean }>();
+
+function tellOnce(self: WritableStreamDefaultWriter, operation: () => Promise<void>): Promise<void> {
+  const state = weakMapGet(byteWriters, self) as { told: boolean } | undefined;
+  if (state === undefined) return operation();
+  if (state.told) return rejectWith(WRITE_CLOSED);
+  return promiseThen(operation(), undefined, (error) => {
+    state.told ||= desiredSize(self) === null;
+    return promiseReject(error);
+  }) as Promise<unknown> as Promise<void>;
+}
+
 export const writableMethods = {
   getWriter(this: WritableStream): WritableStreamDefaultWriter {
     if (isWritableLocked(this)) throw new NativeTypeError(WRITE_LOCKED);
-    return native.getWriter(this);
+    const opened = native.getWriter(this);
+    if (takesBytes(this)) weakMapSet(byteWriters, opened, { told: false });
+    return opened;
   },
 
   abort(this: WritableStream, reason?: unknown): Promise<void> {
@@ -54,7 +73,7 @@ export const writerMethods = {
   write(this: WritableStreamDefaultWriter, chunk?: unknown): Promise<void> {
     if (weakSetHas(released, this)) return rejectWith(WRITER_RELEASED);
     // A closing stream wants nothing more; any other that has room takes the chunk.
-    if (desiredSize(this) !== 0) return native.write(this, chunk);
+    if (desiredSize(this) !== 0) return tellOnce(this, () => native.write(this, chunk));
     return promiseThen(
       native.write(this, chunk),
       () => undefined,
@@ -64,15 +83,22 @@ export const writerMethods = {
 
   close(this: WritableStreamDefaultWriter): Promise<void> {
     if (weakSetHas(released, this)) return rejectWith(WRITER_RELEASED);
-    return promiseThen(
-      native.writerClose(this),
-      () => undefined,
-      (error) => afterClose(this, error),
-    ) as Promise<void>;
+    return tellOnce(
+      this,
+      () =>
+        promiseThen(
+          native.writerClose(this),
+          () => undefined,
+          (error) => afterClose(this, error),
+        ) as Promise<void>,
+    );
   },
 
   abort(this: WritableStreamDefaultWriter, reason?: unknown): Promise<void> {
-    return weakSetHas(released, this) ? rejectWith(WRITER_RELEASED) : native.writerAbort(this, reason);
+    if (weakSetHas(released, this)) return rejectWith(WRITER_RELEASED);
+    const state = weakMapGet(byteWriters, this) as { told: boolean } | undefined;
+    if (state !== undefined) state.told = true;
+    return native.writerAbort(this, reason);
   },
 
   releaseLock(this: WritableStreamDefaultWriter): void {

@@ -10,6 +10,7 @@ import {
   NativeError,
   NativePromise,
   NativeReadableStream,
+  nativeString,
   NativeTransformStream,
   NativeTypeError,
   NativeUint8Array,
@@ -163,7 +164,7 @@ class IdentityPipe {
   #abort(reason: unknown): void {
     this.#write?.failed(reason);
     this.#write = undefined;
-    this.#end(reason);
+    this.#end(asError(reason));
   }
 
   #end(reason: unknown): void {
@@ -176,12 +177,16 @@ class IdentityPipe {
   #cancel(given: unknown): void {
     if (this.#ended) return;
     this.#ended = true;
-    const reason = given === undefined ? new NativeError('Stream was cancelled.') : given;
+    const reason = given === undefined ? new NativeError('Stream was cancelled.') : asError(given);
     this.#write?.failed(reason);
     this.#write = undefined;
     failWritable(this.#writer, reason);
   }
 }
+
+/** The other end hears of a reason that is no object as an Error that says it. */
+const asError = (reason: unknown): unknown =>
+  isObject(reason) || reason === undefined ? reason : new NativeError(nativeString(reason));
 
 function takeHighWaterMark(owner: string, position: number, strategy: unknown): number | undefined {
   if (strategy === undefined || strategy === null) return undefined;

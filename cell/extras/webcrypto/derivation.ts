@@ -45,6 +45,9 @@ function deriveWithPbkdf2(key: KeyState, algorithm: DeriveAlgorithm, length: num
   if (iterations <= 0) {
     throw operationError(`PBKDF2 requires a positive iteration count (requested ${iterations}).`);
   }
+  if (bytes > 255 * hash.bytes) {
+    throw operationError('Pbkdf2 failed: derived key length exceeds maximum for this hash');
+  }
   if (bytes === 0) return new NativeUint8Array(0);
   return pbkdf2Sync((key as SecretKeyState).secret, salt, iterations, bytes, hash.node);
 }

@@ -8,8 +8,8 @@ export type Message =
   | { readonly kind: 'close'; readonly code: number; readonly reason: string; readonly bytes: 0 }
   /** The connection ended without a Close. */
   | { readonly kind: 'lost'; readonly reason: string; readonly bytes: 0 }
-  /** The other end was broken by an exception. */
-  | { readonly kind: 'broken'; readonly bytes: 0 }
+  /** The other end was broken by an exception; `unread`: what was sent to it and not read yet is lost. */
+  | { readonly kind: 'broken'; readonly unread: boolean; readonly bytes: 0 }
   /** The other end broke the protocol. */
   | { readonly kind: 'unreadable'; readonly message: string; readonly bytes: 0 }
   /** After Close in both directions: the other end let go. */
@@ -29,6 +29,11 @@ class Inbox {
   /** Bytes that have not reached whoever reads. */
   get bufferedBytes(): number {
     return this.#bytes + (this.#pendingElsewhere?.() ?? 0);
+  }
+
+  /** Whether there is something that was not delivered yet. */
+  get hasUnread(): boolean {
+    return this.#first < this.#queue.length;
   }
 
   /** From now on messages are delivered; those that wait are first. */

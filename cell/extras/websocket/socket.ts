@@ -3,6 +3,7 @@ import { serialize } from 'node:v8';
 import { compatFlag } from '../../compat.ts';
 import { advanceClockToNow, currentInvocation, type Invocation, runInvocationAnew } from '../../context.ts';
 import { dispatchCatching } from '../../dispatch.ts';
+import { adoptException } from '../../dom-exception.ts';
 import {
   copyBytes,
   defineProperty,
@@ -73,6 +74,8 @@ export class WebSocket extends EventTarget {
   #closedIn = false;
   #closedOut = false;
   #broken = false;
+  /** The other end went without a Close: there is nobody to tell of ours. */
+  #lost = false;
   /** A listener threw: nothing more is received. */
   #deaf = false;
   #allowHalfOpen = false;
@@ -186,7 +189,7 @@ export class WebSocket extends EventTarget {
     const closeCode = args[0] === undefined ? undefined : (args[0] as number) | 0;
     const text = args[1] === undefined ? undefined : stringToWellFormed(`${args[1] as string}`);
     checkClose(closeCode, text);
-    if (this.#closedOut || this.#broken) return;
+    if (this.#closedOut || this.#broken || this.#lost) return;
     if (this.#connecting) {
       this.#connecting = false;
       this.#closedEarly = true;
@@ -204,7 +207,7 @@ export class WebSocket extends EventTarget {
         "Failed to execute 'serializeAttachment' on 'WebSocket': parameter 1 is not of type 'Value'.",
       );
     }
-    const value = nativeStructuredClone(args[0]);
+    const value = cloneForKeeping(args[0]);
     const { length } = serialize(value) as { length: number };
     if (length > MAX_ATTACHMENT_BYTES) {
       throw new NativeError(
@@ -247,7 +250,7 @@ export class WebSocket extends EventTarget {
 
   #opened(end: End, protocol: string | null, extensions: string | null): void {
     if (this.#closedEarly) {
-      end.outgoing.push({ kind: 'broken', bytes: 0 });
+      end.outgoing.push({ kind: 'broken', unread: true, bytes: 0 });
       this.#within(() => this.#connectFailed(new NativeError('Network connection lost.')));
       return;
     }
@@ -283,7 +286,7 @@ export class WebSocket extends EventTarget {
     else if (message.kind === 'unreadable') {
       this.#broken = true;
       this.#dispatchError(new NativeError(message.message));
-    } else if (message.kind === 'broken' && this.#closedOut) this.#receiveLost(LOST);
+    } else if (message.kind === 'broken' && !message.unread) this.#receiveLost(LOST);
     else {
       this.#broken = true;
       this.#dispatchError(new NativeError('Network connection lost.'));
@@ -295,6 +298,7 @@ export class WebSocket extends EventTarget {
   #receiveLost(reason: string): void {
     this.#dispatch(new CloseEvent('close', { code: ABNORMAL, reason, wasClean: false }));
     this.#closedIn = true;
+    this.#lost = true;
   }
 
   #dataOf(message: Extract<Message, { kind: 'text' | 'binary' }>): unknown {
@@ -329,11 +333,20 @@ export class WebSocket extends EventTarget {
   #break(error: unknown): void {
     this.#broken = true;
     this.#dispatchError(error);
-    if (!this.#closedOut) this.#end?.outgoing.push({ kind: 'broken', bytes: 0 });
+    const end = this.#end;
+    if (!this.#closedOut) end?.outgoing.push({ kind: 'broken', unread: end.incoming.hasUnread, bytes: 0 });
   }
 
   #dispatchError(error: unknown): void {
     dispatchCatching(this, new ErrorEvent('error', { message: uncaughtMessage(error), error }));
+  }
+}
+
+function cloneForKeeping(value: unknown): unknown {
+  try {
+    return nativeStructuredClone(value);
+  } catch (error) {
+    throw adoptException(error);
   }
 }
 

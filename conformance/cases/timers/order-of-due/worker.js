@@ -28,10 +28,10 @@ async function runProbes(request, env, ctx) {
   return out;
 }
 const burn=(n)=>{let x=0;for(let i=0;i<n;i++)x+=Math.sqrt(i);return x};
-P('o1', async () => { const l=[]; setTimeout(()=>l.push(5),5); setTimeout(()=>l.push(0),0); setTimeout(()=>l.push(1),1); setTimeout(()=>l.push(-1),-1); burn(3e6); await sleep(30); return l; });
-P('o2', async () => { const l=[]; setTimeout(()=>l.push(2),2); setTimeout(()=>l.push(1),1); setTimeout(()=>{l.push(0); setTimeout(()=>l.push('0b'),0)},0); burn(3e6); await sleep(30); return l; });
-P('o3', async () => { const l=[]; const a=setTimeout(()=>l.push('x'),1); setTimeout(()=>{clearTimeout(a);l.push(0)},0); burn(3e6); await sleep(30); return l; });
-P('o5', async () => { const l=[]; for (const d of [3,1,2,0,1,0]) setTimeout(()=>l.push(d),d); burn(6e6); await sleep(30); return l; });
+P('o1', async () => { const l=[]; setTimeout(()=>l.push(5),5); setTimeout(()=>l.push(0),0); setTimeout(()=>l.push(1),1); setTimeout(()=>l.push(-1),-1); burn(3e6); await sleep(150); return l; });
+P('o2', async () => { const l=[]; setTimeout(()=>l.push(2),2); setTimeout(()=>l.push(1),1); setTimeout(()=>{l.push(0); setTimeout(()=>l.push('0b'),0)},0); burn(3e6); await sleep(150); return l; });
+P('o3', async () => { const l=[]; const a=setTimeout(()=>l.push('x'),1); setTimeout(()=>{clearTimeout(a);l.push(0)},0); burn(3e6); await sleep(150); return l; });
+P('o5', async () => { const l=[]; for (const d of [3,1,2,0,1,0]) setTimeout(()=>l.push(d),d); burn(6e6); await sleep(150); return l; });
 P('o7 interval this', async () => { const l=[]; await new Promise((r)=>{ let n=0; const id=setInterval(()=>{ l.push(n); if(++n==3){clearInterval(id);r()} },0); }); return l; });
 export default {
   async fetch(request, env, ctx) {
