@@ -1,38 +1,9 @@
 /**
- * Values as bytes: everything the structured clone algorithm takes, and what RPC adds to it (functions, RpcTargets, stubs, services,
- * streams, requests, responses). workerd decides what can be sent; the texts of the refusals are its own.
+ * Values as bytes: everything the structured clone algorithm takes, functions and stubs; objects of the platform are in `encode-platform.ts`.
+ * workerd decides what can be sent; the texts of the refusals are its own.
  */
 import { RPC_LIMITS } from '../../../shared/limits.ts';
 import { isRpcTarget } from '../../entrypoints.ts';
-import {
-  blobBytes,
-  blobTypeOf,
-  bytesOf,
-  type ByteStream,
-  type HeaderList,
-  isFile,
-  isRequest,
-  isResponse,
-  isUsed,
-  listOf,
-  type Request,
-  requestCf,
-  requestList,
-  requestMethod,
-  requestRedirect,
-  requestSignal,
-  requestUrl,
-  type Response,
-  responseCf,
-  responseEncodes,
-  responseList,
-  responseStatus,
-  responseStatusText,
-  responseWebSocket,
-  streamBehind,
-  take,
-  type Whole,
-} from '../../http/index.ts';
 import { shortFunctionText } from '../../function-text.ts';
 import {
   getPrototypeOf,
@@ -43,7 +14,6 @@ import {
   mapGet,
   mapSet,
   NativeError,
-  NativeReadableStream,
   nativeString,
   NativeTypeError,
   NativeUint8Array,
@@ -51,9 +21,7 @@ import {
   objectPrototype,
   ownKeys,
   setForEach,
-  streamLocked,
 } from '../../primordials.ts';
-import { type R2ObjectParts, r2PartsOf } from '../../r2-objects.ts';
 import { destinationOf } from '../../service.ts';
 import {
   bigintText,
@@ -88,7 +56,6 @@ import {
   isStringObject,
   mapSize,
   NativeDOMException,
-  NativeWritableStream,
   numberValue,
   regexpFlags,
   regexpSource,
@@ -99,9 +66,9 @@ import {
   viewBuffer,
   viewLength,
   viewOffset,
-  writableLocked,
 } from '../../value-primordials.ts';
 import { ByteWriter } from './bytes.ts';
+import { type Exporter, type PlatformWriter, writePlatformObject } from './encode-platform.ts';
 import {
   cloneError,
   isOwnInstance,
@@ -114,20 +81,6 @@ import {
 } from './refusals.ts';
 import * as tag from './tags.ts';
 
-/** Gives numbers to what stays on this side. */
-export interface Exporter {
-  /** An RpcTarget, a function, or the like: calls on it run here. */
-  exportTarget(target: object): number;
-  /** A stub is passed on: calls on it go through here. Undefined: not a stub. */
-  exportStub(value: object): number | undefined;
-  /** A binding: calls on it go through here. */
-  exportService(value: object): number;
-  exportReadable(stream: ReadableStream): number;
-  exportWritable(stream: WritableStream): number;
-  /** The class of a promise or property of RPC, which cannot be sent. */
-  unsendableName(value: object): string | undefined;
-}
-
 /** An error that is being written, by its number, and the one around it. */
 interface OpenError {
   readonly place: number;
@@ -138,10 +91,10 @@ const UNREADABLE = 'Unable to deserialize cloned data.';
 const MESSAGE_REFUSED = 'Deserialization failed: error message is not a string';
 
 /** Writes values; one for each message, since values refer to one another within it. */
-export class Encoder {
+export class Encoder implements PlatformWriter {
   readonly writer: ByteWriter;
   /** Null: nothing can stay behind (errors, props), and what would have to is refused. */
-  readonly #exporter: Exporter | null;
+  readonly exporter: Exporter | null;
   /** Of an exception, instances of the worker's own classes go as what they own. */
   readonly #instancesAsPlain: boolean;
   /** Objects so far, by their number; made with the first. */
@@ -152,7 +105,7 @@ export class Encoder {
 
   constructor(writer: ByteWriter, exporter: Exporter | null, instancesAsPlain: boolean) {
     this.writer = writer;
-    this.#exporter = exporter;
+    this.exporter = exporter;
     this.#instancesAsPlain = instancesAsPlain;
   }
 
@@ -212,7 +165,7 @@ export class Encoder {
   }
 
   #function(value: object): void {
-    const exporter = this.#exporter;
+    const exporter = this.exporter;
     const unsendable = exporter?.unsendableName(value);
     if (unsendable !== undefined) throw unsupported(unsendable);
     const stub = exporter?.exportStub(value);
@@ -228,9 +181,9 @@ export class Encoder {
     if (typeof value !== 'function' && getPrototypeOf(value) !== objectPrototype && !isRpcTarget(value)) {
       throw cloneError(PROXY_REFUSED);
     }
-    if (this.#exporter === null) throw uncloneable('#<Object>');
+    if (this.exporter === null) throw uncloneable('#<Object>');
     this.writer.byte(tag.STUB);
-    this.writer.uint(this.#exporter.exportTarget(value));
+    this.writer.uint(this.exporter.exportTarget(value));
   }
 
   #array(value: readonly unknown[]): void {
@@ -274,7 +227,7 @@ export class Encoder {
     else if (isAnyArrayBuffer(value)) this.#buffer(value as ArrayBuffer);
     else if (isRegExp(value)) this.#regexp(value as RegExp);
     else if (isBoxedPrimitive(value)) this.#boxed(value);
-    else this.#platform(value);
+    else if (!writePlatformObject(this, value)) this.#instance(value);
   }
 
   #date(value: Date): void {
@@ -352,7 +305,7 @@ export class Encoder {
     const { writer } = this;
     const { name, message } = value as { name: unknown; message: unknown };
     // What the other end could not read is found out here, and told as if it came from there.
-    if (typeof message !== 'string' && this.#exporter !== null) throw markRemote(cloneError(MESSAGE_REFUSED));
+    if (typeof message !== 'string' && this.exporter !== null) throw markRemote(cloneError(MESSAGE_REFUSED));
     const kind = kindOf(name);
     writer.byte(tag.ERROR);
     writer.byte(kind);
@@ -377,14 +330,10 @@ export class Encoder {
     }
   }
 
-  #platform(value: object): void {
-    if (isRpcTarget(value)) this.#target(value);
-    else if (isResponse(value)) this.#response(value);
-    else if (isRequest(value)) this.#request(value);
-    else if (value instanceof NativeReadableStream) this.#readable(value);
-    else if (value instanceof NativeWritableStream) this.#writable(value);
-    else if (destinationOf(value) !== undefined) this.#service(value);
-    else this.#data(value);
+  /** Of a class that only the worker knows. */
+  #instance(value: object): void {
+    if (!this.#instancesAsPlain || !isOwnInstance(value)) throw refusal(value);
+    this.#plain(value);
   }
 
   #domException(value: DOMException): void {
@@ -392,140 +341,6 @@ export class Encoder {
     this.writer.text(`${domExceptionName(value)}`);
     this.writer.text(`${domExceptionMessage(value)}`);
   }
-
-  #data(value: object): void {
-    const headers = listOf(value);
-    const bytes = isFile(value) ? undefined : blobBytes(value);
-    const object = r2PartsOf(value);
-    if (headers !== undefined) this.#headers(headers);
-    else if (bytes !== undefined) this.#blob(value, bytes);
-    else if (object !== undefined) this.#r2Object(value, object);
-    else if (this.#instancesAsPlain && isOwnInstance(value)) this.#plain(value);
-    else throw refusal(value);
-  }
-
-  #requireExporter(value: object): Exporter {
-    if (this.#exporter === null) throw refusal(value);
-    return this.#exporter;
-  }
-
-  #target(value: object): void {
-    const id = this.#requireExporter(value).exportTarget(value);
-    this.writer.byte(tag.STUB);
-    this.writer.uint(id);
-  }
-
-  #service(value: object): void {
-    const id = this.#requireExporter(value).exportService(value);
-    this.writer.byte(tag.SERVICE);
-    this.writer.uint(id);
-  }
-
-  #readable(value: ReadableStream): void {
-    const exporter = this.#requireExporter(value);
-    if (streamLocked(value)) {
-      throw new NativeTypeError('The ReadableStream has been locked to a reader.');
-    }
-    this.writer.byte(tag.READABLE);
-    this.writer.uint(exporter.exportReadable(value));
-  }
-
-  #writable(value: WritableStream): void {
-    const exporter = this.#requireExporter(value);
-    if (writableLocked(value)) {
-      throw new NativeTypeError('This WritableStream is currently locked to a writer.');
-    }
-    this.writer.byte(tag.WRITABLE);
-    this.writer.uint(exporter.exportWritable(value));
-  }
-
-  #blob(value: object, bytes: Uint8Array): void {
-    this.#requireExporter(value);
-    this.writer.byte(tag.BLOB);
-    this.writer.text(blobTypeOf(value as Parameters<typeof blobTypeOf>[0]));
-    this.writer.bytes(bytes);
-  }
-
-  #headers(list: HeaderList): void {
-    this.writer.byte(tag.HEADERS);
-    this.#headerList(list);
-  }
-
-  #headerList(list: HeaderList): void {
-    this.writer.uint(list.length);
-    for (let index = 0; index < list.length; index++) this.writer.text(list[index] as string);
-  }
-
-  #request(value: Request): void {
-    const { writer } = this;
-    this.#requireExporter(value);
-    const signal = requestSignal(value);
-    if (signal !== undefined) throw refusal(signal);
-    const body = takeBody(value);
-    writer.byte(tag.REQUEST);
-    writer.text(requestMethod(value));
-    writer.text(requestUrl(value));
-    writer.text(requestRedirect(value));
-    this.#headerList(requestList(value));
-    this.value(requestCf(value));
-    this.#body(body);
-  }
-
-  #response(value: Response): void {
-    const { writer } = this;
-    this.#requireExporter(value);
-    if (responseWebSocket(value) !== null) throw unsupported('WebSocket');
-    if (responseStatus(value) === 0) return writer.byte(tag.ERROR_RESPONSE);
-    const body = takeBody(value);
-    writer.byte(tag.RESPONSE);
-    writer.uint(responseStatus(value));
-    writer.text(responseStatusText(value));
-    this.#headerList(responseList(value));
-    this.value(responseCf(value));
-    writer.byte(responseEncodes(value) ? 1 : 0);
-    this.#body(body);
-  }
-
-  #r2Object(value: object, parts: R2ObjectParts): void {
-    this.#requireExporter(value);
-    if (parts.head === null) {
-      this.writer.byte(tag.R2_CHECKSUMS);
-      return this.value(parts.checksums);
-    }
-    const { head, response } = parts;
-    const body = response === null ? null : takeUnlockedBody(response);
-    this.writer.byte(tag.R2_OBJECT);
-    this.value(head);
-    this.writer.byte(response === null ? 0 : 1);
-    this.#body(body);
-  }
-
-  #body(body: Whole | ByteStream | null): void {
-    const { writer } = this;
-    if (body === null) writer.byte(tag.NO_BODY);
-    else if (typeof body === 'string' || body instanceof NativeUint8Array) {
-      writer.byte(tag.WHOLE_BODY);
-      writer.bytes(bytesOf(body));
-    } else {
-      const id = (this.#exporter as Exporter).exportReadable(body);
-      writer.byte(tag.STREAM_BODY);
-      writer.uint(id);
-    }
-  }
-}
-
-const TAKEN = 'The ReadableStream has been locked to a reader.';
-
-function takeBody(value: Request | Response): Whole | ByteStream | null {
-  if (isUsed(value)) throw new NativeTypeError(TAKEN);
-  return take(value);
-}
-
-/** Of R2's objects workerd says the same in both cases. */
-function takeUnlockedBody(response: Response): Whole | ByteStream | null {
-  const stream = streamBehind(response);
-  if (stream !== null && streamLocked(stream)) throw new NativeTypeError(TAKEN);
-  return takeBody(response);
 }
 
 /** Asks in a way that runs no trap. */
