@@ -24,6 +24,7 @@ const PROGRAM: Program = {
   ).version,
   harnessPath: fileURLToPath(new URL('../cell/harness.js', import.meta.url)),
   watchdogPath: new URL('./watchdog-thread.js', import.meta.url),
+  sourceMapThreadPath: new URL('./source-map-thread.js', import.meta.url),
   spawnerPath: fileURLToPath(new URL('./spawner.js', import.meta.url)),
 };
 

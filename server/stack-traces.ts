@@ -1,38 +1,56 @@
 /**
  * Stack traces of exceptions in the terms of the program as it was written: when a version was uploaded with source maps, the places in its
- * bundle become places in the sources. A map is read when the version first throws, and kept; a broken one changes nothing.
+ * bundle become places in the sources. A place is looked up when it first occurs, and kept; a broken map changes nothing.
  */
-import { SourceMap } from 'node:module';
-import type { WorkerEvent } from './supervisor/types.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { SOURCE_MAP_LIMITS } from '../shared/limits.ts';
 import { isSourceMap, type ModuleContent, SOURCE_MAP_PREFIX, type WorkerVersion } from '../shared/worker.ts';
+import type { Origin, Place } from './source-map-places.ts';
+import type { FindOrigins } from './source-maps.ts';
+import type { WorkerEvent } from './supervisor/types.ts';
 
 export interface StackTraceOptions {
   readonly loadModules: (version: WorkerVersion) => Promise<readonly ModuleContent[]>;
+  readonly findOrigins: FindOrigins;
   readonly onEvent: (event: WorkerEvent) => void;
 }
 
-/** Source maps by the name of the module they are of. */
-type VersionMaps = ReadonlyMap<string, SourceMap>;
+type Exception = Extract<WorkerEvent, { type: 'exception' }>;
+/** Origins by place as the stack has it, `index.js:1:234`. */
+type Origins = Map<string, Origin>;
 
 /**
- * A listener that passes every event on, exceptions with mapped stacks. The exceptions of a version whose maps are being read wait for that;
- * other events do not.
+ * A listener that passes every event on, exceptions with mapped stacks. An exception whose places are not known yet waits for them a little while, and in
+ * the line of its account: other events do not.
  */
-export function mapStackTraces({ loadModules, onEvent }: StackTraceOptions): (event: WorkerEvent) => void {
-  const known = new Map<string, VersionMaps>();
-  const reading = new Map<string, Promise<VersionMaps>>();
+export function mapStackTraces(options: StackTraceOptions): (event: WorkerEvent) => void {
+  const { onEvent } = options;
+  const known = new Map<string, Origins>();
+  const lines = new Map<string, { waiting: number; last: Promise<void> }>();
 
-  const mapsOf = (version: WorkerVersion): Promise<VersionMaps> => {
-    const started = reading.get(version.id);
-    if (started !== undefined) return started;
-    const maps = readMaps(version, loadModules).then((read) => {
-      reading.delete(version.id);
-      remember(known, version.id, read);
-      return read;
-    });
-    reading.set(version.id, maps);
-    return maps;
+  const originsOf = ({ id }: WorkerVersion): Origins => {
+    const origins = known.get(id) ?? new Map<string, Origin>();
+    // The one that threw longest ago is the first.
+    known.delete(id);
+    known.set(id, origins);
+    if (known.size > SOURCE_MAP_LIMITS.versionsKept) known.delete(known.keys().next().value as string);
+    return origins;
+  };
+
+  /** False: too many of the account wait already. */
+  const lookUpInLine = (event: Exception, origins: Origins): Promise<unknown> | false => {
+    const { accountId } = event.version;
+    const line = lines.get(accountId) ?? { waiting: 0, last: Promise.resolve() };
+    if (line.waiting >= SOURCE_MAP_LIMITS.maxWaitingPerAccount) return false;
+    lines.set(accountId, line);
+    line.waiting++;
+    line.last = line.last
+      .then(() => lookUp(options, event, origins))
+      .catch(() => undefined)
+      .finally(() => {
+        if (--line.waiting === 0) lines.delete(accountId);
+      });
+    return Promise.race([line.last, sleep(SOURCE_MAP_LIMITS.patienceMs, undefined, { ref: false })]);
   };
 
   return (event) => {
@@ -41,54 +59,64 @@ export function mapStackTraces({ loadModules, onEvent }: StackTraceOptions): (ev
       return;
     }
     const { stack } = event;
-    const pass = (maps: VersionMaps) => onEvent({ ...event, stack: mapStack(stack, maps) });
-    const maps = known.get(event.version.id);
-    if (maps === undefined) void mapsOf(event.version).then(pass);
-    else pass(maps);
+    const origins = originsOf(event.version);
+    const pass = (): void => onEvent({ ...event, stack: mapStack(stack, origins) });
+    const looking = unknownPlaces(event, origins).size > 0 && lookUpInLine(event, origins);
+    if (looking === false) pass();
+    else void looking.then(pass);
   };
-}
-
-/** The version that threw longest ago gives way. */
-function remember(known: Map<string, VersionMaps>, id: string, maps: VersionMaps): void {
-  known.set(id, maps);
-  if (known.size <= SOURCE_MAP_LIMITS.versionsKept) return;
-  const oldest = known.keys().next().value;
-  if (oldest !== undefined) known.delete(oldest);
-}
-
-async function readMaps(version: WorkerVersion, loadModules: StackTraceOptions['loadModules']): Promise<VersionMaps> {
-  const maps = new Map<string, SourceMap>();
-  try {
-    for (const module of await loadModules(version)) {
-      if (!isSourceMap(module) || module.content.byteLength > SOURCE_MAP_LIMITS.maxBytes) continue;
-      const map = parseMap(module.content);
-      if (map !== undefined) maps.set(module.name.slice(SOURCE_MAP_PREFIX.length).replace(/\.map$/, ''), map);
-    }
-  } catch {
-    // The modules cannot be had just now (a node that stops, say): the stack is told as it came.
-  }
-  return maps;
-}
-
-/** Whoever uploads writes it: anything may be in there. */
-function parseMap(content: Uint8Array): SourceMap | undefined {
-  try {
-    return new SourceMap(
-      JSON.parse(Buffer.from(content).toString('utf8')) as ConstructorParameters<typeof SourceMap>[0],
-    );
-  } catch {
-    return undefined;
-  }
 }
 
 /** `    at name (file:line:column)` or without a name. */
 const FRAME = /^( {4}at (?:.*\()?)(?:file:\/\/\/bundle\/)?([^()\n]+):(\d+):(\d+)(\)?)$/gm;
 
-/** The stack with each place that a map knows put into the terms of its source. */
-function mapStack(stack: string, maps: VersionMaps): string {
+/** The first frames of a stack. */
+const framesOf = (stack: string): RegExpMatchArray[] =>
+  [...stack.matchAll(FRAME)].slice(0, SOURCE_MAP_LIMITS.framesOfStack);
+
+/** Places that nobody has asked about, by the file they are in; only files that have a map. */
+function unknownPlaces({ stack, version }: Exception, origins: Origins): Map<string, Map<string, Place>> {
+  const files = new Map<string, Map<string, Place>>();
+  for (const [, , file = '', line, column] of framesOf(stack ?? '')) {
+    const key = `${file}:${line}:${column}`;
+    if (origins.has(key) || mapOf(version, file) === undefined) continue;
+    const places = files.get(file) ?? new Map<string, Place>();
+    files.set(file, places.set(key, { line: Number(line), column: Number(column) }));
+  }
+  return files;
+}
+
+const mapOf = (
+  { modules }: Pick<WorkerVersion, 'modules'>,
+  file: string,
+): WorkerVersion['modules'][number] | undefined =>
+  modules.find(
+    (module) => isSourceMap(module) && module.name.slice(SOURCE_MAP_PREFIX.length).replace(/\.map$/, '') === file,
+  );
+
+/** Asks about the places of an exception, and keeps what it hears. */
+async function lookUp(
+  { loadModules, findOrigins }: StackTraceOptions,
+  event: Exception,
+  origins: Origins,
+): Promise<void> {
+  const unknown = unknownPlaces(event, origins);
+  if (unknown.size === 0) return;
+  const modules = await loadModules(event.version);
+  for (const [file, places] of unknown) {
+    const map = mapOf({ modules }, file) as ModuleContent | undefined;
+    const isRead = map !== undefined && map.content.byteLength <= SOURCE_MAP_LIMITS.maxBytes;
+    const found = isRead ? await findOrigins(map.content, [...places.values()]) : [];
+    if (origins.size + places.size > SOURCE_MAP_LIMITS.placesKept) origins.clear();
+    [...places.keys()].forEach((key, index) => origins.set(key, found[index] ?? null));
+  }
+}
+
+/** The stack with each place that is known put into the terms of its source. */
+function mapStack(stack: string, origins: Origins): string {
+  let frames = 0;
   return stack.replace(FRAME, (frame, before: string, file: string, line: string, column: string, after: string) => {
-    const place = maps.get(file)?.findOrigin(Number(line), Number(column));
-    if (place === undefined || !('fileName' in place) || typeof place.fileName !== 'string') return frame;
-    return `${before}${place.fileName}:${place.lineNumber}:${place.columnNumber}${after}`;
+    const origin = frames++ < SOURCE_MAP_LIMITS.framesOfStack ? origins.get(`${file}:${line}:${column}`) : undefined;
+    return origin === undefined || origin === null ? frame : `${before}${origin}${after}`;
   });
 }

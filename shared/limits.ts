@@ -362,10 +362,18 @@ export const EGRESS_LIMITS = {
 
 /** Source maps that are read to tell where an exception came from. */
 export const SOURCE_MAP_LIMITS = {
-  /** One map; it is read in the server's own thread, and others wait meanwhile → the stack is told as it came. */
+  /** One map; it is read in a thread of its own, one at a time → the stack is told as it came. */
   maxBytes: 8 * MiB,
-  /** Versions whose maps are kept in memory once they were needed → the one that threw longest ago goes. */
-  versionsKept: 16,
+  /** Frames of one stack that are looked up → the rest is told as it came. */
+  framesOfStack: 50,
+  /** Versions whose places are kept in memory once they were looked up → the one that threw longest ago goes. */
+  versionsKept: 256,
+  /** Places kept of one version; more are those of a program that throws everywhere → they are looked up anew. */
+  placesKept: 200,
+  /** Exceptions of one account that wait for their places, one after the other. Stops one account's maps from delaying the exceptions of others → told as it came. */
+  maxWaitingPerAccount: 20,
+  /** How long an exception waits for its places → it is told as it came. */
+  patienceMs: 3_000,
 } as const;
 
 /** What one worker may put into the server's own log (its tails and traces have limits of their own). */

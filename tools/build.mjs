@@ -5,7 +5,7 @@
 //   node tools/build.mjs --allow-missing  leave out entry points that do not exist yet (with a notice)
 //
 // Output: dist/server/main.js, dist/server/doctor.js, dist/server/backup.js, dist/server/watchdog-thread.js,
-// dist/server/spawner.js (+ chunks), dist/server/migrations/*.sql,
+// dist/server/spawner.js, dist/server/source-map-thread.js (+ chunks), dist/server/migrations/*.sql,
 // dist/cell/harness.js, dist/cell/extras.bin. Files are written beside their place and renamed, so a server that starts while a build
 // runs (tests do that) sees the old file or the new one, never half of one.
 import { spawnSync } from 'node:child_process';
@@ -40,6 +40,7 @@ const SERVER_ENTRIES = [
   { in: 'server/backup.ts', out: 'server/backup' },
   { in: 'server/supervisor/watchdog-thread.ts', out: 'server/watchdog-thread' },
   { in: 'server/supervisor/spawner-process.ts', out: 'server/spawner' },
+  { in: 'server/source-map-thread.ts', out: 'server/source-map-thread' },
 ];
 /** What Deno starts, and the script it runs: see cell/boot.ts. */
 const BOOT_ENTRY = { in: 'cell/boot.ts', out: 'cell/harness' };

@@ -6,6 +6,7 @@ import { createCatalog, type RunningCatalog } from '../catalog/catalog.ts';
 import type { Links } from '../metrics/links.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { explainMissingBindings } from '../missing-bindings.ts';
+import { openSourceMapThread } from '../source-maps.ts';
 import { mapStackTraces } from '../stack-traces.ts';
 import { ConnectionCounts } from '../supervisor/connection-counts.ts';
 import { findEngine } from '../supervisor/engine.ts';
@@ -32,6 +33,9 @@ export async function startCells(running: Running, opened: Stores): Promise<Cell
   const connections = new ConnectionCounts();
   const broker = await openBroker(running, opened, observers, late, connections);
   const loadModules = (version: WorkerVersion): Promise<ModuleContent[]> => catalog.loadModules(version);
+  const sourceMaps = resources.use('the source maps', openSourceMapThread(program.sourceMapThreadPath), (open) =>
+    open.close(),
+  );
   const supervisor = await Supervisor.start({
     runDir: resources.use('the run directory', openRunDir(config.dataDir), (dir) => dir.remove()).path,
     denoPath: findEngine(),
@@ -52,7 +56,7 @@ export async function startCells(running: Running, opened: Stores): Promise<Cell
     loadModules,
     onEvent: explainMissingBindings({
       loadModules,
-      onEvent: mapStackTraces({ loadModules, onEvent }),
+      onEvent: mapStackTraces({ loadModules, findOrigins: sourceMaps.findOrigins, onEvent }),
     }),
     onCellEvent: (event) => metrics.onCellEvent(event),
   });

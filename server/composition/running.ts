@@ -16,6 +16,7 @@ export interface Program {
   /** What runs in the cells, the thread that watches them, and the process that starts them. */
   readonly harnessPath: string;
   readonly watchdogPath: URL;
+  readonly sourceMapThreadPath: URL;
   readonly spawnerPath: string;
 }
 

@@ -8,6 +8,7 @@ import { normaliseModuleName } from '../../server/api/upload/modules.ts';
 import { readMultipart, type UploadPart } from '../../server/api/upload/multipart.ts';
 import { checkWorkerName } from '../../server/api/workers.ts';
 import { readResponseHead } from '../../server/routing/headers.ts';
+import { findOrigins } from '../../server/source-map-places.ts';
 import { mapStackTraces } from '../../server/stack-traces.ts';
 import { renewalMs } from '../../server/supervisor/cpu-account.ts';
 import { HeldBytes } from '../../server/supervisor/held-bytes.ts';
@@ -198,6 +199,7 @@ function stackWithMap(bytes: number): Promise<string | undefined> {
   return new Promise((resolve) => {
     const listen = mapStackTraces({
       loadModules: () => Promise.resolve([module]),
+      findOrigins: (map, places) => Promise.resolve(findOrigins(map, places)),
       onEvent: (passed) => resolve(passed.type === 'exception' ? passed.stack : undefined),
     });
     listen({ ...event, stack: 'Error: m\n    at f (index.js:1:1)' });
@@ -210,27 +212,31 @@ test('a source map of up to 8 MiB is read; one byte more, and the stack is told 
   assert.match((await stackWithMap(maxBytes + 1)) ?? '', /index\.js:1:1/);
 });
 
-test('the maps of 16 versions are kept; with a 17th the one that threw first is read again', async () => {
+test('the places of 256 versions are kept; with one more, those of the one that threw first are looked up again', async () => {
   const reads: string[] = [];
+  const throwIn = (id: string): Promise<unknown> =>
+    new Promise((resolve) => {
+      told = resolve;
+      const modules = [{ name: `${SOURCE_MAP_PREFIX}x.map`, type: 'text' }];
+      const version = { id, accountId: 'a', modules } as unknown as WorkerVersion;
+      const stack = 'Error\n    at f (x:1:1)';
+      listen({ type: 'exception', version, invocationId: 1, pipelineId: 'p', name: 'Error', message: '', stack });
+    });
+  let told: (event: unknown) => void = () => undefined;
   const listen = mapStackTraces({
     loadModules: (version) => {
       reads.push(version.id);
       return Promise.resolve([]);
     },
-    onEvent: () => undefined,
+    findOrigins: () => assert.fail('there is no map'),
+    onEvent: (event) => told(event),
   });
-  const throwIn = async (id: string): Promise<void> => {
-    const version = { id, modules: [{ name: `${SOURCE_MAP_PREFIX}x.map`, type: 'text' }] } as unknown as WorkerVersion;
-    const stack = 'Error\n    at f (x:1:1)';
-    listen({ type: 'exception', version, invocationId: 1, pipelineId: 'p', name: 'Error', message: '', stack });
-    await new Promise((resolve) => setImmediate(resolve));
-  };
   const ids = Array.from({ length: SOURCE_MAP_LIMITS.versionsKept }, (_v, n) => `v${n}`);
   for (const id of [...ids, 'v0']) await throwIn(id);
   assert.deepEqual(reads, ids, 'all are kept');
   await throwIn('one more');
+  await throwIn('v2');
+  assert.deepEqual(reads.slice(ids.length), ['one more'], 'v2 is kept');
   await throwIn('v1');
-  assert.deepEqual(reads.slice(ids.length), ['one more'], 'v1 is kept');
-  await throwIn('v0');
-  assert.deepEqual(reads.slice(ids.length), ['one more', 'v0']);
+  assert.deepEqual(reads.slice(ids.length), ['one more', 'v1']);
 });

@@ -59,3 +59,26 @@ test('what is undefined for another reason is left as it is', async () => {
     );
   }
 });
+
+test('a program that throws everywhere has its modules read once in a second, and what is known is told each time', async () => {
+  const { version } = await explain(`return env.CACHE.get('x');`);
+  const [seen, reads]: [WorkerEvent[], string[]] = [[], []];
+  const listen = explainMissingBindings({
+    loadModules: (one) => {
+      reads.push(one.id);
+      return Promise.resolve(cells.modulesOf(version));
+    },
+    onEvent: (event) => seen.push(event),
+  });
+  const event = cells.eventsOf('exception')[0] as Extract<WorkerEvent, { type: 'exception' }>;
+  const throwAt = (line: number): void =>
+    listen({ ...event, stack: event.stack?.replace(/index\.js:\d+:/, `index.js:${line}:`) ?? '' });
+  listen(event);
+  listen(event);
+  for (let line = 10; line < 110; line++) throwAt(line);
+  await until(() => seen.length === 102, 'all are passed on');
+  assert.equal(reads.length, 1);
+  listen(event);
+  const hinted = seen.filter((one) => one.type === 'exception' && one.message.includes('env.CACHE is undefined'));
+  assert.equal(hinted.length, 3);
+});

@@ -32,6 +32,7 @@ beforeEach(() => {
   write('server/backup.ts', `import { text } from './shared.ts'; console.log('backup', text);`);
   write('server/supervisor/watchdog-thread.ts', `import { text } from '../shared.ts'; console.log(text);`);
   write('server/supervisor/spawner-process.ts', `import { text } from '../shared.ts'; console.log('spawner', text);`);
+  write('server/source-map-thread.ts', `import { text } from './shared.ts'; console.log('maps', text);`);
   write('server/shared.ts', `export const text: string = 'first';`);
   write('server/storage/migrations/0001_first.sql', 'CREATE TABLE t ();');
   write('cell/boot.ts', `import { a } from './a.ts'; import m from 'node:module'; console.log(a, typeof m);`);
