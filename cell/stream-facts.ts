@@ -50,6 +50,14 @@ export const markDisturbed = (stream: ReadableStream): void => {
   (stream as unknown as Record<symbol, boolean>)[disturbedSlot] = true;
 };
 
+const ownSources = new WeakSetConstructor<object>();
+
+/** Says that user code fills the stream. */
+export const noteUserSource = (stream: ReadableStream): void => void weakSetAdd(ownSources, stream);
+
+/** Whether user code fills the stream, and not the runtime: of such a one workerd stores what is left after somebody has read from it. */
+export const hasUserSource = (stream: ReadableStream): boolean => weakSetHas(ownSources, stream);
+
 /** workerd's words for a chunk that is no bytes. */
 export const notConvertible = (): TypeError =>
   new NativeTypeError('Draining read encountered a value that cannot be converted to bytes');

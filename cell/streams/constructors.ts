@@ -4,6 +4,7 @@ import { constructIdentity } from '../identity-stream.ts';
 import {
   apply,
   construct,
+  getterOf,
   NativeReadableStream,
   NativeTransformStream,
   NativeTypeError,
@@ -12,6 +13,7 @@ import {
   weakMapGet,
   weakSetAdd,
 } from '../primordials.ts';
+import { noteUserSource } from '../stream-facts.ts';
 import { isObject, parameterError } from '../webidl.ts';
 import {
   type AnyFunction,
@@ -56,6 +58,7 @@ export function constructReadable(args: unknown[], newTarget: object): ReadableS
   }
   stream = construct(NativeReadableStream, [source, strategy], newTarget as never) as ReadableStream;
   if (isBytes) weakSetAdd(ownByteStreams, stream);
+  noteUserSource(stream);
   return stream;
 }
 
@@ -76,9 +79,12 @@ export function constructTransform(args: unknown[], newTarget: { prototype: obje
   }
   const writable = takeStrategy('TransformStream', 2, args[1], false);
   const readable = takeStrategy('TransformStream', 3, args[2], false);
-  return construct(NativeTransformStream, [transformer, writable, readable], newTarget as never) as object;
+  const stream = construct(NativeTransformStream, [transformer, writable, readable], newTarget as never);
+  noteUserSource(readableOf(stream as TransformStream));
+  return stream as object;
 }
 
+const readableOf = getterOf<TransformStream, ReadableStream>(NativeTransformStream.prototype, 'readable');
 const nativeFrom = (NativeReadableStream as unknown as { from: AnyFunction }).from;
 const stringIterator = uncurry(String.prototype[Symbol.iterator]);
 
@@ -92,6 +98,8 @@ export const { from: readableFrom } = {
           undefined);
     if (!isIterable) throw parameterError('from', 'ReadableStream', 1, 'AsyncGenerator');
     const iterable = typeof source === 'string' ? stringIterator(source) : source;
-    return apply(nativeFrom, NativeReadableStream, [iterable] as never[]) as ReadableStream;
+    const stream = apply(nativeFrom, NativeReadableStream, [iterable] as never[]) as ReadableStream;
+    noteUserSource(stream);
+    return stream;
   },
 };

@@ -13,7 +13,7 @@ import {
   WeakSetConstructor,
   weakSetHas,
 } from '../primordials.ts';
-import { declaredLength, declareLength, markDisturbed } from '../stream-facts.ts';
+import { declaredLength, declareLength, hasUserSource, markDisturbed, noteUserSource } from '../stream-facts.ts';
 import { fieldError, isObject, parameterError } from '../webidl.ts';
 import { type Options, toUnsigned } from './arguments.ts';
 import {
@@ -93,6 +93,10 @@ export const readableMethods = {
     if (length !== undefined) {
       declareLength(pair[0], length);
       declareLength(pair[1], length);
+    }
+    if (hasUserSource(this)) {
+      noteUserSource(pair[0]);
+      noteUserSource(pair[1]);
     }
     const tee: Tee = { lastReason: undefined };
     weakMapSet(teed, this, tee);

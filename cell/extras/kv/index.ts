@@ -32,7 +32,7 @@ import {
   utf8Decode,
   utf8Encode,
 } from '../../primordials.ts';
-import { isDisturbed } from '../../stream-facts.ts';
+import { hasUserSource, isDisturbed } from '../../stream-facts.ts';
 import { asStored, isWellFormed, wtf8Encode } from '../../lone-surrogates.ts';
 import { refuseClonesOf } from '../../scope-functions.ts';
 import { illegalConstructor, illegalInvocation, isObject, parameterError } from '../../webidl.ts';
@@ -172,10 +172,13 @@ function toBody(value: string | object): Bytes | ByteStream {
   try {
     isLocked = streamLocked(value as ByteStream);
   } catch {
+    // As in workerd, which makes text of it before it finds that it may not: some objects refuse that in their own words.
+    void toText(value);
     throw new NativeTypeError(NOT_STORABLE);
   }
   if (isLocked) throw new NativeTypeError('The ReadableStream has been locked to a reader.');
-  if (isDisturbed(value as ByteStream)) throw new NativeTypeError('This ReadableStream is disturbed.');
+  if (isDisturbed(value as ByteStream) && !hasUserSource(value as ByteStream))
+    throw new NativeTypeError('This ReadableStream is disturbed.');
   return value as ByteStream;
 }
 

@@ -95,13 +95,13 @@ function isStream(value: object): value is ByteStream {
 
 function streamed(stream: ByteStream): SentContent {
   if (streamLocked(stream)) throw new NativeTypeError('The ReadableStream has been locked to a reader.');
-  if (isDisturbed(stream)) throw new NativeTypeError('This ReadableStream is disturbed.');
   const size = declaredLength(stream);
   if (size === undefined) {
     throw new NativeTypeError(
       'Provided readable stream must have a known length (request/response body or readable half of FixedLengthStream)',
     );
   }
+  if (isDisturbed(stream)) throw new NativeTypeError('This ReadableStream is disturbed.');
   return { body: stream, size };
 }
 
@@ -255,9 +255,8 @@ function readChecksum(value: unknown, name: HashName): string {
   const bytes = HASH_BYTES[name];
   const title = HASH_TITLES[name];
   if (typeof value === 'string') {
-    if (value.length !== bytes * 2) {
-      throw new NativeTypeError(`${title} is ${bytes * 2} hex characters, not ${value.length}`);
-    }
+    const { length } = wtf8Encode(value);
+    if (length !== bytes * 2) throw new NativeTypeError(`${title} is ${bytes * 2} hex characters, not ${length}`);
     if (regExpExec(HEX, value) === null) throw new NativeTypeError(`Provided ${title} wasn't a valid hex string`);
     return stringToLowerCase(value);
   }

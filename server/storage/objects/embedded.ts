@@ -108,8 +108,10 @@ export class EmbeddedStore implements ObjectStore {
     checkKey(key);
     checkSize(size);
     checkMetadata(customMetadata, httpMetadata);
-    // Judged once more when it is written; here it saves writing down what would be thrown away.
-    if (onlyIf !== undefined && !conditionsHold(onlyIf, await this.#current(bucket, key))) return null;
+    // Judged once more when it is written; here it saves writing down what would be thrown away. A wrong checksum is an error whatever the
+    // conditions say.
+    const isChecked = Object.keys(checksums).length > 0;
+    if (!isChecked && onlyIf !== undefined && !conditionsHold(onlyIf, await this.#current(bucket, key))) return null;
     return await this.#writer.withFile(bucket, content, size, checksums, async (draft) => {
       const head: NewHead = {
         etag: draft.digests.md5 as string,

@@ -1,0 +1,12 @@
+import { text, serve, streamOf, enc, soon } from "./h.js";
+
+const rt = (KV, metadata) => text(async () => { await KV.put("m", "v", { metadata }); return [(await KV.getWithMetadata("m")).metadata, (await KV.list({ prefix: "m" })).keys[0], (await KV.getWithMetadata(["m"])).get("m")]; });
+export default serve({
+  async kinds({ KV }) { const out = []; for (const m of [undefined, null, 0, "", false, true, "s", 1.5, -0, NaN, Infinity, [], {}, [null, undefined], { a: undefined, b: null }, new Date(0), { toJSON() { return { j: 1 }; } }, new Map([[1, 2]]), new Uint8Array([1, 2]), /x/, new String("S"), "😀", "\uD800", { "\uD800": 1 }, { __proto__: null, x: 1 }, JSON.parse('{"__proto__":{"y":1}}'), { "": 1 }, { a: { b: { c: [1, { d: 2 }] } } }, "{\"a\":1}"]) out.push(await rt(KV, m)); return out; },
+  async throws({ KV }) { const c = {}; c.c = c; const out = []; for (const m of [1n, { a: 1n }, c, { toJSON() { throw new RangeError("tj"); } }]) out.push(await rt(KV, m)); return out; },
+  async sizes({ KV }) { const out = []; for (const m of ["x".repeat(1022), "x".repeat(1023), { a: "x".repeat(1016) }, { a: "x".repeat(1017) }, "é".repeat(511), "é".repeat(512), "\u0000".repeat(170), "\u0000".repeat(171), "\n".repeat(511), "\n".repeat(512)]) out.push(await text(async () => { await KV.put("s", "v", { metadata: m }); return JSON.stringify((await KV.getWithMetadata("s")).metadata).length; })); return out; },
+  async kept({ KV }) { await KV.put("k", "v", { metadata: { a: 1 } }); await KV.put("k", "w"); const a = await KV.getWithMetadata("k"); await KV.put("k", "w", { metadata: null }); return [a, await KV.getWithMetadata("k"), await KV.list({ prefix: "k" }).then((l) => l.keys)]; },
+  async deletedMeta({ KV }) { await KV.put("d", "v", { metadata: 1 }); await KV.delete("d"); return await KV.getWithMetadata("d"); },
+  async optionsKinds({ KV }) { const out = []; for (const o of [null, undefined, {}, [], "x", 5, true, () => 1, new Map([["metadata", 1]]), { other: 1 }, { metadata: 1, expirationTtl: undefined, expiration: undefined }, { expiration: null }, { expirationTtl: null }]) out.push(await text(async () => { await KV.put("o", "v", o); return (await KV.getWithMetadata("o")).metadata; })); return out; },
+  async withStream({ KV }) { await KV.put("st", streamOf([enc("a")]), { metadata: { s: 1 }, expirationTtl: 100 }); const l = await KV.list({ prefix: "st" }); return [await KV.getWithMetadata("st"), soon(l.keys[0].expiration, 90, 110)]; },
+});

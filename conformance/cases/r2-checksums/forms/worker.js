@@ -1,0 +1,13 @@
+import { text, plain, serve, fixed, enc, hex, digest } from "./h.js";
+
+const D = "hello"; const A = { md5: "5d41402abc4b2a76b9719d911017c592" };
+export default serve({
+  async right({ R2 }) { const out = []; for (const [n, alg] of [["sha1", "SHA-1"], ["sha256", "SHA-256"], ["sha384", "SHA-384"], ["sha512", "SHA-512"], ["md5", "MD5"]]) { const b = await crypto.subtle.digest(alg, enc(D)); for (const v of [hex(b), hex(b).toUpperCase(), b, new Uint8Array(b), new DataView(b)]) out.push(await text(async () => { const p = await R2.put("c", D, { [n]: v }); return [Object.keys(p.checksums.toJSON()), Object.keys((await R2.head("c")).checksums.toJSON()), hex((await R2.head("c")).checksums[n] ?? new ArrayBuffer(0)) === hex(b)]; })); } return out; },
+  async wrong({ R2 }) { await R2.put("w", "old"); const out = []; for (const [n, len] of [["md5", 16], ["sha1", 20], ["sha256", 32], ["sha384", 48], ["sha512", 64]]) out.push(await text(() => R2.put("w", D, { [n]: "00".repeat(len) })), await text(() => R2.put("w", D, { [n]: new Uint8Array(len) }))); return [out, await (await R2.get("w")).text()]; },
+  async malformed({ R2 }) { const out = []; for (const v of ["", "zz", "0".repeat(31), "0".repeat(33), "g".repeat(32), "é".repeat(32), new Uint8Array(15), new ArrayBuffer(0), new Uint16Array(8), 5, true, {}, [], null, undefined, "5d41402abc4b2a76b9719d911017c592 ", "XUFAKrxLKna5cZ2REBfFkg=="]) out.push(await text(async () => (await R2.put("m", D, { md5: v })).size)); return out; },
+  async several({ R2 }) { return [await text(() => R2.put("s", D, { md5: A.md5, sha1: "0".repeat(40) })), await text(async () => (await R2.put("s", D, { md5: A.md5, sha1: undefined })).size), await text(() => R2.put("s", D, { sha1: "bad", md5: "bad" }))]; },
+  async streamWrong({ R2 }) { return [await text(() => R2.put("st", fixed(enc(D)), { md5: "0".repeat(32) })), await R2.head("st"), await text(async () => (await R2.put("st", fixed(enc(D)), A)).size)]; },
+  async none({ R2 }) { const p = await R2.put("n", D); return [plain(p.checksums.toJSON()), p.checksums.sha1 === undefined, "sha1" in p.checksums, Object.keys(p.checksums), p.checksums.constructor.name, hex(p.checksums.md5), p.checksums.md5 === p.checksums.md5]; },
+  async withCondition({ R2 }) { const p = await R2.put("wc", D); return [await text(() => R2.put("wc", "x", { md5: "0".repeat(32), onlyIf: { etagMatches: "nope" } })), await text(() => R2.put("wc", "x", { md5: "0".repeat(32), onlyIf: { etagMatches: p.etag } }))]; },
+  async mutated({ R2 }) { const p = await R2.put("mu", D); new Uint8Array(p.checksums.md5).fill(0); return [hex(p.checksums.md5), p.checksums.toJSON().md5]; },
+});
