@@ -11,7 +11,7 @@ import type { SandboxLayer } from './sandbox.ts';
 /** Threads and processes in one cell. Deno with a full blocking pool has about 50. */
 const MAX_TASKS = 128;
 const PROBE_BYTES = 1 << 30;
-const NAME = /^skep-(\d+)-\d+$/;
+const NAME = /^skep-(\d+)-(\d+)$/;
 /** Supervisors of this process so far: tests have several. */
 let instances = 0;
 
@@ -229,15 +229,26 @@ function words(file: string): string[] {
   }
 }
 
-/** Groups of a Skep that was killed: its process id is in the name. */
+/** Groups of a Skep that was killed: its process id is in the name. It may have been ours, too, since the kernel uses them again. */
 function removeLeftovers(folder: string): void {
   for (const name of readdirSync(folder)) {
-    const pid = NAME.exec(name)?.[1];
-    if (pid === undefined || Number(pid) === process.pid || isAlive(Number(pid))) continue;
-    for (const child of readdirSync(join(folder, name), { withFileTypes: true })) {
-      if (child.isDirectory()) remove(join(folder, name, child.name));
-    }
-    remove(join(folder, name));
+    const [, pid, instance] = NAME.exec(name) ?? [];
+    if (pid === undefined) continue;
+    const isOurs = Number(pid) === process.pid;
+    if (isOurs ? Number(instance) < instances : isAlive(Number(pid))) continue;
+    for (const child of groupsIn(join(folder, name))) remove(join(folder, name, child));
+    if (!isOurs || Number(instance) > instances) remove(join(folder, name));
+  }
+}
+
+/** None where another Skep, which starts at the same time, was quicker to remove it. */
+function groupsIn(group: string): string[] {
+  try {
+    const entries = readdirSync(group, { withFileTypes: true });
+    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
   }
 }
 

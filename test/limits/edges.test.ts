@@ -85,12 +85,17 @@ test('what the top level logs belongs to no request: 64 KiB a second of it are k
     `return new Response('up');`,
     `for (let n = 0; n < ${sent}; n++) console.log('top ' + 'x'.repeat(1_000));`,
   );
+  const startedAt = performance.now();
   assert.equal((await cells.fetch('log-top')).body, 'up');
   const kept = (): number =>
     cells.eventsOf('log').filter(({ message }) => message[0]?.startsWith('top ') === true).length;
   await until(() => kept() > 0, 'lines come');
   const perSecond = CHANNEL_LIMITS.strayLogBytesPerSecond / 1_000;
-  assert.ok(kept() > perSecond / 2 && kept() <= 2 * perSecond && kept() < sent, `${kept()} of ${sent} lines`);
+  const seconds = 1 + Math.ceil((performance.now() - startedAt) / 1_000);
+  const seen = `${kept()} of ${sent} lines, in ${seconds} seconds at most`;
+  assert.ok(kept() > perSecond / 2 && kept() <= seconds * perSecond, seen);
+  // On a machine so full that the lines took five seconds all may be kept.
+  assert.ok(kept() < sent || seconds > 5, seen);
 });
 
 test('an invocation that logs less than it may is not marked as truncated', async () => {

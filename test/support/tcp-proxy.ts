@@ -1,6 +1,7 @@
 /** A TCP port in front of a server, that a test makes behave as bad networks and broken servers do, and well again. */
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 
 /**
  * `refuse`: connections break, and new ones are not taken. `stall`: they stay and are taken, and nothing comes through.
@@ -20,6 +21,22 @@ export interface TcpProxy {
   /** Nothing comes through those that are open now any more, whatever the mode. */
   forgetOpenOnes(): void;
   close(): Promise<void>;
+}
+
+/** Below those that Linux gives to connections that go out, and above those of well-known servers. */
+const LASTING_PORTS = [10_240, 32_767] as const;
+
+/** A port that is still free when it was not listened at for a while: one that the kernel chooses may be some connection's by then. */
+async function listenOnLasting(listen: (port: number) => Promise<void>): Promise<number> {
+  for (;;) {
+    const port = randomInt(...LASTING_PORTS);
+    try {
+      await listen(port);
+      return port;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+    }
+  }
 }
 
 /**
@@ -68,8 +85,8 @@ export async function startTcpProxy(
     if (mode === 'stall') for (const socket of [client, server]) socket.pause();
   };
   const listener: Server = createServer({ allowHalfOpen: true }, accept);
-  const listen = async (port: number): Promise<void> => {
-    listener.listen(port, '127.0.0.1');
+  const listen = async (at: number): Promise<void> => {
+    listener.listen(at, '127.0.0.1');
     await once(listener, 'listening');
   };
   const breakAll = (): void => {
@@ -81,8 +98,7 @@ export async function startTcpProxy(
     breakAll();
     await closed;
   };
-  await listen(0);
-  const { port } = listener.address() as AddressInfo;
+  const port = await listenOnLasting(listen);
   return {
     port,
     get connections() {
