@@ -35,17 +35,26 @@ export const mayRaisePriority = ((): boolean => {
 export const stepsForWeight = (weight: number): number => Math.round(Math.log(1 / weight) / Math.log(1.25));
 
 /**
- * Sets it for all threads of a process, which start their own threads with it. Returns false when the kernel refused.
+ * Sets it for all threads of a process, which start their own threads with it. Returns false when the process is gone or the kernel refused.
  */
 export function setCellPriority(pid: number, stepsDown: number): boolean {
   try {
-    for (const thread of readdirSync(`/proc/${pid}/task`)) {
-      setPriority(Number(thread), Math.min(LOWEST, usual + stepsDown));
-    }
+    for (const thread of readdirSync(`/proc/${pid}/task`))
+      setThreadPriority(Number(thread), Math.min(LOWEST, usual + stepsDown));
     return true;
   } catch {
     // Gone, or not ours to raise.
     return false;
+  }
+}
+
+/** A thread that ended since they were listed is no reason to leave those behind it as they were. */
+function setThreadPriority(thread: number, priority: number): void {
+  try {
+    setPriority(thread, priority);
+  } catch (error) {
+    const { info } = error as { readonly info?: { readonly code?: string } };
+    if (info?.code !== 'ESRCH') throw error;
   }
 }
 

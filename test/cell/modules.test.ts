@@ -5,8 +5,7 @@ import { createTestSupervisor, type TestSupervisor } from '../support/supervisor
 
 let cells: TestSupervisor;
 before(async () => {
-  // Startups that must be refused by time would otherwise take their full ten seconds.
-  cells = await createTestSupervisor({ timings: { startupMs: 1_500 }, prestarted: 2 });
+  cells = await createTestSupervisor({ prestarted: 2 });
 });
 after(() => cells.close());
 

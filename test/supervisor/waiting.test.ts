@@ -76,7 +76,7 @@ test('a cell takes 256 requests at once, also when a crowd waits for it', async 
 });
 
 test('an account has no more cells than it may; its idle ones make room for its own', async (t) => {
-  const cells = await start(t, { maxCells: 10, maxCellsPerAccount: 2, timings: { roomMs: 300 } });
+  const cells = await start(t, { maxCells: 10, maxCellsPerAccount: 2, timings: { roomMs: 1_500 } });
   for (const name of ['a', 'b', 'c']) deploy(cells, name, HELLO, 'one');
   for (const name of ['a', 'b', 'c']) assert.equal((await cells.fetch(name)).body, 'hello');
   assert.equal(cells.supervisor.counts().total, 2);
