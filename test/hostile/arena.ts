@@ -118,13 +118,16 @@ export class Arena {
   }
 
   /** Deploys the attacks of a family as a worker and gives the name it has. */
-  async deploy(family: string, attack: Pick<WorkerAttack, 'metadata' | 'bindings'> = {}): Promise<string> {
+  async deploy(family: string, attack: Pick<WorkerAttack, 'metadata' | 'bindings' | 'end'> = {}): Promise<string> {
     const name = `attack-${++this.#count}`;
+    // What is not to be ended by a limit has room below it, also on a machine on which the same work takes thrice the time.
+    const isToBeEnded = [attack.end].flat().includes('limit');
     const metadata = {
       main_module: 'index.js',
       compatibility_date: '2026-01-01',
       compatibility_flags: ['nodejs_compat'],
       bindings: attack.bindings ?? [],
+      ...(!isToBeEnded && { limits: { cpu_ms: AMPLE_CPU_MS } }),
       ...attack.metadata,
     };
     const file = (path: string): string => readFileSync(join(ATTACKS, path), 'utf8');
@@ -446,6 +449,8 @@ function inArena(title: string, define: (arena: () => Arena) => void): void {
     after(() => arena.skep.stop('SIGKILL'));
   });
 }
+
+const AMPLE_CPU_MS = 2_000;
 
 /** An attack that may end or spoil its cell has a worker of its own; the others of a family share one. */
 function needsItsOwn(attack: WorkerAttack): boolean {
