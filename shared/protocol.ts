@@ -12,29 +12,38 @@
 /** Raised whenever a frame changes its meaning; both sides ship together, so a mismatch is a broken build. */
 export const PROTOCOL_VERSION = 3;
 
-/** Names inside a cell's own directory. */
 /** Beside the harness: its parts that most workers never need. */
 export const EXTRAS_FILE = 'extras.bin';
+/** Sockets in a cell's own directory: the cell's HTTP server, and the channel to the supervisor. */
 export const IN_SOCKET = 'in.sock';
 export const BROKER_SOCKET = 'broker.sock';
 
+/** Length, type and stream. */
 export const FRAME_HEADER_BYTES = 9;
 
-/** Both directions, about one call. */
+// A payload that is named by a type is JSON. "u32 head | `Head` | …" begins with the head's length in bytes.
+
+// --- both directions, about one stream ---
+
+/** Bytes of a body or a connection, under the window. */
 export const DATA = 1;
+/** The sender has nothing more to say. No payload. */
 export const END = 2;
-/** Ends the stream at once: an error for the other side to show (`Failure`), or an abort. */
+/** Ends the stream at once. Payload: a `Failure` for the other side to show, or nothing: an abort. */
 export const FAIL = 3;
-/** u32 LE: so many bytes of DATA were consumed, as many more may come. */
+/** So many bytes of DATA were consumed, as many more may come. Payload: u32 LE. */
 export const WINDOW = 4;
 
+// --- sessions (RPC): bytes in both directions between two cells ---
+
 /**
- * Sessions (RPC): bytes in both directions between two cells, under a window like bodies. Stream: the number the opening cell gave it;
- * WINDOW, END and FAIL as for calls. Payload: f64 LE clock of the sender in ms | bytes.
+ * Under a window like bodies. Stream: the number the opening cell gave it; WINDOW, END and FAIL as for calls. Payload: f64 LE clock of the
+ * sender in ms | bytes.
  */
 export const SESSION_DATA = 8;
 /** The same in the cell that was called; stream: the invocation. */
 export const INBOUND_DATA = 9;
+/** As WINDOW, in the cell that was called; stream: the invocation. */
 export const INBOUND_WINDOW = 10;
 /** From the cell: it has nothing more to say. Payload: u8, 1 when `waitUntil` work goes on (INVOCATION_END will follow). */
 export const INBOUND_END = 11;
@@ -42,68 +51,77 @@ export const INBOUND_END = 11;
 export const INBOUND_FAIL = 12;
 export const SESSION_CLOCK_BYTES = 8;
 
-/** Supervisor → cell. */
+// --- supervisor → cell ---
+
+/** The version that the cell is to run. Payload: `LoadMessage`. */
 export const LOAD = 16;
+/** Bytes of its modules, one after the other; a frame may end in the middle of one. */
 export const LOAD_BYTES = 17;
+/** Asks the event loop for a sign of life. No payload; answered by PONG. */
 export const PING = 18;
 /** The invocation is over for the supervisor: stop its timers and calls. Payload: `CancelMessage`. */
 export const CANCEL = 19;
+/** The answer to a call; DATA and END follow. Payload: `ResponseHead`. */
+export const RESPONSE = 20;
+/** The whole answer to a call in one frame. Payload: u32 head | `ResponseHead` | body. */
+export const RESPONSE_FULL = 21;
 /** The visitor is gone: end the invocation when its `waitUntil` work has settled, and say so. Payload: `CancelMessage`. */
 export const DISCONNECT = 22;
-/** Connections of visitors are to be closed (1001), those to come as well. No payload. */
+/** What does not fit into a request over the cell's HTTP socket; sent before the request. Payload: `RequestAheadMessage`. */
+export const REQUEST_AHEAD = 23;
+/** A request, whole. Stream: the invocation's id. Payload: u32 head | `InvokeHead` | body. */
+export const INVOKE = 24;
+/** A session is opened with the worker. Stream: the invocation. Payload: u32 head | `SessionAcceptHead` | first bytes. */
+export const SESSION_ACCEPT = 25;
+/** Visitors' connections are to be closed (1001), those that come later as well. No payload. */
 export const GO_AWAY = 28;
 /** Much of the worker's memory is used: garbage is to be collected now. No payload. */
 export const COLLECT = 29;
-/** What does not fit into a request over the cell's HTTP socket; sent before the request. Payload: `RequestAheadMessage`. */
-export const REQUEST_AHEAD = 23;
-/** A request, whole. Stream: the invocation's id. Payload: u32 LE head length | `InvokeHead` | body. */
-export const INVOKE = 24;
-/** A session is opened with the worker. Stream: the invocation. Payload: u32 LE head length | `SessionAcceptHead` | first bytes. */
-export const SESSION_ACCEPT = 25;
-/** The answer to a call; DATA and END follow. Payload: `ResponseHead`. */
-export const RESPONSE = 20;
-/** The whole answer to a call in one frame. Payload: u32 LE head length | `ResponseHead` | body. */
-export const RESPONSE_FULL = 21;
 
-/**
- * A call from worker to worker that is one frame each way; layouts in `service-frames.ts`. From the calling cell (stream: the call's), to the
- * called one (stream: the invocation), its answer, and what the caller gets.
- */
-export const SERVICE_CALL = 44;
+// --- a call from worker to worker that is one frame each way; layouts in `service-frames.ts` ---
+
+/** To the called cell. Stream: the invocation. */
 export const SERVICE_INVOKE = 26;
-export const SERVICE_ANSWER = 45;
+/** To the calling cell: what it gets. Stream: the call's. */
 export const SERVICE_RESPONSE = 27;
+/** From the calling cell. Stream: the call's. */
+export const SERVICE_CALL = 44;
+/** From the called cell: its answer. Stream: the invocation. */
+export const SERVICE_ANSWER = 45;
 
-/** Cell → supervisor. */
+// --- cell → supervisor ---
+
+/** The sandbox is closed and the cell ready for a version. Payload: `HelloMessage`. */
 export const HELLO = 32;
+/** The version's top level has run. Payload: `LoadedMessage`. */
 export const LOADED = 33;
+/** The version's top level has thrown. Payload: `Failure`. */
 export const LOAD_FAILED = 34;
-export const PONG = 35;
 /**
- * What PONG carries: u8, 1 when the harness gives every event of the worker a turn of its own; u32 microseconds used since the last PONG;
- * then one entry per invocation that still runs and had a part in it: u32 invocation, u32 microseconds.
+ * The answer to PING. Payload: u8, 1 when the harness gives every event of the worker a turn of its own; u32 microseconds used since the last
+ * PONG; then one entry per invocation that still runs and had a part in it: u32 invocation, u32 microseconds.
  */
+export const PONG = 35;
 export const TURN_REPORT_HEAD_BYTES = 5;
 export const TURN_REPORT_ENTRY_BYTES = 8;
+/** A call of `console`. Payload: `LogMessage`. */
 export const LOG = 36;
+/** An exception that nobody caught. Payload: `ExceptionMessage`. */
 export const EXCEPTION = 37;
 /** Everything an invocation started with `waitUntil` has settled. Payload: `InvocationEndMessage`. */
 export const INVOCATION_END = 38;
 /** Opens a stream: a call to a binding. DATA and END follow when `hasBody`. Payload: `CallHead`. */
 export const CALL = 39;
-/** The whole call in one frame. Payload: u32 LE head length | `CallHead` | body. */
+/** The whole call in one frame. Payload: u32 head | `CallHead` | body. */
 export const CALL_FULL = 40;
-
-/** The whole answer to an INVOKE. Payload: u32 LE head length | `AnswerHead` | body. */
+/** The whole answer to an INVOKE. Payload: u32 head | `AnswerHead` | body. */
 export const ANSWER = 41;
 /** The answer to an INVOKE is large or a stream: it waits on the cell's HTTP socket, to be collected with `COLLECT_MARK`. */
 export const ANSWER_WAITS = 42;
-
+/** Opens a session. Payload: u32 head | `SessionOpenHead` | first bytes. */
+export const SESSION_OPEN = 43;
 /** The stream of an answer has failed: the HTTP socket only says that it broke. Stream: the invocation. Payload: `Failure`. */
 export const ANSWER_BROKE = 46;
-
-/** Opens a session. Payload: u32 LE head length | `SessionOpenHead` | first bytes. */
-export const SESSION_OPEN = 43;
 /** The answer to an INVOKE that asked for an upgrade is one: opens the stream that carries the connection's bytes. Payload: `UpgradeHead`. */
 export const UPGRADE = 60;
 /** From here on the bytes of this socket's stream go through TLS. Answered by RESPONSE. Payload: `StartTlsMessage`. */

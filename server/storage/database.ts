@@ -24,8 +24,6 @@ export interface DatabaseConnection {
 export interface DatabaseOptions {
   readonly connection: DatabaseConnection | { readonly url: string };
   readonly log: Logger;
-  /** Default: the folder `migrations` next to this program file. */
-  readonly migrationsDir?: string;
   /** How long an unreachable database is tried again before giving up. */
   readonly connectTimeoutMs?: number;
   /** No other node uses this database: what changes is announced within the process, and not over the server. */
@@ -105,13 +103,13 @@ const TRANSACTION_ATTEMPTS = 5;
 export async function openDatabase(options: DatabaseOptions): Promise<Database> {
   const config = clientConfig(options.connection);
   const shown = 'url' in options.connection ? maskUrl(options.connection.url) : 'the embedded PostgreSQL';
-  await untilReachable(options, shown, () => prepare(config, options.migrationsDir ?? defaultMigrationsDir(), shown));
+  await untilReachable(options, shown, () => prepare(config, migrationsFolder(), shown));
   const local = options.isAlone === true ? new LocalAnnouncements() : null;
   return new PoolDatabase(config, POOL_SIZE, options.log, local);
 }
 
 /** In the sources and in the build the migrations lie next to the file that holds this function. */
-function defaultMigrationsDir(): string {
+function migrationsFolder(): string {
   return fileURLToPath(new URL('./migrations/', import.meta.url));
 }
 

@@ -2,7 +2,7 @@
 import { UPLOAD_LIMITS } from '../../../shared/limits.ts';
 import { type ModuleContent, type ModuleType, SOURCE_MAP_PREFIX, type WorkerFormat } from '../../../shared/worker.ts';
 import { type CloudflareProblem, cloudflareProblem } from '../../../shared/cloudflare-errors.ts';
-import { throwProblems } from '../errors.ts';
+import { ApiError, throwProblems } from '../errors.ts';
 import { METADATA_PART, SOURCE_MAP_TYPE, type UploadPart } from './multipart.ts';
 
 /** Cloudflare's content types of modules. JavaScript without `+module` depends on the format of the Worker. */
@@ -116,8 +116,7 @@ function findEntry(
   if (main === undefined) {
     const sent = [...modules.keys()].slice(0, 5).map(quote).join(', ');
     const reason = `No such module ${quote(entry.part)}: ${field} names no uploaded part (uploaded: ${sent || 'none'}).`;
-    throwProblems([invalid(reason)]);
-    throw new Error('unreachable');
+    throw new ApiError([invalid(reason)]);
   }
   const wanted: ModuleType = entry.format === 'modules' ? 'esm' : 'commonjs';
   if (main.type !== wanted) {

@@ -66,7 +66,9 @@ function open(
   const { hostname, port } = target;
   const socket = connectTcp({ host: hostname, port, lookup, allowHalfOpen: true, noDelay: true });
   call.onAbort = () => socket.destroy();
-  socket.setTimeout(timeoutMs, () => socket.destroy(new Error('The connection took too long')));
+  socket.setTimeout(timeoutMs, () =>
+    socket.destroy(new Error(`No connection came about within ${timeoutMs / 1000} s`)),
+  );
   socket.once('error', refuse);
   const ready = (connection: Duplex): void => {
     socket.setTimeout(0);

@@ -27,7 +27,9 @@ export function upgradeToOrigin(call: BindingCall, options: UpgradeOptions): voi
   const key = randomBytes(16).toString('base64');
   const request = (options.url.protocol === 'https:' ? requestHttps : requestHttp)(requestOptions(options, key));
   call.onAbort = () => request.destroy();
-  request.setTimeout(options.timeoutMs, () => request.destroy(new Error('The origin did not answer in time')));
+  request.setTimeout(options.timeoutMs, () =>
+    request.destroy(new Error(`The origin did not answer within ${options.timeoutMs / 1000} s`)),
+  );
   let isAnswered = false;
   // It may fail behind the head of an answer, too: then the answer's body says so. An error that nobody listens to would end the server.
   request.on('error', (error) => {
