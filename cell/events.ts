@@ -1,11 +1,11 @@
 /** `addEventListener('fetch', …)` of the service-worker syntax, and the events that keep uncaught errors from ending the process. */
 import { reportException } from './console.ts';
 import type { Invocation } from './context.ts';
-import type { Request } from './http/index.ts';
+import { isResponse, type Request } from './http/index.ts';
 import { installErrorEvents } from './error-events.ts';
 import { waitUntil } from './invocation.ts';
 import { defineGlobal } from './globals.ts';
-import { illegalConstructor } from './webidl.ts';
+import { illegalConstructor, isObject, parameterError } from './webidl.ts';
 import { installAbort } from './abort.ts';
 import { defineTag } from './constructors.ts';
 import { installEventClasses } from './event-classes.ts';
@@ -132,7 +132,8 @@ class FetchEvent extends ExtendableEvent {
     this.request = request;
   }
 
-  respondWith(response: unknown): void {
+  respondWith(response?: unknown): void {
+    if (!isThenable(response) && !isResponse(response)) throw parameterError('respondWith', 'FetchEvent', 1, 'Promise');
     if (this.#responded)
       throw new NativeError('FetchEvent.respondWith() has already been called; it can only be called once.');
     this.#responded = true;
@@ -147,6 +148,9 @@ class FetchEvent extends ExtendableEvent {
     answer = (event) => ({ responded: event.#responded, response: event.#response });
   }
 }
+
+const isThenable = (value: unknown): boolean =>
+  isObject(value) && typeof (value as { then?: unknown }).then === 'function';
 
 /** Runs the fetch listeners in turn until one has called `respondWith`. */
 export function dispatchFetch(invocation: Invocation, request: Request): unknown {

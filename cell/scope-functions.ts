@@ -6,12 +6,15 @@ import { defineGlobal } from './globals.ts';
 import {
   apply,
   defineProperty,
+  getOwnPropertyDescriptor,
+  getPrototypeOf,
   NativeDOMException,
   NativeTypeError,
+  objectPrototype,
   objectToString,
   promiseResolve,
   promiseThen,
-  stringSlice,
+  stringIndexOf,
   uncurry,
 } from './primordials.ts';
 import { isObject, fieldError, parameterError, requireScopeThis, SCOPE } from './webidl.ts';
@@ -63,14 +66,22 @@ const CLONEABLE: Readonly<Record<string, true>> = {
   ),
 };
 
-/** The name of the platform's class that this is an instance of, when that class cannot be cloned. */
+/** The name of the class of an instance of a platform's class that cannot be cloned. */
 function uncloneableClass(value: object): string | undefined {
-  const tag = stringSlice(apply(objectToString as () => string, value, []), '[object '.length, -1);
-  const constructor: unknown = (value as { constructor?: unknown }).constructor;
-  if (typeof constructor !== 'function') return undefined;
-  const { name } = constructor;
-  if (CLONEABLE[name] === true || !isPlatformFunction(constructor)) return undefined;
-  return tag === name ? name : undefined;
+  const tag = apply(objectToString as () => string, value, []);
+  // `Intl.NumberFormat` and the like are the engine's.
+  if (stringIndexOf(tag, '.') >= 0) return undefined;
+  for (let step = getPrototypeOf(value); step !== null && step !== objectPrototype; step = getPrototypeOf(step)) {
+    const constructor: unknown = getOwnPropertyDescriptor(step, 'constructor')?.value;
+    if (typeof constructor !== 'function' || !isPlatformFunction(constructor)) continue;
+    return CLONEABLE[constructor.name] === true ? undefined : classNameOf(value, constructor.name);
+  }
+  return undefined;
+}
+
+function classNameOf(value: object, fallback: string): string {
+  const { constructor } = value as { constructor?: unknown };
+  return typeof constructor === 'function' ? constructor.name : fallback;
 }
 
 /** What stands before this in the list are classes of the engine and of HTTP. */

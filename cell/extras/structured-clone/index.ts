@@ -3,6 +3,7 @@
  * objects, which here are objects of JavaScript, it would make empty ones. So the graph is walked here, and what can be taken to be
  * whole (dates, regular expressions, buffers) goes to the engine one by one.
  */
+import { compatFlag } from '../../compat.ts';
 import { adoptException, NativeDOMException } from '../../dom-exception.ts';
 import { shortFunctionText } from '../../function-text.ts';
 import {
@@ -66,6 +67,8 @@ class Moved {
   }
 }
 
+/** In `ERRORS`: this class and those after it hold other errors. */
+const KIND_OF_AGGREGATE = 7;
 const itself = (buffer: ArrayBuffer): object => buffer;
 
 /** @throws DataCloneError, and whatever a getter throws; nothing has been transferred then */
@@ -204,7 +207,9 @@ class Cloner {
   #special(value: object): object {
     // The engine takes a DOMException for an error of its own.
     if (value instanceof NativeDOMException) return this.#known(value, cloneLeaf(value));
-    if (isNativeError(value)) return this.#error(value as Error);
+    if (isNativeError(value)) {
+      return compatFlag('enhanced_error_serialization') ? this.#error(value as Error) : this.#bareError(value as Error);
+    }
     if (isMap(value)) return this.#map(value as Map<unknown, unknown>);
     if (isSet(value)) return this.#set(value as Set<unknown>);
     if (isArrayBufferView(value)) return this.#view(value);
@@ -281,6 +286,22 @@ class Cloner {
     }
     return copy;
   }
+
+  /** Before 2026-04-21: only what every error has, and only the classes that hold no others. */
+  #bareError(error: Error): object {
+    const { stack } = error;
+    const type = ERRORS[bareKindOf(error.name)] as ErrorConstructor;
+    const message: unknown = getOwnPropertyDescriptor(error, 'message')?.value;
+    const copy = construct(type, [message === undefined ? undefined : nativeString(message)]) as object;
+    const value = typeof stack === 'string' ? stack : undefined;
+    defineProperty(copy, 'stack', { value, writable: true, enumerable: false, configurable: true });
+    return this.#known(error, copy);
+  }
+}
+
+function bareKindOf(name: unknown): number {
+  const kind = kindOf(name);
+  return kind < KIND_OF_AGGREGATE ? kind : 0;
 }
 
 /** The two classes that hold other errors get these as properties, like any. */
