@@ -141,6 +141,7 @@ export function callNameEnd(payload: Uint8Array): number {
   return CALL_NAME_AT + readU32(payload, CALL_NAME_AT - 4);
 }
 
+/** The whole frame of a SERVICE_CALL. */
 export function encodeServiceCall(
   stream: number,
   { clockMs, invocation, isLoopback, name, head, body }: ServiceCall,
@@ -189,6 +190,7 @@ export interface ServiceInvoke {
   readonly body: Uint8Array;
 }
 
+/** Throws FrameError when the payload is shorter than its lengths say. */
 export function decodeServiceInvoke(payload: Uint8Array): ServiceInvoke {
   const targetEnd = CLOCK_BYTES + 4 + readU32(payload, CLOCK_BYTES);
   const headEnd = headEndOf(payload, targetEnd);
@@ -235,6 +237,7 @@ export function encodeServiceAnswer(
 export const serviceResponseBytes = (contentBytes: number): number =>
   FRAME_HEADER_BYTES + CLOCK_BYTES + 4 + contentBytes;
 
+/** Writes a whole SERVICE_RESPONSE of `serviceResponseBytes` at `at`. */
 export function writeServiceResponse(
   frame: Uint8Array,
   at: number,
@@ -257,6 +260,7 @@ export interface ServiceResponse {
   readonly body: Uint8Array;
 }
 
+/** Throws FrameError when the payload is shorter than its lengths say. */
 export function decodeServiceResponse(payload: Uint8Array): ServiceResponse {
   const headEnd = headEndOf(payload, CLOCK_BYTES + 4);
   return {

@@ -13,6 +13,7 @@ import { UPLOAD_LIMITS } from '../../shared/limits.ts';
 
 const OUTSIDE = `The API is below ${PREFIX}: CLOUDFLARE_API_BASE_URL has to end with that.`;
 
+/** Why no route answers, in the envelope: an unknown path, one of a product that is not there, or another method. */
 export function notFound(context: ApiContext, routes: readonly Route[]): Response {
   return envelope(context, [notFoundProblem(context.req.method, context.req.path, routes)]);
 }
@@ -41,6 +42,7 @@ function matches(pattern: string, path: string): boolean {
   );
 }
 
+/** The answer to a request whose handling threw. What is no ApiError is a fault of ours: it is logged, and the client gets only the request id. */
 export function errorAnswer(error: unknown, context: ApiContext): Response {
   const log = context.get('log');
   if (error instanceof ApiError) {

@@ -7,6 +7,7 @@ import type { ApiResult } from './router.ts';
 const DEFAULT_PER_PAGE = 50;
 const MAX_PER_PAGE = 1_000;
 
+/** One page of a list that is in memory, by `page` and `per_page`, with Cloudflare's `result_info`. */
 export function paginate(items: readonly unknown[], query: URLSearchParams): ApiResult {
   const { page, perPage } = readPage(query);
   const result = items.slice((page - 1) * perPage, page * perPage);

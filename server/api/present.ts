@@ -70,6 +70,7 @@ function lastDeployedFrom(version: Pick<VersionRecord, 'source'> | null): string
   return version?.source === 'api' ? 'api' : 'wrangler';
 }
 
+/** A deployment in the shape of Cloudflare's `deployments` endpoints. */
 export function presentDeployment(deployment: DeploymentRecord): Record<string, unknown> {
   return {
     id: deployment.id,

@@ -2,6 +2,7 @@
 import type { Account, DeployedWorkerRecord } from '../storage/store.ts';
 import type { DeployedWorker } from './types.ts';
 
+/** Workers of all accounts, by the host they answer at and by account and name. */
 export class WorkerTable {
   readonly #baseDomain: string;
   readonly #subdomains = new Map<string, string>();

@@ -17,6 +17,7 @@ export interface ClientSocket extends Socket {
   skepConnection?: Connection;
 }
 
+/** A visitor's request. Its headers are read once into `head`; its body is counted and can be thrown away. */
 export class GatewayRequest extends IncomingMessage {
   /** Set by the exchange; cleared at its end. */
   exchange: Exchange | null = null;
@@ -80,6 +81,7 @@ export class GatewayRequest extends IncomingMessage {
   _dump(): void {}
 }
 
+/** Whether the head announces a body (RFC 9112 §6.3). */
 export function hasBody(head: RequestHead): boolean {
   return head.transferEncoding !== undefined || (head.contentLength !== undefined && Number(head.contentLength) > 0);
 }
@@ -103,6 +105,7 @@ Object.defineProperties(GatewayRequest.prototype, {
   },
 });
 
+/** The answer to a visitor, which knows the exchange it belongs to. */
 export class GatewayResponse extends ServerResponse<GatewayRequest> {
   exchange: Exchange | null = null;
 }

@@ -10,6 +10,7 @@ import type { GatewayLimits } from './core.ts';
 /** One side is gone for good: the other gets this long to take what was already on its way. */
 const FLUSH_MS = 5_000;
 
+/** All upgraded connections of a gateway. */
 export class Tunnels {
   readonly #limits: GatewayLimits;
   readonly #counters: GatewayCounters;

@@ -10,6 +10,7 @@ interface Metric {
   render(lines: string[]): void;
 }
 
+/** All metrics of a process, shown in the order they were added. */
 export class Registry {
   readonly #metrics: Metric[] = [];
 
@@ -77,6 +78,7 @@ class Series<T> {
   }
 }
 
+/** A number that only grows, for each combination of labels. */
 export class Counter implements Metric {
   readonly #name: string;
   readonly #help: string;

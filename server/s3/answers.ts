@@ -5,12 +5,14 @@ import type { S3Error } from './errors.ts';
 import { headerBytes, headerText, type S3Request } from './request.ts';
 import { element, xml } from './xml.ts';
 
+/** Answers with a document. */
 export function sendXml(response: ServerResponse, status: number, document: string): void {
   const body = Buffer.from(document);
   response.writeHead(status, { 'content-type': 'application/xml', 'content-length': body.length });
   response.end(body);
 }
 
+/** Answers without a body. */
 export function sendNothing(response: ServerResponse, status: number, headers: Record<string, string> = {}): void {
   response.writeHead(status, status === 204 || status === 304 ? headers : { ...headers, 'content-length': 0 });
   response.end();
@@ -45,6 +47,7 @@ const METADATA: readonly (readonly [keyof HttpMetadata, string, string])[] = [
   ['cacheControl', 'cache-control', 'response-cache-control'],
 ];
 
+/** The headers that describe an object, with what `response-*` parameters of the request put in their place. */
 export function objectHeaders(object: ObjectHead, request: S3Request): Record<string, string> {
   const headers: Record<string, string> = {
     'content-type': 'application/octet-stream',
@@ -70,6 +73,7 @@ export function objectHeaders(object: ObjectHead, request: S3Request): Record<st
   return headers;
 }
 
+/** What the headers of a put say of the content; they are kept with the object. */
 export function readHttpMetadata(request: S3Request): HttpMetadata {
   const found: Record<string, string | number> = {};
   for (const [field, header] of METADATA) {
@@ -84,6 +88,7 @@ export function readHttpMetadata(request: S3Request): HttpMetadata {
   return found;
 }
 
+/** The `x-amz-meta-*` headers, by name without the prefix. */
 export function readCustomMetadata(request: S3Request): Record<string, string> {
   const prefix = 'x-amz-meta-';
   const names = Object.keys(request.headers).filter((name) => name.startsWith(prefix));

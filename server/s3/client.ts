@@ -39,6 +39,7 @@ export interface BackendAnswer {
  */
 const leavesItsFolder = (key: string): boolean => key.split('/').some((step) => step === '.' || step === '..');
 
+/** Sends signed requests to one bucket of an S3-compatible store, and knows when that store is gone. */
 export class S3Client {
   readonly #settings: S3BackendSettings;
   readonly #agent: HttpAgent | HttpsAgent;

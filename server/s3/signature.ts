@@ -189,6 +189,7 @@ export function chunkSignature({ signingKey, dateTime, scope }: Signed, previous
   return hmac(signingKey, text).toString('hex');
 }
 
+/** The signature of the trailer behind such a body. */
 export function trailerSignature({ signingKey, dateTime, scope }: Signed, previous: string, trailers: string): string {
   const text = ['AWS4-HMAC-SHA256-TRAILER', dateTime, scope, previous, sha256(trailers)].join('\n');
   return hmac(signingKey, text).toString('hex');

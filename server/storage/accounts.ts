@@ -71,6 +71,7 @@ export async function listAccounts(db: Database): Promise<Account[]> {
   return rows.map(toAccount);
 }
 
+/** Null: there is none with this id, or the text is no id. */
 export async function findAccount(db: Database, accountId: string): Promise<Account | null> {
   if (!/^[0-9a-f]{32}$/.test(accountId)) return null;
   const { rows } = await db.query<AccountRow>(`SELECT ${ACCOUNT_COLUMNS} FROM skep.accounts WHERE id = $1`, [

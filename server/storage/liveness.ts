@@ -13,6 +13,7 @@ const SHORT_PATIENCE_MS = 100;
 /** … and so long that finding is believed. An operation of several statements fails once, not once for each. */
 const BELIEVED_MS = 500;
 
+/** Watches statements of one database. */
 export class Liveness {
   readonly #probe: () => Promise<unknown>;
   readonly #patienceMs: number;

@@ -216,6 +216,7 @@ export async function listVersions(
   return db.transaction((tx) => readVersionsWith(tx, secretName, CLOSED_SECRETS, latest, values), 'snapshot');
 }
 
+/** A version with its bindings, secrets unsealed. Null: the worker has none with this id. */
 export async function findVersion(
   db: Database,
   masterKey: Uint8Array,
@@ -231,6 +232,7 @@ export async function findVersion(
   return version ?? null;
 }
 
+/** Whether the text can be the id of a version. */
 export function isUuid(text: string): boolean {
   return /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text);
 }

@@ -40,6 +40,7 @@ export function mayExist(name: string): boolean {
   return !name.includes('\0');
 }
 
+/** Null: the account has none of this name. */
 export async function findWorker(db: Queryable, accountId: string, name: string): Promise<WorkerRecord | null> {
   if (!mayExist(name)) return null;
   const { rows } = await db.query<WorkerRow>(`${WORKER_SELECT} WHERE w.account_id = $1 AND w.name = $2`, [

@@ -12,6 +12,7 @@ const LEAST_MS = 1;
 /** Busy is who wants at least this part of what the most eager wants: a machine that is full gives nobody much. */
 const EAGER = 0.2;
 
+/** Looks at what each cell used lately, and gives `apply` the weight of each cell whose weight has changed. */
 export class FairShare {
   /** CPU time of each cell at the last look, what it used in an interval lately, and its weight. */
   readonly #known = new WeakMap<Cell, { cpuMs: number; usedMs: number; weight: number }>();

@@ -68,6 +68,7 @@ export class UntakenBytes {
   }
 }
 
+/** The caller's end of a session; the callee's joins it by `connect`. */
 export class Session implements BindingSession {
   readonly caller: Caller;
   readonly binding: string | null;

@@ -47,6 +47,7 @@ interface Waiter {
   settle(result: Cell | DispatchFailure): void;
 }
 
+/** The line of one version. */
 export class WaitingLine {
   readonly #options: WaitingLineOptions;
   /** In the order they came. */

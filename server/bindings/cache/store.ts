@@ -63,6 +63,7 @@ export class TooLarge extends Error {
   override readonly name = 'TooLarge';
 }
 
+/** The responses that one node keeps, one file each, found through an index in memory; bounded in bytes and in entries. */
 export class CacheStore {
   readonly #options: CacheStoreOptions;
   readonly #entries: string;

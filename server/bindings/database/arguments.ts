@@ -46,6 +46,7 @@ function parse(body: Buffer): unknown {
   }
 }
 
+/** One statement or a batch. @throws OperationError */
 export function readRun(args: Record<string, unknown>): RunArguments {
   const { statements } = args;
   if (!Array.isArray(statements) || statements.length === 0 || statements.length > DATABASE_LIMITS.maxStatements) {
@@ -58,10 +59,12 @@ export function readRun(args: Record<string, unknown>): RunArguments {
   return { statements: statements.map(readStatement), transaction: readTransaction(args) };
 }
 
+/** A text of several statements. @throws OperationError */
 export function readScript(args: Record<string, unknown>): ScriptArguments {
   return { sql: readSql(args['sql']), transaction: readTransaction(args) };
 }
 
+/** What a transaction is to be like. @throws OperationError */
 export function readBegin(args: Record<string, unknown>): BeginArguments {
   const { isolation = 'read committed', readOnly = false } = args;
   const level = ISOLATION_LEVELS.find((known) => known === isolation);
@@ -74,6 +77,7 @@ export function readBegin(args: Record<string, unknown>): BeginArguments {
   return { isolation: level, readOnly };
 }
 
+/** The transaction an operation belongs to; null: none. */
 export function readTransaction({ transaction }: Record<string, unknown>): string | null {
   return typeof transaction === 'string' ? transaction : null;
 }

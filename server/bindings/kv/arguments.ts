@@ -38,6 +38,7 @@ const textOrNull = (value: unknown): string | null => (value === undefined || va
 const integerOrNull = (value: unknown): number | null =>
   value === undefined || value === null ? null : Number.isSafeInteger(value) ? (value as number) : malformed();
 
+/** A key within its limits. @throws OperationError in workerd's words */
 export function readKey(label: KvOperationLabel, value: unknown): string {
   const key = text(value);
   check(kvKeyProblem(label, key, Buffer.byteLength(key)));
@@ -55,6 +56,7 @@ function checkCacheTtl(label: KvOperationLabel, value: unknown): void {
   }
 }
 
+/** The arguments of `get` of one key. @throws OperationError */
 export function readGet(args: unknown): { readonly key: string } {
   const { key, cacheTtl } = fieldsOf(args);
   const checked = readKey('GET', key);
@@ -90,6 +92,7 @@ export interface PutArguments {
   readonly expiresAt: number | null;
 }
 
+/** The arguments of `put`; times are seconds since the epoch. @throws OperationError */
 export function readPut(args: unknown, nowSeconds: number): PutArguments {
   const { key, metadata, expiration, expirationTtl } = fieldsOf(args);
   const checked = readKey('PUT', key);
@@ -143,6 +146,7 @@ export interface ListArguments {
   readonly limit: number;
 }
 
+/** The arguments of `list`; a limit of 0 is the default. @throws OperationError */
 export function readList(args: unknown): ListArguments {
   const { prefix, cursor, limit } = fieldsOf(args);
   const checked = textOrNull(prefix) ?? '';

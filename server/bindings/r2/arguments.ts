@@ -35,6 +35,7 @@ const HTTP_FIELDS = [
 
 const wrong = (what: string): R2Error => new R2Error('invalidArgument', `The argument '${what}' is not valid.`);
 
+/** An object, by its fields. @throws R2Error invalidArgument, naming `what` */
 export function fieldsOf(value: unknown, what: string): Fields {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw wrong(what);
   return value as Fields;
@@ -42,6 +43,7 @@ export function fieldsOf(value: unknown, what: string): Fields {
 
 const isMissing = (value: unknown): value is null | undefined => value === undefined || value === null;
 
+/** A text. @throws R2Error invalidArgument, naming `what` */
 export function text(value: unknown, what: string): string {
   if (typeof value !== 'string') throw wrong(what);
   return value;
@@ -50,6 +52,7 @@ export function text(value: unknown, what: string): string {
 const optionalText = (value: unknown, what: string): string | undefined =>
   isMissing(value) ? undefined : text(value, what);
 
+/** A whole number from 0 on. @throws R2Error invalidArgument, naming `what` */
 export function count(value: unknown, what: string): number {
   if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) throw wrong(what);
   return value;
@@ -61,6 +64,7 @@ const optionalNumber = (value: unknown, what: string): number | undefined => {
   return value;
 };
 
+/** The options of `get`. @throws R2Error invalidArgument */
 export function getOptions(args: Fields): GetOptions {
   return {
     range: isMissing(args.range) ? undefined : rangeRequest(fieldsOf(args.range, 'range')),
@@ -156,6 +160,7 @@ export function storageClass(value: unknown): StorageClass | undefined {
   return found;
 }
 
+/** The options of `list`. @throws R2Error invalidArgument */
 export function listOptions(args: Fields): ListOptions {
   const include = isMissing(args.include) ? [] : args.include;
   if (!Array.isArray(include)) throw wrong('include');
@@ -181,6 +186,7 @@ export function keyList(body: unknown): string[] {
   return body.map((key: unknown) => text(key, 'keys'));
 }
 
+/** The parts of which an upload is to be made. @throws R2Error invalidArgument */
 export function partList(body: unknown): UploadedPart[] {
   if (!Array.isArray(body) || body.length > R2_LIMITS.maxParts) throw wrong('uploadedParts');
   return body.map((part: unknown) => {
@@ -189,6 +195,7 @@ export function partList(body: unknown): UploadedPart[] {
   });
 }
 
+/** The number of a part, from 1 on. @throws R2Error invalidArgument */
 export function partNumberOf(value: unknown): number {
   const number = count(value, 'partNumber');
   if (number < 1 || number > R2_LIMITS.maxParts) throw wrong('partNumber');

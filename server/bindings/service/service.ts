@@ -44,6 +44,7 @@ type Callee =
   | { readonly version: WorkerVersion; readonly target: InvocationTarget | undefined }
   | { readonly error: { readonly name: string; readonly message: string } };
 
+/** Answers `fetch` and RPC on service bindings and on a worker's own entrypoints. */
 export function createServiceBinding(options: ServiceBindingOptions): ServiceBindings {
   const { dispatcher } = options;
   return {

@@ -58,10 +58,12 @@ export async function insertDatabase(
   }
 }
 
+/** A database is `ready` when it can be used, `deleting` until nothing is left of it. */
 export async function setDatabaseState(db: Database, id: string, state: 'ready' | 'deleting'): Promise<void> {
   await db.query('UPDATE skep.databases SET state = $2 WHERE id = $1', [id, state]);
 }
 
+/** Forgets the record; the database itself has to be gone. */
 export async function removeDatabase(db: Database, id: string): Promise<void> {
   await db.query('DELETE FROM skep.databases WHERE id = $1', [id]);
 }

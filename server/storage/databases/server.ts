@@ -145,6 +145,7 @@ async function hideCatalogs(client: pg.Client): Promise<void> {
   for (const { statement } of rows) await client.query(statement);
 }
 
+/** Drops the database and its role, whoever is connected. Nothing happens when they are gone already. */
 export async function dropDatabase(run: RunAsPlatform, name: string): Promise<void> {
   await run(null, async (client) => {
     await client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);

@@ -42,6 +42,7 @@ export interface ClusterOptions {
   readonly log: Logger;
 }
 
+/** PostgreSQL's own data directory. */
 export function clusterDir(dataDir: string): string {
   return join(dataDir, 'postgres');
 }

@@ -24,6 +24,7 @@ const toNamespace = (row: NamespaceRow): KvNamespace => ({
   createdAt: row.created_at,
 });
 
+/** Null: the account has none with this id. */
 export async function findNamespace(db: Queryable, accountId: string, id: string): Promise<KvNamespace | null> {
   const { rows } = await db.query<NamespaceRow>(
     `SELECT ${COLUMNS} FROM skep.kv_namespaces WHERE account_id = $1 AND id = $2 AND deleted_at IS NULL`,
@@ -32,6 +33,7 @@ export async function findNamespace(db: Queryable, accountId: string, id: string
   return rows[0] === undefined ? null : toNamespace(rows[0]);
 }
 
+/** By title. */
 export async function listNamespaces(db: Queryable, accountId: string): Promise<KvNamespace[]> {
   const { rows } = await db.query<NamespaceRow>(
     `SELECT ${COLUMNS} FROM skep.kv_namespaces WHERE account_id = $1 AND deleted_at IS NULL ORDER BY title`,
@@ -40,6 +42,7 @@ export async function listNamespaces(db: Queryable, accountId: string): Promise<
   return rows.map(toNamespace);
 }
 
+/** With the keys in each that have not expired and the bytes of their values, counted now: it reads all entries. */
 export async function measureNamespaces(db: Queryable, accountId: string): Promise<KvNamespaceUsage[]> {
   const { rows } = await db.query<NamespaceRow & { keys: number; bytes: number }>(
     `SELECT ${COLUMNS}, coalesce(used.keys, 0) AS keys, coalesce(used.bytes, 0) AS bytes

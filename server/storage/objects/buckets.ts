@@ -45,6 +45,7 @@ export async function listBuckets(db: Queryable, accountId: string): Promise<Buc
   return rows.map(toBucket);
 }
 
+/** Null: the account has none of this name. */
 export async function findBucket(db: Queryable, accountId: string, name: string): Promise<BucketRecord | null> {
   const { rows } = await db.query<BucketRow>(
     `SELECT ${COLUMNS} FROM skep.r2_buckets WHERE account_id = $1 AND name = $2`,
@@ -79,6 +80,7 @@ export async function createBucket(
   });
 }
 
+/** Changes what is given. Null: the bucket is gone. */
 export async function updateBucket(
   db: Queryable,
   bucketId: string,
@@ -140,6 +142,7 @@ async function releaseUploads(tx: Queryable, bucketId: string): Promise<void> {
   );
 }
 
+/** What the bucket holds; sums of rows that many transactions change at once. */
 export async function readUsage(db: Queryable, bucketId: string): Promise<BucketUsage> {
   const { rows } = await db.query<{ objects: string; bytes: string; upload_bytes: string }>(
     `SELECT coalesce(sum(objects), 0) AS objects, coalesce(sum(bytes), 0) AS bytes,

@@ -71,6 +71,7 @@ export async function deleteKey(db: Database, bucket: BucketRecord, id: string):
   return rowCount === 1;
 }
 
+/** The key with its secret, unsealed, and the bucket it opens. Null: no such key. */
 export async function openKey(db: Database, masterKey: Uint8Array, id: string): Promise<OpenedKey | null> {
   const { rows } = await db.query<KeyRow & { account_id: string; bucket: string; secret: Buffer }>(
     `SELECT k.id, k.name, k.can_write, k.created_at, k.secret, b.account_id, b.name AS bucket

@@ -57,6 +57,7 @@ export async function readUnused(db: Queryable, store: string, hashes: readonly 
   return rows.map(({ hash }) => hash);
 }
 
+/** The files are gone. */
 export async function forget(tx: Queryable, store: string, hashes: readonly Uint8Array[]): Promise<void> {
   await tx.query('DELETE FROM skep.r2_blobs WHERE store = $1 AND hash = ANY ($2::bytea[])', [store, hashes]);
 }

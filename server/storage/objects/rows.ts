@@ -29,6 +29,7 @@ export const HEAD_COLUMNS =
   'key, version, size_bytes, etag, uploaded_at, storage_class, checksums, http_metadata, custom_metadata';
 const CONTENT_COLUMNS = 'store, part_hashes, part_sizes';
 
+/** What a worker sees of an object. */
 export function toHead(row: HeadRow): ObjectHead {
   const { etag, checksums } = row;
   return {
@@ -48,6 +49,7 @@ export function toHead(row: HeadRow): ObjectHead {
 export const shownChecksums = (etag: string, checksums: Checksums): Checksums =>
   etag.includes('-') ? checksums : { ...checksums, md5: etag };
 
+/** Without the content's parts. Undefined: no such object. */
 export async function readHead(db: Queryable, bucketId: string, key: string): Promise<HeadRow | undefined> {
   const { rows } = await db.query<HeadRow>(
     `SELECT ${HEAD_COLUMNS} FROM skep.r2_objects WHERE bucket_id = $1 AND key = $2`,

@@ -62,6 +62,7 @@ export async function lockUpload(
   return rows[0];
 }
 
+/** Whether parts may be added to it still. */
 export async function isOpen(db: Queryable, bucket: BucketRecord, { uploadId, key }: UploadKey): Promise<boolean> {
   const { rows } = await db.query(
     `SELECT 1 FROM skep.r2_uploads WHERE id = $1 AND bucket_id = $2 AND key = $3 AND state = 'open'`,
@@ -70,6 +71,7 @@ export async function isOpen(db: Queryable, bucket: BucketRecord, { uploadId, ke
   return rows.length > 0;
 }
 
+/** Ends an upload; its parts are named by the object now, or by nothing. */
 export async function closeUpload(tx: Queryable, uploadId: string, state: UploadRow['state']): Promise<void> {
   await tx.query('UPDATE skep.r2_uploads SET state = $2 WHERE id = $1', [uploadId, state]);
   await tx.query('DELETE FROM skep.r2_parts WHERE upload_id = $1', [uploadId]);
@@ -156,6 +158,7 @@ export async function readExpired(
   }));
 }
 
+/** Forgets an upload that has ended. */
 export async function deleteUpload(db: Queryable, uploadId: string): Promise<void> {
   await db.query(`DELETE FROM skep.r2_uploads WHERE id = $1 AND state <> 'open'`, [uploadId]);
 }

@@ -39,6 +39,7 @@ export class WireError extends Error {
   override readonly name = 'WireError';
 }
 
+/** Cuts PostgreSQL's bytes into messages, whole ones, of at most `maxBytes`. Throws WireError. */
 export class FrameReader {
   readonly #maxBytes: number;
   readonly #onFrame: OnFrame;
@@ -173,6 +174,7 @@ const FIELD_NAMES: Readonly<Record<string, string>> = {
   n: 'constraint',
 };
 
+/** An ErrorResponse or NoticeResponse, by PostgreSQL's names for its fields. */
 export function readServerMessage(frame: Buffer): ServerMessage {
   const fields: Record<string, string | number> = { severity: 'ERROR', code: 'XX000', message: '' };
   for (let at = HEADER_BYTES; at < frame.length && frame[at] !== 0; ) {

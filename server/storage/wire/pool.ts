@@ -69,6 +69,7 @@ const connectPlainly = (target: BackendTarget): Promise<Backend> =>
 /** How far the connection is with being made as new: 'under-way': DISCARD ALL was sent, its answer has not come. */
 export type Cleaning = 'not-asked' | 'under-way' | 'done';
 
+/** The node's connections to one database: made when they are needed, cleaned between sessions, closed when idle. Whoever finds none waits. */
 export class BackendPool {
   readonly #options: PoolOptions;
   readonly #idle: { readonly backend: Backend; readonly sinceMs: number }[] = [];

@@ -64,6 +64,7 @@ export const EXTENDED_COPY_REFUSAL: Buffer = Buffer.concat([COPY_FAIL, serialize
 
 const DISCARD_ALL = serialize.query('DISCARD ALL');
 
+/** One connection of a pool while one operation or transaction has it. */
 export class Session {
   readonly backend: Backend;
   readonly #pool: BackendPool;
