@@ -167,10 +167,12 @@ export const closeStream = (stream: number): void => {
   mapDelete(owners, stream);
 };
 
+/** The frame leaves with the others of this turn. */
 export function sendFrame(type: number, stream: number, payload: Uint8Array): void {
   sendEncoded(encodeFrame(type, stream, payload));
 }
 
+/** A frame whose payload is a value as JSON. */
 export function sendJson(type: number, stream: number, value: unknown): void {
   sendEncoded(encodeFrame(type, stream, utf8Encode(jsonStringify(value))));
 }
@@ -180,10 +182,12 @@ export function sendFull(type: number, stream: number, head: Uint8Array, body: U
   sendEncoded(encodeFullFrame(type, stream, head, body));
 }
 
+/** Ends the stream; the other side shows the failure. */
 export function sendFail(stream: number, failure: Failure): void {
   sendJson(FAIL, stream, failure);
 }
 
+/** Lets the other side send so many more bytes of DATA. */
 export function sendWindow(stream: number, bytes: number): void {
   const payload = new NativeUint8Array(4);
   writeU32(payload, 0, bytes);

@@ -61,6 +61,7 @@ delete (ExecutionContext as { is?: unknown }).is;
 
 export const isExecutionContext = (value: unknown): boolean => is(value);
 
+/** What handlers get as `ctx`. */
 export function createExecutionContext(invocation: Invocation, props: unknown): object {
   const context = new ExecutionContext(CREATE, invocation, props);
   if (hasExports) (context as { exports?: unknown }).exports = workerExports;
@@ -74,6 +75,7 @@ export function applyContextCompatibility(): void {
   hasExports = compatFlag('enable_ctx_exports');
 }
 
+/** Makes an entrypoint known as `ctx.exports.<name>`. */
 export function addExport(name: string, value: unknown): void {
   defineProperty(workerExports, name, { value, writable: true, enumerable: true, configurable: true });
 }

@@ -75,6 +75,7 @@ interface InnerRequest {
 
 const innerKey = slotOf(new NativeRequest('http://slots/'), 'request');
 
+/** Listens on the cell's own socket. The supervisor is the only one who can connect. */
 export function startServing(path: string): void {
   deno.serve(
     {
@@ -238,6 +239,7 @@ function collect(id: number, info: DenoServeInfo): NativeResponseObject {
 const ahead = new MapConstructor<number, RequestAheadMessage>();
 const waitingForAhead = new MapConstructor<number, (message: RequestAheadMessage) => void>();
 
+/** A REQUEST_AHEAD frame; the request that it belongs to may have come already. */
 export function receiveAhead(message: RequestAheadMessage): void {
   const { invocation } = message;
   const waiting = mapGet(waitingForAhead, invocation);

@@ -40,11 +40,13 @@ export function listGet(list: HeaderList, name: string): string | null {
   return found;
 }
 
+/** Whether the list has a line of this name. Names in lists are in lower case, here and below. */
 export function listHas(list: HeaderList, name: string): boolean {
   for (let index = 0; index < list.length; index += 2) if (list[index] === name) return true;
   return false;
 }
 
+/** Joins the value to the one that is there with `, `; of `set-cookie` each stays a line of its own. */
 export function listAppend(list: HeaderList, name: string, value: string): void {
   if (name !== SET_COOKIE) {
     for (let index = 0; index < list.length; index += 2) {
@@ -57,6 +59,7 @@ export function listAppend(list: HeaderList, name: string, value: string): void 
   list[list.length] = value;
 }
 
+/** Takes all lines of the name out. */
 export function listDelete(list: HeaderList, name: string): void {
   let kept = 0;
   for (let index = 0; index < list.length; index += 2) {
@@ -67,6 +70,7 @@ export function listDelete(list: HeaderList, name: string): void {
   list.length = kept;
 }
 
+/** Replaces the first line of the name and drops the others; appends when there is none. */
 export function listSet(list: HeaderList, name: string, value: string): void {
   for (let index = 0; index < list.length; index += 2) {
     if (list[index] !== name) continue;
@@ -110,6 +114,7 @@ export function listToWire(list: HeaderList): string[] {
   return flat;
 }
 
+/** A list that can be changed by itself. */
 export function listCopy(list: readonly string[]): HeaderList {
   const copy: HeaderList = [];
   for (let index = 0; index < list.length; index++) copy[index] = list[index] as string;

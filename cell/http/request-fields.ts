@@ -18,6 +18,7 @@ export const setFetcherCheck = (check: (value: object) => boolean): void => {
   isFetcher = check;
 };
 
+/** The method as it goes out: normalised as the worker's flags say. Throws TypeError. */
 export function readMethod(text: string): string {
   const upper = toUpperCase(text);
   const method = compatFlag('upper_case_all_http_methods') || matches(NORMALIZED_METHODS, upper) ? upper : text;
@@ -25,6 +26,7 @@ export function readMethod(text: string): string {
   return method;
 }
 
+/** Throws TypeError for `error` too, in the words of the runtime. */
 export function readRedirect(text: string): 'follow' | 'manual' {
   const mode = toUpperCase(text);
   if (mode === 'FOLLOW') return 'follow';
@@ -32,12 +34,14 @@ export function readRedirect(text: string): 'follow' | 'manual' {
   throw new NativeTypeError(REDIRECT_ERROR);
 }
 
+/** A binding that the request is to be sent through, or null. Throws TypeError. */
 export function readFetcher(value: unknown): object | null {
   if (value === null) return null;
   if (isObject(value) && isFetcher(value)) return value;
   throw badField('fetcher', DICTIONARY, 'Fetcher');
 }
 
+/** A cache mode that the worker's flags allow. Throws TypeError. */
 export function readCache(value: unknown): string {
   if (!compatFlag('cache_option_enabled')) throw notImplementedField('cache', DICTIONARY);
   const mode = toText(value);
@@ -49,6 +53,7 @@ export function readCache(value: unknown): string {
   return mode;
 }
 
+/** Throws TypeError when the value is no AbortSignal, whatever its prototype says. */
 export function requireSignal(value: unknown): AbortSignal {
   try {
     signalAborted(value as AbortSignal);

@@ -14,6 +14,7 @@ export const released = new WeakSetConstructor();
 /** Byte streams of the worker's own making; all others are the platform's. */
 export const ownByteStreams = new WeakSetConstructor();
 
+/** Of a ReadableStream. Throws 'Illegal invocation' for anything else. */
 export function isLocked(stream: unknown): boolean {
   try {
     return readLocked(stream as ReadableStream);
@@ -22,10 +23,12 @@ export function isLocked(stream: unknown): boolean {
   }
 }
 
+/** Throws TypeError when the stream has a reader. */
 export function requireUnlocked(stream: unknown, message = READ_LOCKED): void {
   if (isLocked(stream)) throw new NativeTypeError(message);
 }
 
+/** Of a WritableStream. Throws 'Illegal invocation' for anything else. */
 export function isWritableLocked(stream: unknown): boolean {
   try {
     return writeLocked(stream as WritableStream);
@@ -34,6 +37,7 @@ export function isWritableLocked(stream: unknown): boolean {
   }
 }
 
+/** Asks the engine, not the prototype. */
 export function isWritable(value: unknown): value is WritableStream {
   try {
     writeLocked(value as WritableStream);
@@ -54,6 +58,7 @@ export function checked<T>(check: () => Promise<T>): Promise<T> {
   }
 }
 
+/** Asks the engine, not the prototype. */
 export function isReadable(value: unknown): value is ReadableStream {
   try {
     readLocked(value as ReadableStream);

@@ -31,6 +31,7 @@ const MAX_DOUBLED = 1024 * 1024;
 /** A message with one large value in it ends with a few bytes more. */
 const ROOM_AT_END = 64;
 
+/** Bytes of a message as it is written. */
 export class ByteWriter {
   #bytes: Uint8Array<ArrayBuffer> = new NativeUint8Array(SMALL_BYTES);
   #length = 0;
@@ -122,6 +123,7 @@ export class ByteWriter {
   }
 }
 
+/** Bytes of a message of the other worker. Every length is checked; what is wrong is `malformed`. */
 export class ByteReader {
   readonly #bytes: Uint8Array;
   #at = 0;

@@ -267,6 +267,7 @@ interface ImportedDestination {
 const importedHold = (destination: Destination): Hold | undefined =>
   (destination as unknown as Partial<ImportedDestination> | null)?.hold;
 
+/** A service that came over RPC, as user code sees it. */
 export function createImportedService(target: Import, held: Disposable[]): object {
   const hold = new Hold(target);
   held[held.length] = hold;
@@ -286,18 +287,21 @@ export function fetchImported(destination: Destination, input: unknown, init?: u
 
 // --- what the classes do ---
 
+/** What user code gets when it reads a member of a service: something that can be called. */
 export function serviceProperty(destination: Destination, name: string, reader: object): unknown {
   const hold = importedHold(destination);
   const owner: State | ServiceState = hold === undefined ? { kind: 'service', destination } : { kind: 'stub', hold };
   return propertyOf(owner, name, reader);
 }
 
+/** `dup()` of a stub. */
 export function dup(stub: unknown): unknown {
   const state = stateOf(stub);
   if (state?.kind !== 'stub') throw illegalInvocation();
   return createStub(state.hold.dup());
 }
 
+/** `[Symbol.dispose]()` of a stub or of the promise of a call. */
 export function dispose(object: unknown, kind: 'stub' | 'promise'): void {
   const state = stateOf(object);
   if (state?.kind !== kind) throw illegalInvocation();
@@ -313,6 +317,7 @@ function disposePromise(state: State & { kind: 'promise' }): void {
   else void promiseThen(answer.promise, disposeValue, () => undefined);
 }
 
+/** Calls the value's own `[Symbol.dispose]`, if it has one. */
 export function callDisposer(value: unknown): void {
   if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return;
   const dispose: unknown = (value as { [Symbol.dispose]?: unknown })[Symbol.dispose];
@@ -338,6 +343,7 @@ const attempt = (make: () => Promise<unknown>): Promise<unknown> => new NativePr
 /** `then`, `catch` and `finally` take functions and nothing else. */
 export type Reaction = 'then' | 'catch' | 'finally';
 
+/** `then`, `catch` and `finally` of the promise of a call, or of a property. */
 export function settle(
   promise: unknown,
   kind: 'promise' | 'property',
@@ -387,6 +393,7 @@ function dupHold(given: Hold, owned: Disposable[] | undefined): CallTarget {
   };
 }
 
+/** In the order in which they came. */
 export function disposeAll(items: readonly Disposable[]): void {
   for (let index = 0; index < items.length; index++) (items[index] as Disposable).dispose();
 }
