@@ -10,7 +10,7 @@ import { createTestApi, type TestApi, TOKEN } from '../support/api.ts';
 import { createTestS3 } from '../support/s3.ts';
 import { until } from '../support/until.ts';
 
-const REQUEST_TIMEOUT_MS = 1_500;
+const REQUEST_TIMEOUT_MS = 2_000;
 let api: TestApi;
 before(async () => {
   api = await createTestApi({ requestTimeoutMs: REQUEST_TIMEOUT_MS });
@@ -64,7 +64,7 @@ test('of a refused body one byte less than `maxDrainBytes` is read to its end; f
 });
 
 test('of a refused body what comes within `maxDrainMs` is read, and nobody waits for what comes later', async () => {
-  // A timer never fires early; how late it fires is the machine's business: a second of it is tolerated.
+  // A timer never fires early; how late it fires is the machine's business: a second and a half of it are tolerated.
   const maxDrainMs = 600;
   const below = await readRefused([{ bytes: 10, afterMs: maxDrainMs / 3 }], { maxDrainMs });
   assert.deepEqual([below.readBytes, below.isWhole], [10, true]);
@@ -79,11 +79,12 @@ test('of a refused body what comes within `maxDrainMs` is read, and nobody waits
       { maxDrainMs },
     );
     assert.equal(isWhole, false);
-    assert.ok(tookMs >= maxDrainMs - 1 && tookMs < maxDrainMs + 1_000, `${tookMs} ms`);
+    assert.ok(tookMs >= maxDrainMs - 1 && tookMs < maxDrainMs + 1_500, `${tookMs} ms`);
   }
 });
 
-const dial = (): Socket & { text: string; isClosed: boolean } => dialPort(Number(new URL(api.origin).port));
+const dial = (to: TestApi = api): Socket & { text: string; isClosed: boolean } =>
+  dialPort(Number(new URL(to.origin).port));
 
 /** A connection whose every byte the test writes itself. */
 function dialPort(port: number): Socket & { text: string; isClosed: boolean } {
@@ -97,30 +98,36 @@ function dialPort(port: number): Socket & { text: string; isClosed: boolean } {
   return socket;
 }
 
-const head = (bytes: number): string =>
-  `POST /client/v4/accounts/${api.account.id}/workers/scripts/none/subdomain HTTP/1.1\r\nhost: api\r\nauthorization: Bearer ${TOKEN}\r\ncontent-type: application/json\r\ncontent-length: ${bytes}\r\n\r\n`;
+const head = (bytes: number, to: TestApi = api): string =>
+  `POST /client/v4/accounts/${to.account.id}/workers/scripts/none/subdomain HTTP/1.1\r\nhost: api\r\nauthorization: Bearer ${TOKEN}\r\ncontent-type: application/json\r\ncontent-length: ${bytes}\r\n\r\n`;
 const OK_HEAD = `GET /healthz HTTP/1.1\r\nhost: api\r\n\r\n`;
 
-test('after a body that was refused and read to its end the connection goes on; beyond `maxDrainBytes` it is closed, after the answer', async () => {
+test('after a body that was refused and read to its end the connection goes on; beyond `maxDrainBytes` it is closed, after the answer', async (t) => {
+  // With all the time that a request has: so many bytes take a second on a machine that is busy.
+  const patient = await createTestApi();
+  t.after(() => patient.close());
   const { maxJsonBodyBytes, maxDrainBytes } = UPLOAD_LIMITS;
-  const isAnswered = (socket: { text: string }) => () => socket.text.startsWith('HTTP/1.1 413 ');
-  const below = dial();
-  below.write(head(maxJsonBodyBytes + 1_000_000));
+  const assertRefused = async (socket: { readonly text: string; readonly isClosed: boolean }): Promise<void> => {
+    await until(() => socket.text.includes('\r\n') || socket.isClosed, 'an answer or the end', 30_000);
+    assert.match(socket.text, /^HTTP\/1\.1 413 /);
+  };
+  const below = dial(patient);
+  below.write(head(maxJsonBodyBytes + 1_000_000, patient));
   below.write(Buffer.alloc(maxJsonBodyBytes + 1_000_000, ' '));
-  await until(isAnswered(below), 'the body is refused');
+  await assertRefused(below);
   below.write(OK_HEAD);
   await until(() => /HTTP\/1\.1 200 /.test(below.text), 'the next request of the connection is answered');
   below.destroy();
 
-  const above = dial();
+  const above = dial(patient);
   // Endless, as far as the server can know.
-  above.write(head(maxJsonBodyBytes + 4 * maxDrainBytes));
+  above.write(head(maxJsonBodyBytes + 4 * maxDrainBytes, patient));
   const piece = Buffer.alloc(1_000_000, ' ');
   const write = (): void => {
     if (!above.isClosed) above.write(piece, write);
   };
   write();
-  await until(isAnswered(above), 'the body is refused');
+  await assertRefused(above);
   await until(() => above.isClosed, 'the connection is closed');
   const slackBytes = 16_000_000;
   assert.ok(above.bytesWritten < maxJsonBodyBytes + maxDrainBytes + slackBytes, `${above.bytesWritten} bytes`);
@@ -134,11 +141,11 @@ test('a request that is whole within `requestTimeoutMs` is answered, a later one
     socket.write(head(body.length) + body.slice(0, 5));
     await sleep(restAfterMs);
     socket.write(body.slice(5));
-    await until(() => socket.text.includes('\r\n\r\n'), 'an answer', 5_000);
+    await until(() => socket.text.includes('\r\n\r\n'), 'an answer');
     const tookMs = performance.now() - startedAt;
     return { socket, status: Number(socket.text.slice(9, 12)), tookMs };
   };
-  const below = await send(REQUEST_TIMEOUT_MS / 2);
+  const below = await send(REQUEST_TIMEOUT_MS / 4);
   assert.equal(below.status, 404, 'there is no such worker');
   below.socket.destroy();
   const above = await send(REQUEST_TIMEOUT_MS * 1.5);
@@ -151,11 +158,11 @@ test('a request that never ends is ended at `requestTimeoutMs`, not before, and 
   const startedAt = performance.now();
   socket.write(head(100));
   const dripping = setInterval(() => socket.write(' '), 50);
-  await until(() => socket.text.startsWith('HTTP/1.1 408 ') && socket.isClosed, 'it is ended', 5_000);
+  await until(() => socket.text.startsWith('HTTP/1.1 408 ') && socket.isClosed, 'it is ended');
   clearInterval(dripping);
   const tookMs = performance.now() - startedAt;
-  // Node looks at its connections at times; a second is for a machine that is busy.
-  assert.ok(tookMs >= REQUEST_TIMEOUT_MS && tookMs < REQUEST_TIMEOUT_MS * 1.1 + 1_000, `${tookMs} ms`);
+  // Node looks at its connections at times; the rest is for a machine that is busy.
+  assert.ok(tookMs >= REQUEST_TIMEOUT_MS && tookMs < REQUEST_TIMEOUT_MS * 1.1 + 3_000, `${tookMs} ms`);
 });
 
 for (const [name, portOf] of [

@@ -191,11 +191,11 @@ describe('two nodes', () => {
       const text = `round ${round}`;
       assert.equal((await one.request('kv', '/shared', { method: 'PUT', body: text })).status, 200);
       assert.equal(await asked(one, '/shared'), text);
-      await until(async () => (await asked(two, '/shared')) === text, 'the other node', 1_000);
+      await until(async () => (await asked(two, '/shared')) === text, 'the other node');
     }
     assert.equal((await two.request('kv', '/shared', { method: 'DELETE' })).status, 200);
     assert.equal(await asked(two, '/shared'), null);
-    await until(async () => (await asked(one, '/shared')) === null, 'the deletion', 1_000);
+    await until(async () => (await asked(one, '/shared')) === null, 'the deletion');
   });
 
   test('two that write one key at once: both see the same afterwards, whole', async () => {

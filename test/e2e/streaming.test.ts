@@ -272,7 +272,7 @@ describe('live streams', () => {
     socket.write('GET /slow HTTP/1.1\r\nHost: live.dev.localhost\r\n\r\n');
     await until(async () => (await seen()).slow === slow + 1, 'the worker has the request');
     socket.destroy();
-    await until(async () => (await seen()).aborts === aborts + 1, 'the abort arrives', 3_000);
+    await until(async () => (await seen()).aborts === aborts + 1, 'the abort arrives');
   });
 
   test('a client that goes away in the middle of an endless answer ends it', async () => {
@@ -280,7 +280,7 @@ describe('live streams', () => {
     const response = await open(skep, 'live', '/endless', {});
     await once(response, 'data');
     response.destroy();
-    await until(async () => (await seen()).aborts === aborts + 1, 'the abort arrives', 3_000);
+    await until(async () => (await seen()).aborts === aborts + 1, 'the abort arrives');
     await sleep(200);
     const { pulls } = await seen();
     await sleep(300);

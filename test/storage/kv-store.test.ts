@@ -381,10 +381,10 @@ describe('two nodes on one database', () => {
         list.some((one) => one.kind === 'entries' && one.hashes.includes(kvHash(namespace, key)));
       await put(namespace, 'k', 'v');
       assert.ok(has(own, 'k'));
-      await until(() => has(heard, 'k'), 'the other node hears', 1_000);
+      await until(() => has(heard, 'k'), 'the other node hears');
       assert.equal(await textOf(namespace, 'k', other), 'v');
       await kv.delete(namespace, 'gone');
-      await until(() => has(heard, 'gone'), 'a delete is heard, too', 1_000);
+      await until(() => has(heard, 'gone'), 'a delete is heard, too');
       await sleep(50);
       assert.equal(own.filter((one) => one.kind === 'entries').length, 2, 'its own message is no news to a node');
     } finally {
@@ -439,7 +439,7 @@ describe('namespaces that are known', () => {
       for (const { id } of [doomed, kept]) await other.findNamespace(ACCOUNT_ID, id);
       assert.deepEqual([isKnown(doomed), isKnown(kept)], [true, true]);
       await kv.deleteNamespace(ACCOUNT_ID, doomed.id);
-      await until(() => !isKnown(doomed), 'it hears of it', 1_000);
+      await until(() => !isKnown(doomed), 'it hears of it');
       assert.equal(isKnown(kept), true);
       assert.equal(await other.findNamespace(ACCOUNT_ID, doomed.id), null);
     } finally {

@@ -107,7 +107,7 @@ for (const [behaviour, what, kind, reason] of started) {
         async (cell) => {
           await cell.load(version, modules, 100);
           // A second message may come after the first was taken: then the cell ends a moment later.
-          await until(() => cell.state === 'dead', 'it is ended', 3_000);
+          await until(() => cell.state === 'dead', 'it is ended');
           throw new LoadError('no-cell', cell.deathReason ?? '');
         },
         (error: LoadError) => {
