@@ -16,7 +16,7 @@ import { BACKUP_LOCK } from '../../server/storage/locks.ts';
 import { ObjectFiles } from '../../server/storage/objects/files.ts';
 import { writeObject } from '../../server/storage/objects/rows.ts';
 import { headerRange } from '../../server/storage/objects/rules.ts';
-import { type BucketRecord, R2Error } from '../../server/storage/objects/types.ts';
+import { type BucketRecord, type BucketUsage, R2Error } from '../../server/storage/objects/types.ts';
 import { contentOf, createTestObjects, listOptions, md5, putOptions, type TestObjects } from '../support/objects.ts';
 import { until } from '../support/until.ts';
 
@@ -28,6 +28,13 @@ after(() => objects.close());
 
 const isR2 = (kind: R2Error['kind']) => (error: unknown) => error instanceof R2Error && error.kind === kind;
 const sha256 = (content: Uint8Array): string => createHash('sha256').update(content).digest('hex');
+
+/** Besides what the rows take. */
+async function assertUsage(bucket: BucketRecord, expected: Omit<BucketUsage, 'rowBytes'>): Promise<void> {
+  const { rowBytes, ...rest } = await objects.storage.readUsage(bucket);
+  assert.deepEqual(rest, expected);
+  assert.ok(rowBytes > 0);
+}
 
 test('what was put is there byte by byte, whole and in ranges, small and streamed', async () => {
   const { bucket, store } = await objects.bucket('bytes');
@@ -151,7 +158,7 @@ test('a content of another length or checksum than announced changes nothing and
   await assert.rejects(store.put(bucket, 'k', Buffer.from('new!'), { ...wrong, checksums }), isR2('badDigest'));
   assert.equal((await contentOf(await store.get(bucket, 'k', {}))).toString(), 'old');
   assert.equal(objects.files().length, files);
-  assert.deepEqual(await objects.storage.readUsage(bucket), { objects: 1, bytes: 3, uploadBytes: 0 });
+  await assertUsage(bucket, { objects: 1, bytes: 3, uploadBytes: 0 });
 });
 
 test('of many puts to one new key at once one is there whole, and the books are right', async () => {
@@ -160,7 +167,7 @@ test('of many puts to one new key at once one is there whole, and the books are 
   await Promise.all(contents.map((content) => store.put(bucket, 'k', content, putOptions(content))));
   const winner = await contentOf(await store.get(bucket, 'k', {}));
   assert.ok(contents.some((content) => content.equals(winner)));
-  assert.deepEqual(await objects.storage.readUsage(bucket), { objects: 1, bytes: winner.length, uploadBytes: 0 });
+  await assertUsage(bucket, { objects: 1, bytes: winner.length, uploadBytes: 0 });
   await objects.storage.sweep();
   const { rows } = await objects.database.database.query<{ refs: string }>(
     'SELECT refs FROM skep.r2_blobs b JOIN skep.r2_objects o ON b.hash = ANY (o.part_hashes) WHERE o.bucket_id = $1',
@@ -247,7 +254,7 @@ test('parts become one object in the order of their numbers; what was not used g
   const range = { offset: R2_LIMITS.minPartBytes - 5, length: R2_LIMITS.minPartBytes + 10 };
   const middle = await contentOf(await store.get(bucket, 'big', { range }));
   assert.deepEqual(middle, whole.subarray(range.offset, range.offset + range.length));
-  assert.deepEqual(await objects.storage.readUsage(bucket), { objects: 1, bytes: whole.length, uploadBytes: 0 });
+  await assertUsage(bucket, { objects: 1, bytes: whole.length, uploadBytes: 0 });
   await assert.rejects(store.completeUpload(bucket, upload, used), isR2('noSuchUpload'));
   await store.delete(bucket, ['big']);
   await objects.storage.sweep();
@@ -275,13 +282,63 @@ test('an upload that is not completed for a week is given up, and its parts go',
 
 test('a bucket is full when its quota is reached, and has room again after a delete', async () => {
   const { bucket, store } = await objects.bucket('quota');
-  const limited = await objects.storage.updateBucket(bucket, { quotaBytes: 100 });
+  const limited = await objects.storage.updateBucket(bucket, { quotaBytes: 100_000 });
   assert.ok(limited !== null);
-  await store.put(limited, 'a', Buffer.alloc(60), putOptions(Buffer.alloc(60)));
-  await assert.rejects(store.put(limited, 'b', Buffer.alloc(41), putOptions(Buffer.alloc(41))), isR2('quotaExceeded'));
-  await store.put(limited, 'b', Buffer.alloc(40), putOptions(Buffer.alloc(40)));
+  const put = (key: string, size: number): Promise<unknown> =>
+    store.put(limited, key, Buffer.alloc(size, key), putOptions(Buffer.alloc(size)));
+  await put('a', 60_000);
+  await assert.rejects(put('b', 40_000), isR2('quotaExceeded'), 'the rows count, too');
+  await put('b', 39_000);
   await store.delete(limited, ['a']);
-  await store.put(limited, 'c', Buffer.alloc(60, 1), putOptions(Buffer.alloc(60)));
+  await put('c', 60_000);
+});
+
+/** As large as they may be. */
+const HEAVY = { customMetadata: { note: 'x'.repeat(8_000) }, httpMetadata: { contentLanguage: 'y'.repeat(8_000) } };
+
+test('objects without a byte fill a bucket by their metadata, and uploads by being begun, given parts and given up', async () => {
+  const { bucket, store } = await objects.bucket('quota-rows');
+  const limited = (await objects.storage.updateBucket(bucket, { quotaBytes: 100_000 })) as BucketRecord;
+  const untilFull = async (what: string, write: (index: number) => Promise<unknown>, atMost: number): Promise<void> => {
+    for (let index = 0; ; index++) {
+      assert.ok(index <= atMost, `${what}: ${index} were taken`);
+      const refused = await write(index).then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+      if (refused === undefined) continue;
+      assert.ok(isR2('quotaExceeded')(refused), `${what}: ${(refused as Error).message}`);
+      return;
+    }
+  };
+  const keys = Array.from({ length: 10 }, (_, index) => `empty-${index}`);
+  await untilFull(
+    'objects',
+    (index) => store.put(limited, `empty-${index}`, Buffer.alloc(0), putOptions('', HEAVY)),
+    7,
+  );
+  await store.delete(limited, keys);
+  assert.equal((await objects.storage.readUsage(bucket)).rowBytes, 0, 'all is given back');
+  const begin = (key: string) => store.createUpload(limited, key, { ...HEAVY, storageClass: undefined });
+  const begun: string[] = [];
+  await untilFull('uploads', async (index) => begun.push(await begin(`up-${index}`)), 7);
+  for (const [index, uploadId] of begun.entries()) await store.abortUpload(limited, { key: `up-${index}`, uploadId });
+  await untilFull(
+    'uploads that are given up',
+    async () => store.abortUpload(limited, { key: 'u', uploadId: await begin('u') }),
+    400,
+  );
+  await objects.database.database.query(`UPDATE skep.r2_uploads SET created_at = created_at - interval '8 days'`);
+  await objects.storage.sweep();
+  assert.equal((await objects.storage.readUsage(bucket)).rowBytes, 0, 'what is long over is gone');
+  const upload = { key: 'parts', uploadId: await begin('parts') };
+  const part = (number: number) =>
+    store.uploadPart(limited, upload, { number, size: 0, checksums: {} }, Buffer.alloc(0));
+  await untilFull('parts', (index) => part(index + 1), 400);
+  const first = await part(1);
+  await store.completeUpload(limited, upload, [first]);
+  const { rowBytes } = await objects.storage.readUsage(bucket);
+  assert.ok(rowBytes > 16_000 && rowBytes < 18_000, `${rowBytes} for one object and what is left of its upload`);
 });
 
 test('what is being received counts as if it were there: a thousand puts at once do not fill the disk of a small bucket', async () => {

@@ -46,7 +46,7 @@ async function readUsage(
   return bucket === null ? null : await options.objects.readUsage(bucket);
 }
 
-const presentGroup = ({ objects, bytes, uploadBytes }: BucketUsage) => ({
-  max: { objectCount: objects, payloadSize: bytes + uploadBytes, metadataSize: 0 },
+const presentGroup = ({ objects, bytes, uploadBytes, rowBytes }: BucketUsage) => ({
+  max: { objectCount: objects, payloadSize: bytes + uploadBytes, metadataSize: rowBytes },
   dimensions: { datetime: new Date().toISOString() },
 });

@@ -86,7 +86,7 @@ export const r2BucketRoutes: readonly Route[] = [
     handle: async ({ account, options: { objects } }) => {
       const buckets = await objects.listBuckets(account.id);
       const usages = await objects.readUsages(account.id);
-      const none: BucketUsage = { objects: 0, bytes: 0, uploadBytes: 0 };
+      const none: BucketUsage = { objects: 0, bytes: 0, uploadBytes: 0, rowBytes: 0 };
       return {
         result: buckets.map((bucket) => ({
           ...presentBucket(bucket),
@@ -217,9 +217,10 @@ const presentBucket = ({ name, createdAt, location, storageClass: shownClass, ba
 });
 
 /** Cloudflare's numbers are texts. */
-const presentUsage = ({ quotaBytes }: BucketRecord, { objects, bytes, uploadBytes }: BucketUsage) => ({
+const presentUsage = ({ quotaBytes }: BucketRecord, { objects, bytes, uploadBytes, rowBytes }: BucketUsage) => ({
   objectCount: String(objects),
   payloadSize: String(bytes),
+  metadataSize: String(rowBytes),
   uploadSize: String(uploadBytes),
   quota_bytes: quotaBytes,
 });

@@ -144,9 +144,9 @@ async function releaseUploads(tx: Queryable, bucketId: string): Promise<void> {
 
 /** What the bucket holds; sums of rows that many transactions change at once. */
 export async function readUsage(db: Queryable, bucketId: string): Promise<BucketUsage> {
-  const { rows } = await db.query<{ objects: string; bytes: string; upload_bytes: string }>(
+  const { rows } = await db.query<{ objects: string; bytes: string; upload_bytes: string; row_bytes: string }>(
     `SELECT coalesce(sum(objects), 0) AS objects, coalesce(sum(bytes), 0) AS bytes,
-            coalesce(sum(upload_bytes), 0) AS upload_bytes
+            coalesce(sum(upload_bytes), 0) AS upload_bytes, coalesce(sum(row_bytes), 0) AS row_bytes
      FROM skep.r2_usage WHERE bucket_id = $1`,
     [bucketId],
   );
@@ -155,39 +155,55 @@ export async function readUsage(db: Queryable, bucketId: string): Promise<Bucket
     objects: Number(row?.objects ?? 0),
     bytes: Number(row?.bytes ?? 0),
     uploadBytes: Number(row?.upload_bytes ?? 0),
+    rowBytes: Number(row?.row_bytes ?? 0),
   };
 }
 
 /** Of all buckets of an account, by their ids. */
 export async function readUsages(db: Queryable, accountId: string): Promise<Map<string, BucketUsage>> {
-  const { rows } = await db.query<{ bucket_id: string; objects: string; bytes: string; upload_bytes: string }>(
-    `SELECT u.bucket_id, sum(u.objects) AS objects, sum(u.bytes) AS bytes, sum(u.upload_bytes) AS upload_bytes
+  const { rows } = await db.query<{
+    bucket_id: string;
+    objects: string;
+    bytes: string;
+    upload_bytes: string;
+    row_bytes: string;
+  }>(
+    `SELECT u.bucket_id, sum(u.objects) AS objects, sum(u.bytes) AS bytes, sum(u.upload_bytes) AS upload_bytes, sum(u.row_bytes) AS row_bytes
      FROM skep.r2_usage u JOIN skep.r2_buckets b ON b.id = u.bucket_id WHERE b.account_id = $1 GROUP BY u.bucket_id`,
     [accountId],
   );
   return new Map(
     rows.map((row) => [
       row.bucket_id,
-      { objects: Number(row.objects), bytes: Number(row.bytes), uploadBytes: Number(row.upload_bytes) },
+      {
+        objects: Number(row.objects),
+        bytes: Number(row.bytes),
+        uploadBytes: Number(row.upload_bytes),
+        rowBytes: Number(row.row_bytes),
+      },
     ]),
   );
 }
 
-export interface UsageChange {
-  readonly objects: number;
-  readonly bytes: number;
-  readonly uploadBytes: number;
-}
+export type UsageChange = BucketUsage;
 
 /** Any of a bucket's rows. */
 export const usageShard = (): number => Math.floor(Math.random() * USAGE_SHARDS);
 
-/** The last statement of a transaction: whoever else writes to this shard waits from here to the commit. */
-export async function changeUsage(tx: Queryable, bucketId: string, change: UsageChange): Promise<void> {
-  if (change.objects === 0 && change.bytes === 0 && change.uploadBytes === 0) return;
+/**
+ * The last statement of a transaction: whoever else writes to this shard waits from here to the commit. A transaction that changes the use twice does so
+ * in one shard: two could wait for one another.
+ */
+export async function changeUsage(
+  tx: Queryable,
+  bucketId: string,
+  { objects = 0, bytes = 0, uploadBytes = 0, rowBytes = 0 }: Partial<UsageChange>,
+  shard: number = usageShard(),
+): Promise<void> {
+  if (objects === 0 && bytes === 0 && uploadBytes === 0 && rowBytes === 0) return;
   await tx.query(
-    `UPDATE skep.r2_usage SET objects = objects + $3, bytes = bytes + $4, upload_bytes = upload_bytes + $5
+    `UPDATE skep.r2_usage SET objects = objects + $3, bytes = bytes + $4, upload_bytes = upload_bytes + $5, row_bytes = row_bytes + $6
      WHERE bucket_id = $1 AND shard = $2`,
-    [bucketId, usageShard(), change.objects, change.bytes, change.uploadBytes],
+    [bucketId, shard, objects, bytes, uploadBytes, rowBytes],
   );
 }

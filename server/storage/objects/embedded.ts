@@ -4,7 +4,7 @@
  */
 import type { ByteRange, Checksums, ObjectHead, UploadedPart } from '../../../shared/r2.ts';
 import type { Database, Queryable } from '../database.ts';
-import { changeUsage } from './buckets.ts';
+import { changeUsage, usageShard } from './buckets.ts';
 import type { FileSlice, ObjectFiles } from './files.ts';
 import { listObjects } from './list.ts';
 import { changeReferences, type ReferenceChange } from './references.ts';
@@ -37,6 +37,7 @@ import {
   insertUpload,
   isOpen,
   lockUpload,
+  PART_ROW_BYTES,
   readParts,
   readUploads,
   replacePart,
@@ -138,11 +139,12 @@ export class EmbeddedStore implements ObjectStore {
   async delete(bucket: BucketRecord, keys: readonly string[]): Promise<void> {
     for (const key of keys) checkKey(key);
     await this.#db.transaction(async (tx) => {
-      const { rows } = await tx.query<ObjectRow>(
+      const { rows } = await tx.query<ObjectRow & { readonly row_bytes: string }>(
         `WITH chosen AS MATERIALIZED (
            SELECT key FROM skep.r2_objects WHERE bucket_id = $1 AND key = ANY ($2::bytea[]) ORDER BY key FOR UPDATE)
          DELETE FROM skep.r2_objects o USING chosen WHERE o.bucket_id = $1 AND o.key = chosen.key
-         RETURNING o.size_bytes, o.store, o.part_hashes, o.part_sizes`,
+         RETURNING o.size_bytes, o.store, o.part_hashes, o.part_sizes,
+           skep.r2_row_bytes(o.key, o.http_metadata, o.custom_metadata, cardinality(o.part_hashes)) AS row_bytes`,
         [bucket.id, keys.map((key) => Buffer.from(key))],
       );
       const own = rows.filter(({ store }) => store === this.#files.id);
@@ -152,7 +154,8 @@ export class EmbeddedStore implements ObjectStore {
         own.flatMap((row) => partsOf(row).map(({ hash, size }) => ({ hash, size, by: -1 }))),
       );
       const bytes = rows.reduce((sum, row) => sum + Number(row.size_bytes), 0);
-      await changeUsage(tx, bucket.id, { objects: -rows.length, bytes: -bytes, uploadBytes: 0 });
+      const rowBytes = rows.reduce((sum, row) => sum + Number(row.row_bytes), 0);
+      await changeUsage(tx, bucket.id, { objects: -rows.length, bytes: -bytes, rowBytes: -rowBytes });
     });
     this.#options.onRelease();
   }
@@ -187,10 +190,15 @@ export class EmbeddedStore implements ObjectStore {
   async createUpload(bucket: BucketRecord, key: string, attributes: ObjectAttributes): Promise<string> {
     checkKey(key);
     checkMetadata(attributes.customMetadata, attributes.httpMetadata);
-    return await insertUpload(this.#db, bucket, key, {
-      storage_class: attributes.storageClass ?? bucket.storageClass,
-      http_metadata: attributes.httpMetadata,
-      custom_metadata: attributes.customMetadata,
+    return await this.#db.transaction(async (tx) => {
+      const { id, rowBytes } = await insertUpload(tx, bucket, key, {
+        storage_class: attributes.storageClass ?? bucket.storageClass,
+        http_metadata: attributes.httpMetadata,
+        custom_metadata: attributes.customMetadata,
+      });
+      await changeUsage(tx, bucket.id, { rowBytes });
+      await this.#writer.checkAdded(tx, bucket, rowBytes);
+      return id;
     });
   }
 
@@ -220,8 +228,9 @@ export class EmbeddedStore implements ObjectStore {
       ...(previous === undefined ? [] : [{ hash: previous.hash, size: previous.size, by: -1 }]),
     ]);
     const growth = part.size - (previous?.size ?? 0);
-    await changeUsage(tx, bucket.id, { objects: 0, bytes: 0, uploadBytes: growth });
-    if (growth > 0) await this.#writer.checkAdded(tx, bucket, part.size);
+    const rowBytes = previous === undefined ? PART_ROW_BYTES : 0;
+    await changeUsage(tx, bucket.id, { uploadBytes: growth, rowBytes });
+    if (growth + rowBytes > 0) await this.#writer.checkAdded(tx, bucket, part.size);
     if (previous !== undefined) this.#options.onRelease();
   }
 
@@ -242,10 +251,17 @@ export class EmbeddedStore implements ObjectStore {
         customMetadata: row.custom_metadata,
         storageClass: row.storage_class,
       };
-      await closeUpload(tx, upload.uploadId, 'completed');
       const own = stored.filter(({ store }) => store === this.#files.id);
       const released = { hashes: own.map(({ hash }) => hash), bytes: stored.reduce((sum, part) => sum + part.size, 0) };
-      const completed = await this.#writer.write(tx, bucket, upload.key, head, chosen, null, released);
+      const shard = usageShard();
+      const rowBytes = await closeUpload(tx, upload.uploadId, 'completed', Number(row.row_bytes));
+      const completed = await this.#writer.write(tx, bucket, upload.key, head, chosen, null, {
+        released,
+        shard,
+        releasedAfter: rowBytes,
+      });
+      // In the shard that is locked already, and behind everything else: or two writes could wait for one another.
+      await changeUsage(tx, bucket.id, { rowBytes: -rowBytes }, shard);
       return completed as ObjectHead;
     });
   }
@@ -265,9 +281,9 @@ export class EmbeddedStore implements ObjectStore {
       if (row === undefined) throw new R2Error('internal');
       if (row.state !== 'open') return;
       const { references, bytes } = this.#releaseOf(await readParts(tx, upload.uploadId));
-      await closeUpload(tx, upload.uploadId, 'aborted');
+      const rowBytes = await closeUpload(tx, upload.uploadId, 'aborted', Number(row.row_bytes));
       await changeReferences(tx, this.#files.id, references);
-      await changeUsage(tx, bucket.id, { objects: 0, bytes: 0, uploadBytes: -bytes });
+      await changeUsage(tx, bucket.id, { uploadBytes: -bytes, rowBytes: -rowBytes });
     });
     this.#options.onRelease();
   }

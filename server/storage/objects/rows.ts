@@ -91,6 +91,8 @@ export interface WriteConditions {
   readonly expected: string | null;
   /** Infinite: none. */
   readonly quotaBytes: number;
+  /** Of the rows that a bucket's use is spread over; default: any. */
+  readonly shard?: number | undefined;
   /** What the multipart upload that it completes had. */
   readonly released: { readonly hashes: readonly Uint8Array[]; readonly bytes: number };
 }
@@ -100,7 +102,7 @@ export async function writeObject(
   db: Queryable,
   bucketId: string,
   object: NewObject,
-  { expected, quotaBytes, released }: WriteConditions,
+  { expected, quotaBytes, released, shard = usageShard() }: WriteConditions,
 ): Promise<'written' | 'changed'> {
   try {
     const { rows } = await db.query<{ outcome: 'written' | 'changed' }>(
@@ -122,7 +124,7 @@ export async function writeObject(
         object.parts.map(({ size }) => size),
         released.hashes,
         released.bytes,
-        usageShard(),
+        shard,
         Number.isFinite(quotaBytes) ? quotaBytes : null,
       ],
     );

@@ -58,6 +58,8 @@ export interface BucketUsage {
   readonly bytes: number;
   /** Of multipart uploads that are not completed. */
   readonly uploadBytes: number;
+  /** What the rows of objects, uploads and parts take in the database: keys, metadata, and some for themselves. */
+  readonly rowBytes: number;
 }
 
 /** What may be said of an object when it is put. */

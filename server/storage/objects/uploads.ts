@@ -2,7 +2,8 @@
 import { randomBytes } from 'node:crypto';
 import { R2_LIMITS } from '../../../shared/limits.ts';
 import type { HttpMetadata, StorageClass } from '../../../shared/r2.ts';
-import type { Queryable } from '../database.ts';
+import type { Database, Queryable } from '../database.ts';
+import { changeUsage } from './buckets.ts';
 import type { StoredPart } from './rules.ts';
 import { type BucketRecord, R2Error, type UploadKey, type UploadRecord } from './types.ts';
 
@@ -11,7 +12,12 @@ export interface UploadRow {
   readonly storage_class: StorageClass;
   readonly http_metadata: HttpMetadata;
   readonly custom_metadata: Readonly<Record<string, string>>;
+  /** What the row takes. */
+  readonly row_bytes: string;
 }
+
+/** What the row of a part takes. */
+export const PART_ROW_BYTES = 256;
 
 export interface FilePart extends StoredPart {
   readonly store: string;
@@ -19,18 +25,19 @@ export interface FilePart extends StoredPart {
   readonly uploaded: Date;
 }
 
-/** The id of a new upload. @throws R2Error invalidArgument when too many are open */
+/** The id of a new upload, and what its row takes. @throws R2Error invalidArgument when too many are open */
 export async function insertUpload(
   db: Queryable,
   bucket: BucketRecord,
   key: string,
-  attributes: Omit<UploadRow, 'state'>,
-): Promise<string> {
+  attributes: Omit<UploadRow, 'state' | 'row_bytes'>,
+): Promise<{ readonly id: string; readonly rowBytes: number }> {
   const id = randomBytes(96).toString('base64url');
-  const { rowCount } = await db.query(
+  const { rows } = await db.query<{ row_bytes: string }>(
     `INSERT INTO skep.r2_uploads (id, bucket_id, key, storage_class, http_metadata, custom_metadata)
      SELECT $1, b.id, $3, $4, $5, $6 FROM skep.r2_buckets b WHERE b.id = $2 AND
-       (SELECT count(*) FROM (SELECT 1 FROM skep.r2_uploads WHERE bucket_id = $2 AND state = 'open' LIMIT $7) o) < $7`,
+       (SELECT count(*) FROM (SELECT 1 FROM skep.r2_uploads WHERE bucket_id = $2 AND state = 'open' LIMIT $7) o) < $7
+     RETURNING skep.r2_row_bytes(key, http_metadata, custom_metadata, 0) AS row_bytes`,
     [
       id,
       bucket.id,
@@ -41,7 +48,7 @@ export async function insertUpload(
       R2_LIMITS.maxOpenUploads,
     ],
   );
-  if (rowCount === 1) return id;
+  if (rows[0] !== undefined) return { id, rowBytes: Number(rows[0].row_bytes) };
   throw new R2Error(
     'invalidArgument',
     `The bucket is gone or has ${R2_LIMITS.maxOpenUploads} unfinished multipart uploads. Complete or abort some.`,
@@ -55,7 +62,8 @@ export async function lockUpload(
   { uploadId, key }: UploadKey,
 ): Promise<UploadRow | undefined> {
   const { rows } = await tx.query<UploadRow>(
-    `SELECT state, storage_class, http_metadata, custom_metadata FROM skep.r2_uploads
+    `SELECT state, storage_class, http_metadata, custom_metadata,
+            skep.r2_row_bytes(key, http_metadata, custom_metadata, 0) AS row_bytes FROM skep.r2_uploads
      WHERE id = $1 AND bucket_id = $2 AND key = $3 FOR UPDATE`,
     [uploadId, bucket.id, Buffer.from(key)],
   );
@@ -71,10 +79,20 @@ export async function isOpen(db: Queryable, bucket: BucketRecord, { uploadId, ke
   return rows.length > 0;
 }
 
-/** Ends an upload; its parts are named by the object now, or by nothing. */
-export async function closeUpload(tx: Queryable, uploadId: string, state: UploadRow['state']): Promise<void> {
-  await tx.query('UPDATE skep.r2_uploads SET state = $2 WHERE id = $1', [uploadId, state]);
-  await tx.query('DELETE FROM skep.r2_parts WHERE upload_id = $1', [uploadId]);
+/** Ends an upload; its parts are named by the object now, or by nothing, and what is left of it only says that it is over. Returns how much less its rows take: with `rowBytes` for its own, as `lockUpload` told. */
+export async function closeUpload(
+  tx: Queryable,
+  uploadId: string,
+  state: UploadRow['state'],
+  rowBytes: number,
+): Promise<number> {
+  const { rows } = await tx.query<{ row_bytes: string }>(
+    `UPDATE skep.r2_uploads SET state = $2, http_metadata = '{}', custom_metadata = '{}' WHERE id = $1
+     RETURNING skep.r2_row_bytes(key, http_metadata, custom_metadata, 0) AS row_bytes`,
+    [uploadId, state],
+  );
+  const { rowCount } = await tx.query('DELETE FROM skep.r2_parts WHERE upload_id = $1', [uploadId]);
+  return rowBytes - Number(rows[0]?.row_bytes) + (rowCount ?? 0) * PART_ROW_BYTES;
 }
 
 interface PartRow {
@@ -159,6 +177,13 @@ export async function readExpired(
 }
 
 /** Forgets an upload that has ended. */
-export async function deleteUpload(db: Queryable, uploadId: string): Promise<void> {
-  await db.query(`DELETE FROM skep.r2_uploads WHERE id = $1 AND state <> 'open'`, [uploadId]);
+export async function deleteUpload(db: Database, uploadId: string): Promise<void> {
+  await db.transaction(async (tx) => {
+    const { rows } = await tx.query<{ bucket_id: string; row_bytes: string }>(
+      `DELETE FROM skep.r2_uploads WHERE id = $1 AND state <> 'open'
+       RETURNING bucket_id, skep.r2_row_bytes(key, http_metadata, custom_metadata, 0) AS row_bytes`,
+      [uploadId],
+    );
+    for (const row of rows) await changeUsage(tx, row.bucket_id, { rowBytes: -Number(row.row_bytes) });
+  });
 }

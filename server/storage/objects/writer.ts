@@ -30,6 +30,11 @@ const EARLY_LOOK_BYTES = 1024 * 1024;
 /** … as long as there are few of them at a time. */
 const EARLY_LOOK_TOGETHER_BYTES = 16 * EARLY_LOOK_BYTES;
 
+/** Of a multipart upload that becomes an object. `releasedAfter`: bytes that its transaction takes off the bucket's use once the object is written. */
+export interface Completion extends Partial<Pick<WriteConditions, 'released' | 'shard'>> {
+  readonly releasedAfter?: number;
+}
+
 /** What an object is made of besides its content. */
 export type NewHead = Pick<NewObject, 'etag' | 'checksums' | 'httpMetadata' | 'customMetadata' | 'storageClass'>;
 
@@ -119,7 +124,7 @@ export class ObjectWriter {
     head: NewHead,
     parts: readonly { readonly hash: Uint8Array; readonly size: number }[],
     expected: string | null,
-    released: WriteConditions['released'] = { hashes: [], bytes: 0 },
+    { released = { hashes: [], bytes: 0 }, shard, releasedAfter = 0 }: Completion = {},
   ): Promise<ObjectHead | null> {
     const shown = {
       ...head,
@@ -129,8 +134,8 @@ export class ObjectWriter {
       uploaded: Date.now(),
     };
     const object: NewObject = { ...shown, store: this.#files.id, parts };
-    const quotaBytes = this.#quotaOf(bucket);
-    const outcome = await writeObject(db, bucket.id, object, { expected, quotaBytes, released }).catch(
+    const quotaBytes = this.#quotaOf(bucket) + releasedAfter;
+    const outcome = await writeObject(db, bucket.id, object, { expected, quotaBytes, released, shard }).catch(
       (error: unknown) => {
         throw error instanceof QuotaReached ? quotaExceeded(bucket, error.bytes, quotaBytes) : error;
       },
@@ -145,8 +150,9 @@ export class ObjectWriter {
   async #checkQuota(db: Queryable, bucket: BucketRecord, more: number): Promise<void> {
     const quota = this.#quotaOf(bucket);
     if (!Number.isFinite(quota)) return;
-    const { bytes, uploadBytes } = await readUsage(db, bucket.id);
-    if (bytes + uploadBytes + more > quota) throw quotaExceeded(bucket, bytes + uploadBytes + more, quota);
+    const { bytes, uploadBytes, rowBytes } = await readUsage(db, bucket.id);
+    const used = bytes + uploadBytes + rowBytes + more;
+    if (used > quota) throw quotaExceeded(bucket, used, quota);
   }
 
   /** After rows that hold more bytes were written, within their transaction. @throws R2Error quotaExceeded */
@@ -162,6 +168,6 @@ export class ObjectWriter {
 const quotaExceeded = (bucket: BucketRecord, bytes: number, quota: number): R2Error =>
   new R2Error(
     'quotaExceeded',
-    `The bucket ${bucket.name} is full: with this it would hold ${bytes} bytes, its quota is ${quota}. Delete objects or ` +
+    `The bucket ${bucket.name} is full: with this it would hold ${bytes} bytes (keys and metadata among them), its quota is ${quota}. Delete objects or ` +
       'unfinished uploads, or raise its quota.',
   );
