@@ -3,6 +3,7 @@
  * wait for it. One at a time; the thread is started when it is first needed.
  */
 import { Worker } from 'node:worker_threads';
+import { SOURCE_MAP_LIMITS } from '../shared/limits.ts';
 import type { Origin, Place, PlacesQuestion } from './source-map-places.ts';
 
 /** The origins of places, in their order. Rejects when the thread has ended. */
@@ -19,7 +20,11 @@ export function openSourceMapThread(file: URL): SourceMapThread {
   let last: Promise<unknown> = Promise.resolve();
 
   const start = (): Worker => {
-    const started = new Worker(file, { name: 'skep-source-maps', env: {} });
+    const started = new Worker(file, {
+      name: 'skep-source-maps',
+      env: {},
+      resourceLimits: { maxOldGenerationSizeMb: SOURCE_MAP_LIMITS.threadMiB },
+    });
     // What it is asked hears of it.
     started.on('error', () => undefined);
     started.once('exit', () => {
@@ -33,6 +38,7 @@ export function openSourceMapThread(file: URL): SourceMapThread {
     const asked = (thread ??= start());
     return new Promise((resolve, reject) => {
       const settle = (): void => {
+        asked.unref();
         asked.off('message', onMessage);
         asked.off('exit', onExit);
       };
@@ -46,6 +52,8 @@ export function openSourceMapThread(file: URL): SourceMapThread {
       };
       asked.on('message', onMessage);
       asked.on('exit', onExit);
+      // As long as somebody waits for it.
+      asked.ref();
       asked.postMessage(question, []);
     });
   };

@@ -364,6 +364,8 @@ export const EGRESS_LIMITS = {
 export const SOURCE_MAP_LIMITS = {
   /** One map; it is read in a thread of its own, one at a time → the stack is told as it came. */
   maxBytes: 8 * MiB,
+  /** MiB of objects in the thread. 8 MiB of JSON that is nothing but empty objects become 300 → the thread begins anew, the stack is told as it came. */
+  threadMiB: 128,
   /** Frames of one stack that are looked up → the rest is told as it came. */
   framesOfStack: 50,
   /** Versions whose places are kept in memory once they were looked up → the one that threw longest ago goes. */

@@ -115,6 +115,16 @@ test('the largest and strangest maps keep nobody waiting: this thread goes on wh
   assert.ok(eventLoop.max / 1e6 < 600, `this thread stood still for ${Math.round(eventLoop.max / 1e6)} ms`);
 });
 
+test('a map that becomes hundreds of megabytes of objects ends the thread, and the next one is read by a new one', async (t) => {
+  const maps = openSourceMapThread(new URL('../../dist/server/source-map-thread.js', import.meta.url));
+  t.after(() => maps.close());
+  const place = { line: 1, column: 1 };
+  const many = `{"version":3,"sources":["a.ts"],"mappings":"AAAA","x":[${'{},'.repeat(2_700_000)}{}]}`;
+  await assert.rejects(maps.findOrigins(Buffer.from(many), [place]), /thread that reads source maps has ended/);
+  const next = Buffer.from('{"version":3,"sources":["a.ts"],"mappings":"AAAA"}');
+  assert.deepEqual(await maps.findOrigins(next, [place]), ['a.ts:1:1']);
+});
+
 test('a hostile map knows nothing, or something, but breaks nothing', () => {
   const at = (map: unknown, line = 1, column = 1) =>
     findOrigins(Buffer.from(JSON.stringify(map)), [{ line, column }])[0];
