@@ -18,6 +18,8 @@ export interface Invocation {
   pendingWaits: number;
   /** Called when the last of them has settled and the handler has not answered yet. */
   onWaitsOver: (() => void) | undefined;
+  /** Ends the RPC session that it answers. */
+  closeSession: (() => void) | undefined;
   /** What `ctx.abort()` does instead of ending the invocation at once. */
   onAbort: ((reason: unknown) => void) | undefined;
   /** The handler has answered; what is left is `waitUntil` work. */
@@ -54,6 +56,7 @@ export function createInvocation(id: number, clockMs: number, target?: Invocatio
     clockMoved: false,
     pendingWaits: 0,
     onWaitsOver: undefined,
+    closeSession: undefined,
     onAbort: undefined,
     answered: false,
     passThrough: false,

@@ -19,6 +19,7 @@ import {
   setForEach,
   setSize,
 } from './primordials.ts';
+import { sessionsMayBringMore } from './sessions.ts';
 
 const LOOK_MS = 150;
 /** A look this late means that others have the processor: what computes here may have got nothing of it. */
@@ -129,6 +130,7 @@ function look(): void {
     incomingBodies === 0 &&
     worksElsewhere === 0 &&
     openStreams() === 0 &&
+    !sessionsMayBringMore() &&
     !hasPendingEvents();
   wasImporting = false;
   quietLooks = isQuiet ? quietLooks + 1 : 0;

@@ -35,6 +35,12 @@ export function onInvocationEnd(invocation: Invocation, stop: () => void): () =>
   };
 }
 
+/** Registers the RPC session that the invocation answers. It is no event that a handler could wait for. */
+export function onInvocationEndForSession(invocation: Invocation, close: () => void): void {
+  invocation.closeSession = close;
+  mapSet(tracked, invocation.id, invocation);
+}
+
 /** Whether something of the cell's own will go on by itself: a timer, a socket. `waitUntil` is not: it only waits. */
 export function hasPendingEvents(): boolean {
   let pending = false;
@@ -74,6 +80,7 @@ export function endInvocation(invocation: Invocation): void {
   mapDelete(tracked, invocation.id);
   forgetUsage(invocation.id);
   if (invocation.onEnd !== undefined) setForEach(invocation.onEnd, (stop) => stop());
+  invocation.closeSession?.();
 }
 
 /** The visitor is gone: what `waitUntil` holds may finish, the rest stops now. */

@@ -2,13 +2,15 @@
 import { INBOUND_DATA, INBOUND_FAIL, INBOUND_WINDOW, SESSION_ACCEPT } from '../shared/protocol.ts';
 import { splitFull, readU32 } from '../shared/frames.ts';
 import { loadExtra } from './extras.ts';
-import { MapConstructor, mapDelete, mapGet, mapSet } from './primordials.ts';
+import { MapConstructor, mapDelete, mapForEach, mapGet, mapSet } from './primordials.ts';
 import type { RpcRuntime } from './rpc-classes.ts';
 
 /** The callee's end of a session. Payloads are only valid during the call. */
 export interface InboundSession {
   onData(payload: Uint8Array): void;
   onWindow(bytes: number): void;
+  /** The caller can still bring something that settles what waits here: it holds a stub of this worker, is called itself, or sends a stream. */
+  readonly mayBringMore: boolean;
   /** The caller has left: nothing more can be said to it. */
   onGone(): void;
 }
@@ -22,6 +24,15 @@ export const addInboundSession = (invocation: number, session: InboundSession): 
 export const removeInboundSession = (invocation: number): void => {
   mapDelete(sessions, invocation);
 };
+
+/** Whether some caller can. */
+export function sessionsMayBringMore(): boolean {
+  let may = false;
+  mapForEach(sessions, (session) => {
+    may ||= session.mayBringMore;
+  });
+  return may;
+}
 
 export const isSessionFrame = (type: number): boolean =>
   type === SESSION_ACCEPT || (type >= INBOUND_DATA && type <= INBOUND_FAIL);

@@ -172,3 +172,32 @@ test('a caller that leaves ends what it has called', async () => {
   }
   assert.equal(cells.supervisor.counts().inFlight, 0);
 });
+
+test('a method that nothing can let answer fails in workerd’s words; one that its caller can still let answer does not', async () => {
+  callee(
+    'waits',
+    `class Door extends RpcTarget {
+       #open; #opened = new Promise((resolve) => { this.#open = resolve; });
+       wait() { return this.#opened; }
+       open() { this.#open('opened'); }
+     }
+     export default class extends WorkerEntrypoint {
+       door() { return new Door(); }
+       never() { return new Promise(() => {}); }
+     }`,
+  );
+  caller(
+    'waiting',
+    `const door = await env.NEXT.door();
+     const opened = door.wait();
+     await scheduler.wait(1000);
+     await door.open();
+     const outcome = await opened;
+     door[Symbol.dispose]();
+     return Response.json([outcome, await attempt(() => env.NEXT.never())]);`,
+    'waits',
+  );
+  const [opened, failure] = (await cells.json('waiting')) as [string, string];
+  assert.equal(opened, 'opened');
+  assert.match(failure, /^Error: .*Worker's code had hung and would never generate a response/);
+});

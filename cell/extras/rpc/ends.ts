@@ -23,7 +23,9 @@ import {
   type StreamListener,
 } from '../../channel.ts';
 import { createInvocation, currentInvocation, type Invocation, runInvocation } from '../../context.ts';
-import { endInvocation, onInvocationEnd } from '../../invocation.ts';
+import { hangError } from '../../hang.ts';
+import { endInvocation, onInvocationEnd, onInvocationEndForSession } from '../../invocation.ts';
+import { reportException } from '../../console.ts';
 import {
   jsonParse,
   jsonStringify,
@@ -174,7 +176,7 @@ class InboundEnd implements LinkEnd, SessionEnds, InboundSession {
       void nativeSetTimeout(() => {
         if (!this.session.isOver) this.#break(reason instanceof NativeError ? reason : sessionIsOver());
       }, 0);
-    onInvocationEnd(invocation, () => this.#finish(sessionIsOver));
+    onInvocationEndForSession(invocation, () => this.#finish(sessionIsOver));
   }
 
   // --- what the session says ---
@@ -246,7 +248,17 @@ class InboundEnd implements LinkEnd, SessionEnds, InboundSession {
     this.#finish(sessionIsOver);
   }
 
+  get mayBringMore(): boolean {
+    return this.session.mayBringMore;
+  }
+
   // --- the end ---
+
+  onHung(): void {
+    const error = hangError();
+    runInvocation(this.#invocation, reportException, error);
+    this.#break(error);
+  }
 
   #break(error: Error): void {
     sendJson(INBOUND_FAIL, this.#invocation.id, { name: 'Error', message: error.message } satisfies Failure);

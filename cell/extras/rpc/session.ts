@@ -7,6 +7,7 @@
  */
 import { RPC_LIMITS } from '../../../shared/limits.ts';
 import { type Invocation, runInvocation } from '../../context.ts';
+import { unwatch, type Waiting, watch } from '../../hang.ts';
 import { isArray, NativeError, nativeSetTimeout, promiseThen } from '../../primordials.ts';
 import { isNativeError } from '../../value-primordials.ts';
 import { Answer } from './answer.ts';
@@ -52,6 +53,8 @@ export interface SessionEnds {
   send(message: Uint8Array): void;
   /** Nothing is left to be said. */
   onIdle(): void;
+  /** Nothing can settle what the calls here wait for. */
+  onHung?(): void;
 }
 
 interface Export {
@@ -96,6 +99,8 @@ export class RpcSession {
   /** A disposer has run in this turn: what is released with it, as the last of a result, finds the execution context still there. */
   #runsDisposers = false;
   #broken: Reason | undefined;
+  /** While calls run here. */
+  #waiting: Waiting | undefined;
   #over = false;
 
   /** @param root what the other side calls first; undefined on the side that opens the session */
@@ -107,6 +112,11 @@ export class RpcSession {
 
   get isOver(): boolean {
     return this.#over;
+  }
+
+  /** The other side holds something that it can call, is called, or streams run. */
+  get mayBringMore(): boolean {
+    return this.#exportCount > 0 || this.#openCalls > 0 || this.#usedPipes?.isIdle === false;
   }
 
   /** Most sessions have no stream. */
@@ -168,10 +178,9 @@ export class RpcSession {
   /** A call on a value that has come: what it leads to is known here. */
   #runHere(answer: Answer, on: Answer, path: Path, args: readonly unknown[] | null): void {
     void promiseThen(
-      promiseThen(on.promise, (value) => runOnValue(value, path, args)),
+      promiseThen(on.promise, (value) => promiseThen(runOnValue(value, path, args), undefined, failRemotely)),
       (value) => answer.resolve(value),
-      // For the caller it makes no difference which side looked a member up.
-      (error) => answer.reject(isNativeError(error) ? markRemote(error as Error) : error),
+      (error) => answer.reject(error),
     );
   }
 
@@ -211,6 +220,7 @@ export class RpcSession {
     if (this.#answers.get(id) !== undefined) throw malformed('a call that came twice');
     if (this.#answerCount >= RPC_LIMITS.maxOpenCalls) throw malformed('too many answers that are not let go');
     this.#running++;
+    if (this.#running === 1) this.#watchCalls();
     const result = runInvocation(this.invocation, () => this.#run(kind, target, path, args));
     this.#answers.set(id, result);
     this.#answerCount++;
@@ -250,7 +260,7 @@ export class RpcSession {
     const isKept = this.#nextExport !== before;
     writer.byte(isKept ? 1 : 0);
     this.#ends.send(writer.finish());
-    this.#running--;
+    this.#endCall();
     // What was returned is the caller's now; what came as an argument was lent for the call.
     for (let index = params.length - 1; index >= 0; index--) owned[owned.length] = params[index] as Disposable;
     if (owned.length > 0 && isKept) this.#heldByAnswers.set(id, owned);
@@ -260,12 +270,28 @@ export class RpcSession {
   }
 
   #throw(id: number, error: unknown, params: readonly Disposable[]): void {
-    this.#running--;
+    this.#endCall();
     disposeAll(params);
     if (this.#over) return;
     this.#sendThrown(id, error);
     this.#forgetAnswer(id);
     this.checkIdle();
+  }
+
+  #watchCalls(): void {
+    if (this.#ends.onHung === undefined) return;
+    this.#waiting = { looks: 0, onHung: () => this.#ends.onHung?.() };
+    watch(this.#waiting);
+  }
+
+  #endCall(): void {
+    this.#running--;
+    if (this.#running === 0) this.#unwatchCalls();
+  }
+
+  #unwatchCalls(): void {
+    if (this.#waiting !== undefined) unwatch(this.#waiting);
+    this.#waiting = undefined;
   }
 
   #sendThrown(id: number, error: unknown): void {
@@ -491,6 +517,7 @@ export class RpcSession {
   close(reason: Reason): void {
     if (this.#over) return;
     this.#over = true;
+    this.#unwatchCalls();
     this.#broken = reason;
     this.#calls.forEach(({ answer, on, path, args }) => {
       if (on !== undefined && on.settled !== 'no') this.#runHere(answer, on, path, args);
@@ -502,6 +529,11 @@ export class RpcSession {
       if (this.#root === undefined || entry.target.isForwarder === true) this.#dispose(entry);
     });
   }
+}
+
+/** For the caller it makes no difference which side looked a member up. */
+function failRemotely(error: unknown): never {
+  throw isNativeError(error) ? markRemote(error as Error) : error;
 }
 
 const isArgumentList = (value: unknown): value is readonly unknown[] => isArray(value);

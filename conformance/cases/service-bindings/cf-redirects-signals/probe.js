@@ -42,7 +42,7 @@ const desc = (v, depth = 0, seen = []) => {
   return out;
 };
 const probe = async (f) => {
-  let t; const late = new Promise((r) => { t = setTimeout(r, 4000, "hangs"); });
+  let t; const late = new Promise((r) => { t = setTimeout(r, 15000, "hangs"); });
   try { const v = await Promise.race([(async () => f())(), late]); return desc(v); }
   catch (e) { return { throws: typeof e === "object" && e !== null && (e instanceof Error || e instanceof DOMException) ? desc(e) : ["non-error", desc(e)] }; }
   finally { clearTimeout(t); }
