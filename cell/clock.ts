@@ -4,6 +4,7 @@
  * a module, outside any invocation, it reads 0.
  */
 import { currentInvocation } from './context.ts';
+import { illegalInvocation } from './webidl.ts';
 import { apply, construct, defineProperty, NativeDate, NativeProxy, setPrototypeOf, uncurry } from './primordials.ts';
 
 const now = (): number => currentInvocation()?.clockMs ?? 0;
@@ -37,9 +38,16 @@ export function installClock(): void {
 
 function installPerformance(): void {
   const prototype = Performance.prototype;
+  const instance = performance;
   // No event target, as long as it has no entries to tell of.
   setPrototypeOf(prototype, Object.prototype);
-  defineProperty(prototype, 'now', { value: named('now', now), writable: true, enumerable: true, configurable: true });
+  const { now: nowOfPerformance } = {
+    now(this: unknown): number {
+      if (this !== instance) throw illegalInvocation();
+      return now();
+    },
+  };
+  defineProperty(prototype, 'now', { value: nowOfPerformance, writable: true, enumerable: true, configurable: true });
   defineProperty(prototype, 'timeOrigin', { get: () => 0, enumerable: true, configurable: true });
   // They read the real clock and Workers does not have them in this form.
   for (const name of Object.getOwnPropertyNames(prototype)) {

@@ -18,7 +18,7 @@ import {
   publicConstructor,
 } from './shape.ts';
 import { declaredLength } from '../stream-facts.ts';
-import { statusPhrase } from './status-text.ts';
+import { statusPhrase } from '../../shared/status-phrases.ts';
 import { matches, toInt, toText } from './text.ts';
 
 /** Everything a Response is, beside its body. */

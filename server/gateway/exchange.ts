@@ -11,6 +11,7 @@ import { validateHeaderName, validateHeaderValue } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { readResponseHead, type ResponseHead } from '../routing/headers.ts';
 import { renderErrorPage } from '../routing/error-page.ts';
+import { statusPhrase } from '../../shared/status-phrases.ts';
 import { VISITOR_ERRORS, type VisitorError } from '../../shared/visitor-errors.ts';
 import type { FetchCall, FetchControl, FetchSink, InvocationFailure } from '../supervisor/types.ts';
 import { admit } from './admission.ts';
@@ -303,8 +304,7 @@ export class Exchange implements FetchSink {
     this.#addOwnHeaders(answer.headers);
     try {
       if (status < 200 || status === 204 || status === 304) checkHead(statusText, answer.headers);
-      if (statusText === '') res.writeHead(status, answer.headers);
-      else res.writeHead(status, statusText, answer.headers);
+      res.writeHead(status, statusText === '' ? statusPhrase(status) : statusText, answer.headers);
     } catch (error) {
       // Node found a character that would have become a header, or a response, of its own.
       return this.#reject(error instanceof Error ? error.message : String(error));

@@ -1,4 +1,4 @@
-/** The reason phrases that stand for a status when nobody gave another: those of the runtime's HTTP library. */
+/** The reason phrases that stand for a status when nobody gave another: those of workerd's HTTP library. */
 const PHRASES = {
   __proto__: null,
   100: 'Continue',
@@ -64,4 +64,5 @@ const PHRASES = {
 
 const OF_CLASS = ['', 'Informational', 'Successful', 'Redirection', 'Client Error', 'Server Error'];
 
+/** Never empty for a status that an answer can have. */
 export const statusPhrase = (status: number): string => PHRASES[status] ?? OF_CLASS[(status / 100) | 0] ?? '';
