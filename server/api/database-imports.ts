@@ -4,6 +4,7 @@
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { DATABASE_LIMITS } from '../../shared/limits.ts';
+import { fail } from './errors.ts';
 
 interface Upload {
   readonly databaseId: string;
@@ -43,11 +44,31 @@ export class DatabaseImports {
     return { etag };
   }
 
-  /** The file, once. Undefined: there is none for this database under this name. */
+  /** The file, once. Undefined: there is none for this database under this name. @throws ApiError databaseQueryFailed */
   take(token: string, databaseId: string): string | undefined {
     const upload = this.#uploads.get(token);
     if (upload?.databaseId !== databaseId || upload.content === null) return undefined;
     this.#uploads.delete(token);
-    return upload.content.toString('utf8');
+    return sqlOf(upload.content);
   }
 }
+
+/** What is no text would be stored as another text than it was. A mark of the byte order, which editors write, is none of the SQL. */
+function sqlOf(file: Buffer): string {
+  const zero = file.indexOf(0);
+  if (zero >= 0) throw notSql(`byte ${zero} is 0`);
+  const text = file.toString('utf8');
+  const wrong = firstDifference(file, Buffer.from(text));
+  if (wrong !== undefined) throw notSql(`byte ${wrong} is no UTF-8`);
+  return text.replace(/^\ufeff/, '');
+}
+
+function firstDifference(one: Buffer, other: Buffer): number | undefined {
+  if (one.equals(other)) return undefined;
+  const length = Math.min(one.length, other.length);
+  for (let index = 0; index < length; index++) if (one[index] !== other[index]) return index;
+  return length;
+}
+
+const notSql = (what: string): Error =>
+  fail('databaseQueryFailed', { reason: `The file is not SQL in UTF-8: ${what}. Nothing of it was run` });

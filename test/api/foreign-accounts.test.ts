@@ -96,6 +96,7 @@ const BODY = {
   output_format: 'polling',
   action: 'init',
   etag: '0'.repeat(32),
+  rules: [{ allowed: { origins: ['https://taken.example'], methods: ['GET'] } }],
   strategy: 'percentage',
   quota_bytes: 1,
 };

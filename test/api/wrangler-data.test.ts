@@ -139,6 +139,8 @@ describe('wrangler and the stores', () => {
       ],
       ['GET', '/r2/buckets/plain', undefined, /The jurisdiction 'eu' does not exist/, { 'cf-r2-jurisdiction': 'eu' }],
       ['PUT', '/r2/buckets/plain/objects/a?b', 'x', /A \? has to be written as %3F/],
+      ['PUT', `/r2/buckets/plain/objects/${'x'.repeat(1025)}`, 'x', /The key has 1025 bytes; 1024 are allowed/],
+      ['PUT', '/r2/buckets/plain/objects/a', 'x', /'Nope' does not exist: Standard/, { 'cf-r2-storage-class': 'Nope' }],
       ['PUT', '/r2/buckets/plain/objects/a', 'x', /The header expires is no date: 'soon'/, { expires: 'soon' }],
       [
         'POST',
@@ -227,6 +229,32 @@ describe('wrangler and the stores', () => {
     assert.equal(response.status, 200);
     return await response.text();
   }
+
+  test('a file of SQL is what it is: one that is no UTF-8 is refused with the place, and the byte-order mark is none of it', async () => {
+    const { uuid } = await made('POST', '/d1/database', { name: 'files' });
+    const run = async (content: Buffer) => {
+      const etag = createHash('md5').update(content).digest('hex');
+      const { filename, upload_url: url } = await made('POST', `/d1/database/${uuid}/import`, { action: 'init', etag });
+      await fetch(url, { method: 'PUT', body: new Uint8Array(content) });
+      return await t.call('POST', `/d1/database/${uuid}/import`, { action: 'ingest', filename, etag });
+    };
+    for (const [bytes, reason] of [
+      [`SELECT '\xff'`, /byte 8 is no UTF-8. Nothing of it was run/],
+      [`CREATE TABLE t (a text); SELECT '\xc3`, /byte 33 is no UTF-8/],
+      [`SELECT '\0'`, /byte 8 is 0/],
+    ] as const) {
+      const answer = await run(Buffer.from(bytes, 'latin1'));
+      assert.match(answer.body.errors[0]?.message ?? '', reason);
+    }
+    const marked = await run(Buffer.from('\ufeffCREATE TABLE marked (a text)'));
+    assert.equal(marked.status, 200, JSON.stringify(marked.body.errors));
+    const [{ results }] = await made('POST', `/d1/database/${uuid}/query`, {
+      sql: "SELECT tablename FROM pg_tables WHERE schemaname = 'public'",
+    });
+    assert.deepEqual(results, [{ tablename: 'marked' }]);
+    const nul = await t.call('POST', `/d1/database/${uuid}/query`, { sql: "SELECT '\0'" });
+    assert.match(nul.body.errors[0]?.message ?? '', /'sql': holds the character U\+0000/);
+  });
 
   test('`d1 export` writes SQL that makes the same database again', async () => {
     const [one, two] = [

@@ -16,7 +16,11 @@ const databaseName = printableName.refine(
   `has more than ${DATABASE_LIMITS.maxNameBytes} bytes`,
 );
 const sqlBody = z.object({
-  sql: z.string().min(1).max(DATABASE_LIMITS.maxSqlBytes),
+  sql: z
+    .string()
+    .min(1)
+    .max(DATABASE_LIMITS.maxSqlBytes)
+    .refine((sql) => !sql.includes('\0'), 'holds the character U+0000'),
   params: z.array(z.unknown()).max(DATABASE_LIMITS.maxParameters).optional(),
 });
 

@@ -35,7 +35,7 @@ const rule = z.strictObject({
   maxAgeSeconds: z.int().min(0).max(maxCorsAgeSeconds).optional(),
 });
 const policy = z
-  .strictObject({ rules: z.array(rule).max(maxCorsRules) })
+  .object({ rules: z.array(rule).max(maxCorsRules) })
   .refine((value) => Buffer.byteLength(JSON.stringify(value.rules)) <= maxCorsBytes, {
     error: `the rules may have ${maxCorsBytes} bytes as JSON`,
   });

@@ -35,11 +35,17 @@ function keyOf({ url }: AccountRequest): string {
   if (query !== undefined) {
     throw fail('r2Refused', { reason: 'A ? has to be written as %3F and a # as %23 in the key of an object' });
   }
+  let key: string;
   try {
-    return decodeURIComponent(raw);
+    key = decodeURIComponent(raw);
   } catch {
     throw fail('bodyUnreadable', { reason: 'the key in the path is not percent-encoded UTF-8' });
   }
+  const bytes = Buffer.byteLength(key);
+  if (bytes > R2_LIMITS.maxKeyBytes) {
+    throw fail('r2Refused', { reason: `The key has ${bytes} bytes; ${R2_LIMITS.maxKeyBytes} are allowed` });
+  }
+  return key;
 }
 
 async function getObject(request: AccountRequest): Promise<ApiResult> {
@@ -93,7 +99,10 @@ async function putObject(request: AccountRequest): Promise<ApiResult> {
   if (size > R2_LIMITS.maxPartBytes) throw new R2Error('entityTooLarge');
   const wanted = request.header('cf-r2-storage-class');
   const storageClass = STORAGE_CLASSES.find((name) => name === wanted);
-  if (wanted !== undefined && storageClass === undefined) throw new R2Error('invalidStorageClass');
+  if (wanted !== undefined && storageClass === undefined) {
+    const reason = `The storage class '${wanted.slice(0, 64)}' does not exist: ${STORAGE_CLASSES.join(' and ')} do`;
+    throw fail('r2Refused', { reason });
+  }
   const content = request.stream === null ? new Uint8Array(0) : Readable.fromWeb(request.stream);
   const object = await request.options.objects.storeOf(bucket).put(bucket, key, content, {
     size,
