@@ -14,6 +14,7 @@ import { Answer } from './answer.ts';
 import { ByteReader, ByteWriter, malformed } from './bytes.ts';
 import { Decoder } from './decode.ts';
 import { Encoder } from './encode.ts';
+import { Exports } from './exports.ts';
 import { Pipes } from './pipes.ts';
 import {
   createImportedService,
@@ -57,11 +58,6 @@ export interface SessionEnds {
   onHung?(): void;
 }
 
-interface Export {
-  readonly target: CallTarget;
-  references: number;
-}
-
 /** Something on the other side that can be called from here. */
 export interface Import {
   readonly session: RpcSession;
@@ -81,7 +77,7 @@ export class RpcSession {
   readonly invocation: Invocation;
   readonly #ends: SessionEnds;
   readonly #root: CallTarget | undefined;
-  readonly #exports = new Table<Export>();
+  readonly #exports = new Exports();
   readonly #imports = new Table<Import>();
   readonly #calls = new Table<OpenCall>();
   /** Answers given, and kept while the other side may call on them. */
@@ -89,9 +85,7 @@ export class RpcSession {
   /** What goes with an answer: calls on it, made before it has arrived, still need what it holds. */
   readonly #heldByAnswers = new Table<readonly Disposable[]>();
   #usedPipes: Pipes | undefined;
-  #exportCount = 0;
   #importCount = 0;
-  #nextExport = 1;
   #nextCall = 1;
   #openCalls = 0;
   #running = 0;
@@ -116,7 +110,7 @@ export class RpcSession {
 
   /** The other side holds something that it can call, is called, or streams run. */
   get mayBringMore(): boolean {
-    return this.#exportCount > 0 || this.#openCalls > 0 || this.#usedPipes?.isIdle === false;
+    return !this.#exports.isEmpty || this.#openCalls > 0 || this.#usedPipes?.isIdle === false;
   }
 
   /** Most sessions have no stream. */
@@ -236,7 +230,7 @@ export class RpcSession {
       const on = this.#answers.get(target) as Promise<unknown>;
       return promiseThen(on, (value) => runOnValue(value, path, args));
     }
-    const called = kind === ON_ROOT ? this.#root : this.#exports.get(target)?.target;
+    const called = kind === ON_ROOT ? this.#root : this.#exports.find(target);
     if (called === undefined) throw malformed('a call on something that was never given');
     return runCall(called, path, args);
   }
@@ -251,13 +245,13 @@ export class RpcSession {
   }
 
   #sendResult(id: number, value: unknown, params: readonly Disposable[]): void {
-    const before = this.#nextExport;
+    const before = this.#exports.given;
     const owned: Disposable[] = [];
     const writer = new ByteWriter();
     writer.byte(RESULT);
     writer.uint(id);
     runInvocation(this.invocation, () => this.#encode(writer, value, owned));
-    const isKept = this.#nextExport !== before;
+    const isKept = this.#exports.given !== before;
     writer.byte(isKept ? 1 : 0);
     this.#ends.send(writer.finish());
     this.#endCall();
@@ -341,26 +335,22 @@ export class RpcSession {
   }
 
   #receiveRelease(id: number, count: number): void {
-    const entry = this.#exports.get(id);
-    if (entry === undefined || count > entry.references) throw malformed('a release of something that was never given');
-    entry.references -= count;
-    if (entry.references > 0) return;
-    this.#exports.delete(id);
-    this.#exportCount--;
+    const target = this.#exports.release(id, count);
+    if (target === undefined) return;
     // As on Workers: the last thing that goes takes the execution context with it, and with that the chance to run a disposer.
     const mayRun =
       !this.#isIdle() || this.invocation.pendingWaits > 0 || this.#root === undefined || this.#runsDisposers;
-    if (mayRun || entry.target.isForwarder === true) this.#dispose(entry);
+    if (mayRun || target.isForwarder === true) this.#dispose(target);
   }
 
-  #dispose(entry: Export): void {
+  #dispose(target: CallTarget): void {
     // An execution context that has ended runs nothing.
-    if (this.invocation.ended && entry.target.isForwarder !== true) return;
+    if (this.invocation.ended && target.isForwarder !== true) return;
     if (!this.#runsDisposers) {
       this.#runsDisposers = true;
       nativeSetTimeout(() => (this.#runsDisposers = false), 0);
     }
-    runInvocation(this.invocation, () => entry.target.dispose());
+    runInvocation(this.invocation, () => target.dispose());
   }
 
   #forgetAnswer(id: number): void {
@@ -399,7 +389,7 @@ export class RpcSession {
     try {
       encoder.value(value);
     } catch (error) {
-      for (let index = 0; index < given.length; index++) this.#takeBack(given[index] as number);
+      for (let index = 0; index < given.length; index++) this.#exports.takeBack(given[index] as number);
       this.#usedPipes?.takeBack(pipes, error);
       throw error;
     }
@@ -407,22 +397,9 @@ export class RpcSession {
   }
 
   #export(given: number[], target: CallTarget): number {
-    if (this.#exportCount >= RPC_LIMITS.maxExports) {
-      throw new NativeError(`An RPC session may have ${RPC_LIMITS.maxExports} stubs at once.`);
-    }
-    const id = this.#nextExport++;
-    this.#exports.set(id, { target, references: 1 });
-    this.#exportCount++;
+    const id = this.#exports.add(target);
     given[given.length] = id;
     return id;
-  }
-
-  #takeBack(id: number): void {
-    const entry = this.#exports.get(id);
-    if (entry === undefined) return;
-    this.#exports.delete(id);
-    this.#exportCount--;
-    entry.target.dispose();
   }
 
   #decodeArguments(reader: ByteReader, params: Disposable[]): readonly unknown[] {
@@ -455,7 +432,7 @@ export class RpcSession {
 
   /** Takes something of another session in the same isolate. */
   importFrom(other: RpcSession, target: CallTarget): Import {
-    return this.#import(other.#export([], target));
+    return this.#import(other.#exports.add(target));
   }
 
   /** Nobody here calls it any more. */
@@ -494,7 +471,7 @@ export class RpcSession {
       this.#openCalls === 0 &&
       this.#running === 0 &&
       this.#answerCount === 0 &&
-      this.#exportCount === 0 &&
+      this.#exports.isEmpty &&
       this.#importCount === 0 &&
       (this.#usedPipes === undefined || this.#usedPipes.isIdle || this.#isLeftWithLentStreams(this.#usedPipes))
     );
@@ -525,8 +502,8 @@ export class RpcSession {
     });
     this.#usedPipes?.close(reason());
     this.#heldByAnswers.forEach(disposeAll);
-    this.#exports.forEach((entry) => {
-      if (this.#root === undefined || entry.target.isForwarder === true) this.#dispose(entry);
+    this.#exports.forEach((target) => {
+      if (this.#root === undefined || target.isForwarder === true) this.#dispose(target);
     });
   }
 }
