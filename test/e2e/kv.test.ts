@@ -256,7 +256,8 @@ describe('a database that is gone', () => {
           assert.equal(status, 503, text);
           assert.match(text, /^KV (GET|PUT) failed: 503 .*database .* does not answer/);
         }
-        assert.ok(ms < 2_500, `failed after ${Math.round(ms)} ms`);
+        // Two seconds, and what a busy machine adds; the statements themselves may take fifteen.
+        assert.ok(ms < 6_000, `failed after ${Math.round(ms)} ms`);
         for (let round = 0; round < 20; round++) assert.equal(await onceMore(() => asked(one, '/kept')), 'kept');
       } finally {
         await proxy.behave('through');

@@ -244,7 +244,7 @@ export class RawClient {
   }
 
   /** Waits until `test` holds of what came, or the connection is closed. Fails after `timeoutMs`. */
-  async until(test: () => boolean, timeoutMs = 5_000): Promise<void> {
+  async until(test: () => boolean, timeoutMs = 10_000): Promise<void> {
     const deadline = Date.now() + timeoutMs;
     while (!test() && !this.#isClosed) {
       const left = deadline - Date.now();
@@ -307,7 +307,7 @@ export function request(line = 'GET /', extra = '', body = ''): string {
 export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Polls until the condition holds; fails with `what` after `timeoutMs`. */
-export async function eventually(what: string, test: () => boolean, timeoutMs = 5_000): Promise<void> {
+export async function eventually(what: string, test: () => boolean, timeoutMs = 10_000): Promise<void> {
   const deadline = Date.now() + timeoutMs;
   while (!test()) {
     if (Date.now() > deadline) throw new Error(`It did not happen within ${timeoutMs} ms: ${what}`);

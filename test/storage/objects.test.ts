@@ -432,10 +432,7 @@ test('what a killed process had begun to write is gone after the next start, wha
   mkdirSync(join(folder, 'content', sha256(stray).slice(0, 2)), { recursive: true });
   writeFileSync(join(folder, 'content', sha256(stray).slice(0, 2), sha256(stray)), stray);
   await objects.reopen();
-  for (let tries = 0; tries < 100 && objects.files().some((name) => name.endsWith(sha256(stray))); tries++) {
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  assert.ok(!objects.files().some((name) => name.endsWith(sha256(stray))));
+  await until(() => !objects.files().some((name) => name.endsWith(sha256(stray))), 'nothing is left of what was begun');
   assert.equal((await contentOf(await objects.storage.storeOf(bucket).get(bucket, 'kept', {}))).toString(), 'kept');
 });
 
