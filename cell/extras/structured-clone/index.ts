@@ -287,7 +287,7 @@ class Cloner {
     return copy;
   }
 
-  /** Before 2026-04-21: only what every error has, and only the classes that hold no others. */
+  /** Before 2026-04-21: only what the engine keeps of every error, and only the classes that hold no others. */
   #bareError(error: Error): object {
     const { stack } = error;
     const type = ERRORS[bareKindOf(error.name)] as ErrorConstructor;
@@ -295,7 +295,16 @@ class Cloner {
     const copy = construct(type, [message === undefined ? undefined : nativeString(message)]) as object;
     const value = typeof stack === 'string' ? stack : undefined;
     defineProperty(copy, 'stack', { value, writable: true, enumerable: false, configurable: true });
-    return this.#known(error, copy);
+    this.#known(error, copy);
+    const cause = getOwnPropertyDescriptor(error, 'cause');
+    if (cause !== undefined) {
+      const held = this.value(error.cause);
+      const put = (of: unknown): void =>
+        void defineProperty(copy, 'cause', { value: of, writable: true, enumerable: false, configurable: true });
+      if (held instanceof Moved) this.#afterTransfer[this.#afterTransfer.length] = () => put(this.#settled(held));
+      else put(held);
+    }
+    return copy;
   }
 }
 

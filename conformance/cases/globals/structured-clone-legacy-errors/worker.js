@@ -29,7 +29,7 @@ async function runProbes(request, env, ctx) {
   return out;
 }
 class My extends TypeError { constructor(m){super(m);this.name='My'} }
-P('e', () => [new Error('a'),new TypeError('t'),new RangeError('r'),new My('m'),Object.assign(new Error('x'),{name:'TypeError'}),Object.assign(new Error('x'),{name:'Zed'}),Object.assign(new Error('q'),{message:5}),new AggregateError([1],'ag'),Object.assign(new Error('own'),{a:1}),new EvalError('e'),new Error(),Object.assign(new Error('w'),{stack:'st'}),Object.assign(new Error('w'),{stack:5})].map((e)=>S(()=>{const c=structuredClone(e);return [c.constructor.name,c.name,c.message,Object.getOwnPropertyNames(c).sort(),Object.prototype.hasOwnProperty.call(c,'name'),typeof c.stack,c.stack===e.stack]})));
+P('e', () => [new Error('a'),new TypeError('t'),new RangeError('r'),new My('m'),Object.assign(new Error('x'),{name:'TypeError'}),Object.assign(new Error('x'),{name:'Zed'}),Object.assign(new Error('q'),{message:5}),new Error('c',{cause:{a:1}}),new AggregateError([1],'ag'),Object.assign(new Error('own'),{a:1}),new EvalError('e'),new Error(),Object.assign(new Error('w'),{stack:'st'}),Object.assign(new Error('w'),{stack:5})].map((e)=>S(()=>{const c=structuredClone(e);return [c.constructor.name,c.name,c.message,Object.getOwnPropertyNames(c).sort(),Object.prototype.hasOwnProperty.call(c,'name'),typeof c.stack,c.stack===e.stack]})));
 P('dom', () => S(()=>{const c=structuredClone(new DOMException('m','AbortError'));return [c.constructor.name,c.name,c.code,Object.getOwnPropertyNames(c).sort()]}));
 P('mc', async () => { const {port1,port2}=new MessageChannel(); let o; port2.onmessage=(e)=>o=e.data; port1.postMessage(Object.assign(new RangeError('z'),{q:1})); await sleep(5); return o; });
 export default {
