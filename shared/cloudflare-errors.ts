@@ -125,6 +125,13 @@ export const CLOUDFLARE_ERRORS = {
     remedy: 'Bundle less: remove large dependencies, or keep large files outside the Worker.',
     source: 'cloudflare',
   },
+  accountFull: {
+    code: 10037,
+    status: 403,
+    message: '{reason}.',
+    remedy: 'Delete Workers that are not needed, or give them fewer and shorter variables.',
+    source: 'cloudflare',
+  },
   concurrentChange: {
     code: 10035,
     status: 409,

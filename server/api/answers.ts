@@ -4,9 +4,10 @@
  */
 import { type CloudflareProblem, cloudflareProblem } from '../../shared/cloudflare-errors.ts';
 import { isUnavailable } from '../storage/errors.ts';
+import { AccountFull } from '../storage/store.ts';
 import { R2Error } from '../storage/objects/types.ts';
 import { type ApiContext, pathForLog, PREFIX } from './context.ts';
-import { ApiError, ofObjectStore, unavailable } from './errors.ts';
+import { ApiError, fail, ofObjectStore, unavailable } from './errors.ts';
 import type { Route } from './router.ts';
 import { unsupportedFeature } from './unsupported.ts';
 import { UPLOAD_LIMITS } from '../../shared/limits.ts';
@@ -53,6 +54,7 @@ export function errorAnswer(error: unknown, context: ApiContext): Response {
     return envelope(context, error.problems);
   }
   if (error instanceof R2Error) return errorAnswer(ofObjectStore(error), context);
+  if (error instanceof AccountFull) return errorAnswer(fail('accountFull', { reason: error.message }), context);
   if (isUnavailable(error))
     return errorAnswer(unavailable('the database of this platform cannot be reached', 2, error), context);
   log.error('An API request failed unexpectedly', {

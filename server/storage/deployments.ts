@@ -1,10 +1,11 @@
 /** Deployments: which versions of a worker get which share of traffic, from when. */
 import { randomUUID } from 'node:crypto';
 import type { DeploymentShare } from '../../shared/worker.ts';
+import { UPLOAD_LIMITS } from '../../shared/limits.ts';
 import { recordChange } from './changes.ts';
 import type { Database, Queryable } from './database.ts';
 import { groupBy } from './rows.ts';
-import { StoreConflict } from './store.ts';
+import { AccountFull, StoreConflict } from './store.ts';
 import type { DeploymentRecord, Store } from './store.ts';
 import { lockWorker, mayExist, touchWorker } from './workers.ts';
 
@@ -27,6 +28,9 @@ export interface NewDeployment {
   readonly annotations: Readonly<Record<string, string>>;
   readonly source: string;
 }
+
+/** Of a module besides its name: hash, type, size. */
+const MODULE_BYTES = 200;
 
 /** See Store.createDeployment. */
 export function createDeployment(
@@ -83,8 +87,34 @@ export async function insertDeployment(
        FROM unnest($2::uuid[], $3::numeric[]) WITH ORDINALITY AS u (version_id, percentage, position)`,
     [id, input.versions.map((share) => share.versionId), input.versions.map((share) => share.percentage)],
   );
+  await checkDeployedBytes(tx, workerId);
   const [deployment] = await readDeployments(tx, 'd.id = $1', [id]);
   return deployment as DeploymentRecord;
+}
+
+/** What nodes keep in memory of all that the account of a worker has deployed. */
+const DEPLOYED_BYTES = `
+  WITH deployed AS (
+    SELECT s.version_id FROM skep.workers w
+      JOIN skep.deployments d ON d.worker_id = w.id
+       AND d.number = (SELECT max(n.number) FROM skep.deployments n WHERE n.worker_id = w.id)
+      JOIN skep.deployment_versions s ON s.deployment_id = d.id
+     WHERE w.account_id = (SELECT account_id FROM skep.workers WHERE id = $1))
+  SELECT (SELECT coalesce(sum(octet_length(b.name) + octet_length(b.data::text) + coalesce(octet_length(b.secret), 0)), 0)
+            FROM skep.version_bindings b JOIN deployed USING (version_id))
+       + (SELECT coalesce(sum(octet_length(m.name) + ${MODULE_BYTES}), 0)
+            FROM skep.version_modules m JOIN deployed USING (version_id)) AS bytes`;
+
+/** @throws AccountFull */
+async function checkDeployedBytes(tx: Queryable, workerId: string): Promise<void> {
+  const { rows } = await tx.query<{ bytes: string }>(DEPLOYED_BYTES, [workerId]);
+  const bytes = Number(rows[0]?.bytes);
+  const { maxDeployedBytesPerAccount } = UPLOAD_LIMITS;
+  if (bytes <= maxDeployedBytesPerAccount) return;
+  throw new AccountFull(
+    `The variables, secrets, bindings and module names of all deployed Workers of this account would take ${bytes} bytes together, ` +
+      `${maxDeployedBytesPerAccount} are allowed`,
+  );
 }
 
 /** Newest first. */

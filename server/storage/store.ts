@@ -114,6 +114,11 @@ export class StoreConflict extends Error {
   override readonly name = 'StoreConflict';
 }
 
+/** The account has as much as it may have. `message` may be shown to whoever asked. */
+export class AccountFull extends Error {
+  override readonly name = 'AccountFull';
+}
+
 /** Every method may reject with StoreUnavailable. */
 export interface Store {
   /** Creates the first account and its token when the database is empty; idempotent. */
@@ -134,7 +139,7 @@ export interface Store {
   listWorkers(accountId: string): Promise<WorkerRecord[]>;
   findWorker(accountId: string, name: string): Promise<WorkerRecord | null>;
   publishVersion(version: NewVersion): Promise<PublishedVersion>;
-  /** Every share must name a version of this worker: otherwise throws StoreConflict. */
+  /** Every share must name a version of this worker: otherwise throws StoreConflict. AccountFull: too much would be deployed. */
   createDeployment(
     accountId: string,
     workerName: string,

@@ -1,8 +1,9 @@
 /** The unversioned part of workers. */
+import { UPLOAD_LIMITS } from '../../shared/limits.ts';
 import { recordChange } from './changes.ts';
 import type { Database, Queryable } from './database.ts';
 import { deleteUnusedModules } from './modules.ts';
-import { StoreConflict } from './store.ts';
+import { AccountFull, StoreConflict } from './store.ts';
 import type { Store, WorkerRecord } from './store.ts';
 
 interface WorkerRow {
@@ -60,14 +61,26 @@ export async function lockWorker(tx: Queryable, accountId: string, name: string)
   return rows[0]?.id ?? null;
 }
 
+/** @throws AccountFull */
+async function checkWorkerCount(tx: Queryable, accountId: string): Promise<void> {
+  const { rows } = await tx.query<{ count: number }>(
+    'SELECT count(*)::int AS count FROM skep.workers WHERE account_id = $1',
+    [accountId],
+  );
+  const { maxWorkersPerAccount } = UPLOAD_LIMITS;
+  if ((rows[0]?.count ?? 0) <= maxWorkersPerAccount) return;
+  throw new AccountFull(`This account has ${maxWorkersPerAccount} Workers, as many as it may have`);
+}
+
 /** As lockWorker; creates the worker when it is missing. */
 export async function lockOrCreateWorker(tx: Queryable, accountId: string, name: string): Promise<string> {
   const account = await tx.query('SELECT FROM skep.accounts WHERE id = $1 FOR KEY SHARE', [accountId]);
   if (account.rowCount !== 1) throw new StoreConflict(`The account ${accountId} does not exist.`);
-  await tx.query(
+  const { rowCount: made } = await tx.query(
     'INSERT INTO skep.workers (account_id, name) VALUES ($1, $2) ON CONFLICT (account_id, name) DO NOTHING',
     [accountId, name],
   );
+  if (made === 1) await checkWorkerCount(tx, accountId);
   const id = await lockWorker(tx, accountId, name);
   if (id === null) throw new StoreConflict(`The worker "${name}" was deleted at this moment. Try again.`);
   return id;

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
+import { UPLOAD_LIMITS } from '../../shared/limits.ts';
 import type { Binding } from '../../shared/worker.ts';
 import { StoreConflict } from '../../server/storage/store.ts';
 import type { Store } from '../../server/storage/store.ts';
@@ -391,5 +392,57 @@ describe('changes', () => {
       seen,
       written.toSorted((a, b) => (a < b ? -1 : 1)),
     );
+  });
+});
+
+describe('what one account may have', () => {
+  test('a Worker more than 500 is refused, and those that are there can be changed', async () => {
+    const { maxWorkersPerAccount } = UPLOAD_LIMITS;
+    const own = await createTestDatabase();
+    try {
+      await own.store.bootstrap({ accountId: ACCOUNT_ID, subdomain: 'dev', tokenHash: null });
+      await own.database.query(
+        `INSERT INTO skep.workers (account_id, name) SELECT $1, 'w-' || n FROM generate_series(1, $2::int) AS n`,
+        [ACCOUNT_ID, maxWorkersPerAccount - 1],
+      );
+      await own.store.publishVersion(newVersion('last'));
+      await assert.rejects(own.store.publishVersion(newVersion('one-more')), {
+        name: 'AccountFull',
+        message: 'This account has 500 Workers, as many as it may have',
+      });
+      await own.store.publishVersion(newVersion('w-1'));
+      assert.equal(await own.store.findWorker(ACCOUNT_ID, 'one-more'), null);
+    } finally {
+      await own.close();
+    }
+  });
+
+  test('what all nodes keep in memory of deployed versions has an end: no deploy beyond it, and a version that is not deployed costs nothing', async () => {
+    const own = await createTestDatabase();
+    try {
+      await own.store.bootstrap({ accountId: ACCOUNT_ID, subdomain: 'dev', tokenHash: null });
+      const bindings = [secret('KEY', 'x')];
+      const { version } = await own.store.publishVersion(newVersion('large', { bindings }));
+      const addBytes = (position: number, bytes: number) =>
+        own.database.query(
+          `INSERT INTO skep.version_bindings (version_id, position, name, type, data)
+           VALUES ($1, $2::int, 'more-' || $2::int, 'plain_text', to_json(repeat('x', $3::int)))`,
+          [version.id, position, bytes],
+        );
+      await addBytes(50, UPLOAD_LIMITS.maxDeployedBytesPerAccount - 2_000);
+      const small = await own.store.publishVersion(newVersion('small'));
+      await addBytes(51, 2_000);
+      const full = { name: 'AccountFull', message: /would take \d+ bytes together, 67108864 are allowed/ };
+      await assert.rejects(own.store.publishVersion(newVersion('other')), full);
+      const redeploy = own.store.createDeployment(ACCOUNT_ID, 'small', {
+        versions: [{ versionId: small.version.id, percentage: 100 }],
+        annotations: {},
+        source: 'api',
+      });
+      await assert.rejects(redeploy, full);
+      await own.store.publishVersion(newVersion('other', { deploy: false }));
+    } finally {
+      await own.close();
+    }
   });
 });
