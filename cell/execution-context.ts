@@ -18,9 +18,9 @@ const SESSION_ABORTED = 'Worker execution was aborted due to call to ctx.abort()
 
 class ExecutionContext {
   readonly #invocation: Invocation;
+  tracing = tracing;
   access = undefined;
   cache = undefined;
-  tracing = tracing;
   props: unknown;
 
   constructor(key: unknown, invocation: Invocation, props: unknown) {

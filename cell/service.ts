@@ -27,6 +27,7 @@ import {
   weakMapGet,
   weakMapSet,
 } from './primordials.ts';
+import { functionBind } from './value-primordials.ts';
 import type { RpcRuntime } from './rpc-classes.ts';
 
 const CREATE = {};
@@ -152,12 +153,17 @@ export function createFetcher(destination: Destination): Fetcher {
 
 /** An entry of `ctx.exports`: calls the worker's own entrypoint, and is called itself to give it props. */
 export function createLoopback(entrypoint: string | null): unknown {
-  const stub = (...args: unknown[]): Fetcher => withProps(entrypoint, args[0]);
+  // Bound, it has no `prototype`, and can be called with `new` as well, which is the same.
+  const stub = functionBind(loopbackWithProps, undefined, entrypoint);
   deleteProperty(stub, 'name');
   deleteProperty(stub, 'length');
   setPrototypeOf(stub, loopbackPrototype);
   weakMapSet(destinations, stub, { entrypoint, props: null });
   return stub;
+}
+
+function loopbackWithProps(entrypoint: string | null, ...args: unknown[]): Fetcher {
+  return withProps(entrypoint, args[0]);
 }
 
 function withProps(entrypoint: string | null, options: unknown): Fetcher {

@@ -5,6 +5,7 @@
 import { copyOfAny, viewOf } from '../../http/bytes.ts';
 import {
   copyBytes,
+  defineProperty,
   NativeError,
   NativePromise,
   NativeReadableStream,
@@ -379,7 +380,11 @@ const cancelled = (): Error =>
   new NativeError('ReadableStream sent over RPC was canceled or released by the remote execution context.');
 
 /** As on Workers, who has the other end learns that it is over, not why; only a writer hears what its sink has thrown, and a source why its reader cancelled. */
-const connectionLost = (): Error => new NativeError('Network connection lost.');
+function connectionLost(): Error {
+  const error = new NativeError('Network connection lost.');
+  defineProperty(error, 'retryable', { value: true, writable: true, enumerable: true, configurable: true });
+  return error;
+}
 const writerGone = (): Error =>
   new NativeError('WritableStream received over RPC was disconnected because the remote execution context has ended.');
 const disconnected = (): Error => new NativeError('ReadableStream received over RPC disconnected prematurely.');
