@@ -146,7 +146,9 @@ function withoutWildcards(pattern: URLPattern, text: string, newTarget: never): 
   const named = { username: '@', password: '*@', search: '?*', hash: '#*' };
   const { protocol, hostname, port, pathname } = pattern;
   const init: Record<string, string> = { protocol, hostname, port, pathname };
-  for (const name of ['username', 'password', 'search', 'hash'] as const) {
+  const names = objectKeys(named) as (keyof typeof named)[];
+  for (let index = 0; index < names.length; index++) {
+    const name = names[index] as keyof typeof named;
     const value = pattern[name];
     init[name] = value === '*' && stringIndexOf(text, named[name]) < 0 ? '' : value;
   }
@@ -156,7 +158,7 @@ function withoutWildcards(pattern: URLPattern, text: string, newTarget: never): 
 function constructPattern(args: unknown[], newTarget: never): object {
   try {
     const pattern = construct(NativeURLPattern, args, newTarget) as URLPattern;
-    const [text] = args;
+    const text = args[0];
     if (typeof text !== 'string' || compatFlag('urlpattern_standard')) return pattern;
     return withoutWildcards(pattern, text, newTarget);
   } catch (error) {
@@ -192,7 +194,7 @@ function installPattern(): void {
     const ask = (pattern: unknown, input: unknown): unknown => apply(native, pattern as never, [input] as never[]);
     const method = {
       [name](this: unknown, ...args: unknown[]): unknown {
-        const [input] = args;
+        const input = args[0];
         if (args.length === 0) return ask(this, {});
         if (typeof input !== 'string' || args[1] !== undefined || !compatFlag('urlpattern_standard')) {
           return apply(native, this as never, args as never[]);

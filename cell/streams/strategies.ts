@@ -9,7 +9,7 @@ const NativeByteLength = ByteLengthQueuingStrategy;
 /** A high-water mark that is missing is none: `NaN`. */
 function constructorOf(name: string, native: object): Construct {
   return (args, newTarget) => {
-    const [init] = args;
+    const init = args[0];
     if (!isObject(init)) throw constructorParameterError(name, 1, 'QueuingStrategyInit');
     const highWaterMark = +(init as { highWaterMark: number }).highWaterMark;
     return construct(native as never, [{ __proto__: null, highWaterMark }], newTarget) as object;
