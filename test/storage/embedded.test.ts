@@ -302,6 +302,25 @@ describe('bad days', () => {
     });
   });
 
+  test('a session that is busy when PostgreSQL is killed does not keep the next one from starting', async () => {
+    await withPostgres(path, async (postgres) => {
+      const pid = postgres.pid as number;
+      const client = new pg.Client(postgres.connection);
+      client.on('error', () => undefined);
+      await client.connect();
+      const { rows } = await client.query('SELECT pg_backend_pid() AS pid');
+      const busy = rows[0].pid as number;
+      const ended = assert.rejects(client.query('DO $$ BEGIN LOOP END LOOP; END $$'));
+      await until(() => readFileSync(`/proc/${busy}/stat`, 'utf8').includes(') R '), 'it is busy');
+      process.kill(pid, 'SIGKILL');
+      await until(() => postgres.pid !== null && postgres.pid !== pid, 'the restart', 20_000);
+      assert.ok(!isAlive(busy));
+      await ended;
+      assert.deepEqual(await query(postgres.connection, 'SELECT 1'), [1]);
+      await client.end().catch(() => undefined);
+    });
+  });
+
   test('stopping while it is being restarted ends it for good', async () => {
     await withPostgres(path, async (postgres) => {
       process.kill(postgres.pid as number, 'SIGKILL');

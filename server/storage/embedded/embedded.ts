@@ -19,7 +19,7 @@ import type { Binaries } from './binaries.ts';
 import { SUPERUSER, clusterDir, ensureCluster, readPassword, startupError } from './cluster.ts';
 import { chooseIdentity } from './identity.ts';
 import type { Identity } from './identity.ts';
-import { stopOrphan } from './orphan.ts';
+import { killLeftSessions, stopOrphan } from './orphan.ts';
 import { startProgram, whenDone, whenGone } from './process.ts';
 import type { Child } from './process.ts';
 import { currentSocketDir, openSocketDir } from './socket-dir.ts';
@@ -46,7 +46,7 @@ export interface EmbeddedPostgres {
 
 /** Recovery after a crash may take long; a server that says nothing for this long never will. */
 const READY_TIMEOUT_MS = 120_000;
-/** Children of a killed server hold its memory for a moment; then this start fails and the next one works. */
+/** Children of a killed server hold its memory, for a moment or until they are ended; then this start fails and a next one works. */
 const SHARED_MEMORY_RETRIES = 20;
 const STOP_TIMEOUT_MS = 5_000;
 const RESTART_FIRST_MS = 100;
@@ -183,14 +183,19 @@ class EmbeddedServer {
       ) {
         throw startupError(this.#options.dataDir, 'postgres', result.end, result.output);
       }
+      if (result.output.includes('shared memory block')) killLeftSessions(this.#pgData, this.#options.log);
       await sleep(100);
     }
   }
 
+  get #pgData(): string {
+    return join(clusterDir(this.#options.dataDir), 'data');
+  }
+
   #spawn(): Child {
-    const { binaries, socketDir, dataDir, settings } = this.#options;
+    const { binaries, socketDir, settings } = this.#options;
     const args = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
-    return startProgram(binaries.postgres, ['-D', join(clusterDir(dataDir), 'data'), '-k', socketDir, ...args], {
+    return startProgram(binaries.postgres, ['-D', this.#pgData, '-k', socketDir, ...args], {
       ...this.#options,
       deathSignal: 'INT',
       maxDataBytes: DATABASE_LIMITS.sessionMemoryBytes,
