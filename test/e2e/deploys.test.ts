@@ -72,7 +72,7 @@ test('a request under way when a deploy switches ends on its own version; afterw
   assert.deepEqual([(await old).text, (await next).text], ['1', '2']);
   const cells = (): number => descendantsOf(skep.pid).filter(({ command }) => /^\S*deno run/.test(command)).length;
   // Two pre-started ones, and one each for apple, banana and slow.
-  await until(() => cells() <= 5, `5 cells left, not ${cells()}`, 5_000);
+  await until(() => cells() <= 5, `5 cells left, not ${cells()}`);
 });
 
 test('deploys of the same worker at the same time: one after the other or refused with 10035, and the last acknowledged wins', async () => {
