@@ -241,13 +241,20 @@ export class CellCall implements BindingCall, CellStream {
     this.#finish('answered');
   }
 
+  /** What a store answers comes from outside, and moves the worker's clock on as every I/O does. */
+  #clockAtAnswer(): number {
+    const { pipeline } = this.caller;
+    pipeline.clockMs = Math.max(pipeline.clockMs, Date.now());
+    return pipeline.clockMs;
+  }
+
   respondWith(result: unknown): void {
-    this.#begin({ status: 200, statusText: '', headers: [], clockMs: this.caller.pipeline.clockMs, result });
+    this.#begin({ status: 200, statusText: '', headers: [], clockMs: this.#clockAtAnswer(), result });
   }
 
   answer(result: unknown, body: Uint8Array): boolean {
     if (this.#over) return true;
-    const head = { status: 200, statusText: '', headers: [], clockMs: this.caller.pipeline.clockMs, result };
+    const head = { status: 200, statusText: '', headers: [], clockMs: this.#clockAtAnswer(), result };
     if (body.length > INLINE_BODY_BYTES) {
       this.#begin(head);
       const isSent = this.write(body);
