@@ -62,7 +62,8 @@ export default {
 `;
 
 before(async () => {
-  skep = await startSkep({ env: { SKEP_EGRESS_ALLOW: '127.0.0.1' } });
+  // Drivers and query builders at their first use are much code: on a machine that is full it takes more CPU than the default is.
+  skep = await startSkep({ env: { SKEP_EGRESS_ALLOW: '127.0.0.1', SKEP_LIMIT_CPU_MS: '1000' } });
   origin = await startTcpProxy(join(skep.dataDir, 'postgres/socket/.s.PGSQL.5432'));
   await withEmbedded(skep.dataDir, async (client) => {
     await client.query("CREATE ROLE owner LOGIN PASSWORD 'p@ss/word'");

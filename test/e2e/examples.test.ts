@@ -47,7 +47,8 @@ describe('examples', () => {
     cpSync('examples', projects, { recursive: true });
     // What an example imports is a development dependency of this project; wrangler looks for it above the example.
     symlinkSync(resolve('node_modules'), join(projects, 'node_modules'));
-    skep = await startSkep();
+    // Frameworks at their first use are much code: on a machine that is full it takes more CPU than the default is.
+    skep = await startSkep({ env: { SKEP_LIMIT_CPU_MS: '1000' } });
   });
 
   /** Asks with a JSON body, when there is one. */

@@ -194,9 +194,19 @@ async function send(agent: Agent, url: string, options: RequestOptions): Promise
       ...(signal === undefined ? {} : { signal }),
     });
     const text = await response.body.text();
-    return { status: response.statusCode, headers: response.headers, text, json: () => JSON.parse(text) };
+    const { statusCode: status, headers } = response;
+    return { status, headers, text, json: () => parsed(text, status) };
   } finally {
     if (dispatcher !== agent) await dispatcher.destroy();
+  }
+}
+
+/** What was no JSON is told: `Unexpected token` says nothing of the error page that came. */
+function parsed(text: string, status: number): Json {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new Error(`The answer is no JSON: ${status} ${text.slice(0, 600)}`, { cause: error });
   }
 }
 
