@@ -80,10 +80,10 @@ export const UPLOAD_LIMITS = {
   maxSecretBytes: 100 * KiB,
   /** Variables and secrets of one version together. Every node keeps those of all deployed versions in memory, and every cell its own. */
   maxVariablesTotalBytes: 2 * MiB,
-  /** Cloudflare (paid): Workers of one account. Every node has all that are deployed in memory. */
-  maxWorkersPerAccount: 500,
+  /** Workers of one account, of which every node has all that are deployed in memory. Cloudflare: 500; here an account may be a whole company. */
+  maxWorkersPerAccount: 5_000,
   /**
-   * What every node keeps in memory of all deployed versions of one account: variables and secrets, bindings, names of modules. Stops 500 Workers with 2 MiB
+   * What every node keeps in memory of all deployed versions of one account: variables and secrets, bindings, names of modules. Stops Workers with 2 MiB
    * of secrets each from ending every node, and again each time it starts.
    */
   maxDeployedBytesPerAccount: 64 * MiB,

@@ -10,6 +10,7 @@ import type { Logger } from '../log/types.ts';
 import { LocalAnnouncements } from './announcements.ts';
 import { DatabaseError, codeOf, isLockShortage, isPoolBusy, isUnavailable, maskUrl, mayRetry } from './errors.ts';
 import { migrate } from './migrate.ts';
+import { PoolClient } from './pool-client.ts';
 import { StoreUnavailable } from './store.ts';
 
 /** Where a PostgreSQL is. `host` may be the directory of a unix socket. */
@@ -204,11 +205,9 @@ async function checkServer(client: pg.Client, shown: string): Promise<void> {
 }
 
 /** Is given the settings of its pool, of which one time is that of waiting in line. */
-class PoolClient extends pg.Client {
+class ConnectingClient extends PoolClient {
   constructor(config?: pg.ClientConfig) {
-    // The pool hides the password from whoever lists its settings, and so from a copy of them.
-    const { password } = config ?? {};
-    super({ ...config, ...(password !== undefined && { password }), connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
+    super(config, { connectionTimeoutMillis: CONNECT_TIMEOUT_MS });
   }
 }
 
@@ -224,7 +223,7 @@ class PoolDatabase implements Database {
     this.#config = config;
     this.#log = log;
     this.#local = local;
-    const waiting = { connectionTimeoutMillis: POOL_WAIT_MS, Client: PoolClient };
+    const waiting = { connectionTimeoutMillis: POOL_WAIT_MS, Client: ConnectingClient };
     this.#pool = new pg.Pool({ ...config, ...waiting, max: size, idleTimeoutMillis: 30_000 });
     // Without a listener an idle connection that the server closes would end the process.
     this.#pool.on('error', (error) => log.warn('An idle database connection was lost', { error }));
@@ -263,9 +262,6 @@ class PoolDatabase implements Database {
 
   async #attempt<T>(work: (tx: Transaction) => Promise<T>, mode: 'write' | 'snapshot'): Promise<T> {
     const client = await this.#pool.connect();
-    // While it is checked out, the pool does not listen for errors of this client.
-    const onError = (): void => {};
-    client.on('error', onError);
     let broken = true;
     try {
       await client.query(mode === 'write' ? 'BEGIN' : 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
@@ -291,7 +287,6 @@ class PoolDatabase implements Database {
         ));
       throw error;
     } finally {
-      client.off('error', onError);
       client.release(broken);
     }
   }

@@ -56,7 +56,8 @@ describe('wrangler and the stores', () => {
       wrangler('r2', 'bucket', 'info', 'counted', '--json'),
       wrangler('r2', 'bucket', 'update', 'storage-class', 'counted', '-s', 'InfrequentAccess'),
     ]);
-    assert.match(info.text, /"object_count": "2", "bucket_size": "10 B"/);
+    // Two of five bytes, and what their rows take.
+    assert.match(info.text, /"object_count": "2", "bucket_size": "7\d\d B"/);
     assert.equal(updated.code, 0, updated.text);
     assert.equal((await made('GET', '/r2/buckets/counted')).storage_class, 'InfrequentAccess');
     const headers = { 'cf-r2-storage-class': 'Glacier' };

@@ -28,7 +28,9 @@ async function makeDatabase(name: string): Promise<string> {
 
 /** What a case of the worker answers: its value, or the error it threw. */
 async function ask(path: string): Promise<Json> {
-  const answer = await skep.request('db', `/${path}`);
+  const answer = await skep.request('db', `/${path}`).catch((error: unknown) => {
+    throw new Error(`${String(error)}; the server said: ${skep.stderr().slice(-2_000)}`, { cause: error });
+  });
   assert.equal(answer.status, 200, answer.text);
   return answer.json();
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import pg from 'pg';
+import { PoolClient } from '../../server/storage/pool-client.ts';
 import { StoreUnavailable } from '../../server/storage/store.ts';
 import { openStore } from '../../server/storage/open-store.ts';
 import { isUnavailable, maskUrl } from '../../server/storage/errors.ts';
@@ -43,6 +44,11 @@ describe('an outage', () => {
       )
         break;
     }
+  });
+
+  test('what the server says to a client of a pool while nobody listens to it does not end the process', () => {
+    const client = new PoolClient({ host: '127.0.0.1', port: 1 });
+    assert.equal(client.emit('error', new Error('terminating connection due to unexpected postmaster exit')), true);
   });
 
   test('a transaction that loses its connection rejects as unavailable and leaves nothing', async () => {

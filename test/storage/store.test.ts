@@ -396,7 +396,7 @@ describe('changes', () => {
 });
 
 describe('what one account may have', () => {
-  test('a Worker more than 500 is refused, and those that are there can be changed', async () => {
+  test('a Worker more than an account may have is refused, and those that are there can be changed', async () => {
     const { maxWorkersPerAccount } = UPLOAD_LIMITS;
     const own = await createTestDatabase();
     try {
@@ -408,7 +408,7 @@ describe('what one account may have', () => {
       await own.store.publishVersion(newVersion('last'));
       await assert.rejects(own.store.publishVersion(newVersion('one-more')), {
         name: 'AccountFull',
-        message: 'This account has 500 Workers, as many as it may have',
+        message: `This account has ${maxWorkersPerAccount} Workers, as many as it may have`,
       });
       await own.store.publishVersion(newVersion('w-1'));
       assert.equal(await own.store.findWorker(ACCOUNT_ID, 'one-more'), null);

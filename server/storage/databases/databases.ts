@@ -6,6 +6,7 @@ import type { Logger } from '../../log/types.ts';
 import type { Database, DatabaseConnection } from '../database.ts';
 import { type DiskRoom, ENOUGH_ROOM } from '../disk-room.ts';
 import { Liveness } from '../liveness.ts';
+import { PoolClient } from '../pool-client.ts';
 import type { BackendTarget } from '../wire/backend.ts';
 import type { BackendPool } from '../wire/pool.ts';
 import { BackendPools } from '../wire/pools.ts';
@@ -128,9 +129,10 @@ class Databases implements WorkerDatabases {
       application_name: 'skep-databases',
       connectionTimeoutMillis: DATABASE_LIMITS.connectTimeoutMs,
     };
-    this.#admin = new pg.Pool({ ...this.#config, max: 2, idleTimeoutMillis: 30_000, query_timeout: 10_000 });
+    const pooled = { ...this.#config, Client: PoolClient };
+    this.#admin = new pg.Pool({ ...pooled, max: 2, idleTimeoutMillis: 30_000, query_timeout: 10_000 });
     this.#admin.on('error', (error) => log.debug('An idle connection to the server of databases was lost', { error }));
-    this.#probes = new pg.Pool({ ...this.#config, max: 1, idleTimeoutMillis: 0, query_timeout: PROBE_TIMEOUT_MS });
+    this.#probes = new pg.Pool({ ...pooled, max: 1, idleTimeoutMillis: 0, query_timeout: PROBE_TIMEOUT_MS });
     this.#probes.on('error', () => undefined);
     this.liveness = new Liveness(() => this.#probes.query('SELECT 1'));
     this.#sizes = watchSizes(this.#maxBytes, options.room ?? ENOUGH_ROOM, (name) => this.#readSize(name), log);
