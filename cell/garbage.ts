@@ -4,19 +4,19 @@ import { runInNewContext } from 'node:vm';
 import { deno } from './deno.ts';
 
 const MiB = 1024 * 1024;
-/** With more objects than that a whole collection would take much of a request's CPU time: only young ones are looked at. */
-const WHOLE_UP_TO_BYTES = 24 * MiB;
+/** With more objects than that a collection would take much of a request's CPU time, and is V8's own affair: it knows what they take. */
+const UP_TO_BYTES = 24 * MiB;
 
-type Collect = (options?: { readonly type: 'minor' }) => void;
+type Collect = () => void;
 
 const { memoryUsage } = deno;
 let collect: Collect | undefined;
 
 /** Buffers that nobody holds are given back, by another thread a moment later. */
 export function collectGarbage(): void {
+  if (memoryUsage().heapUsed > UP_TO_BYTES) return;
   collect ??= findCollect();
-  if (memoryUsage().heapUsed <= WHOLE_UP_TO_BYTES) collect();
-  else collect({ type: 'minor' });
+  collect();
 }
 
 /** V8 puts it into every global scope that is made while the flag is set; from that of the worker it could not be taken away again. */

@@ -42,9 +42,9 @@ export class CellMemory {
     return this.#baselineBytes + (this.#memoryMiB + SLACK_MIB) * MiB;
   }
 
-  /** True: the cell is to collect its garbage. @param privateBytes what its process has now */
-  shouldCollect(privateBytes: number): boolean {
-    return this.#garbage?.isDue(privateBytes) === true;
+  /** True: the cell is to collect its garbage. @param privateBytes what its process has now @param isBusy requests are in flight */
+  shouldCollect(privateBytes: number, isBusy: boolean): boolean {
+    return this.#garbage?.isDue(privateBytes, isBusy) === true;
   }
 
   /** The process is gone. True: the kernel ended it because of its ceiling. Idempotent. */

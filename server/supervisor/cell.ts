@@ -291,8 +291,6 @@ export class Cell {
   /** Begins an invocation. The caller must end it (`invocations.end`), whatever happens. */
   begin(parent: CallParent | undefined, publicHops = 0): Invocation {
     if (this.#state !== 'serving') throw new Error(`A cell that is ${this.#state} takes no invocation`);
-    // Before its request is sent: what others have left behind must not be the end of it.
-    this.#relieveMemory();
     return this.invocations.begin(this.version as WorkerVersion, parent, publicHops);
   }
 
@@ -301,6 +299,8 @@ export class Cell {
     this.lastUsedMs = performance.now();
     if (this.#state === 'draining' && this.#running.size === 0) this.kill('drained');
     this.onInvocationEnd?.();
+    // What it has left behind must not be the end of the next one.
+    if (this.#running.size === 0) this.#relieveMemory();
   }
 
   /** Looks after a cell that is busy: asks its event loop for a sign of life and for its garbage, when it is time. */
@@ -310,7 +310,8 @@ export class Cell {
   }
 
   #relieveMemory(): void {
-    if (this.#memory.shouldCollect(this.privateBytes)) this.#channel?.send(COLLECT_FRAME);
+    if (this.#state === 'dead') return;
+    if (this.#memory.shouldCollect(this.privateBytes, this.#running.size > 0)) this.#channel?.send(COLLECT_FRAME);
   }
 
   // --- frames to the cell ---
