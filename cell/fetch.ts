@@ -26,6 +26,7 @@ import {
   type Response,
   responseList,
   responseStatus,
+  isBodyLocked,
   streamBehind,
   take,
   type Whole,
@@ -34,7 +35,6 @@ import {
   NativeTypeError,
   NativeUint8Array,
   NativeURL,
-  streamLocked,
   stringStartsWith,
   urlHref,
   urlOrigin,
@@ -79,8 +79,7 @@ export async function fetchThrough(destination: Destination, input: unknown, ini
 }
 
 function requireUnlocked(request: Request): void {
-  const stream = streamBehind(request);
-  if (stream !== null && streamLocked(stream)) {
+  if (isBodyLocked(request)) {
     throw new NativeTypeError('The ReadableStream has been locked to a reader.');
   }
 }

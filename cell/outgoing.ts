@@ -16,6 +16,7 @@ import {
   responseList,
   responseStatus,
   responseStatusText,
+  isBodyLocked,
   streamBehind,
   takeEncoded,
   toWire,
@@ -32,7 +33,6 @@ import {
   readerCancel,
   readerRead,
   streamGetReader,
-  streamLocked,
   utf8Encode,
 } from './primordials.ts';
 import { declaredLength, isDisturbed, notConvertible } from './stream-facts.ts';
@@ -93,10 +93,9 @@ function setStreamLength(list: HeaderList, length: number | undefined): void {
   else listSet(list, 'content-length', `${length}`);
 }
 
-const isLocked = (response: Response): boolean => {
-  const stream = streamBehind(response);
-  return stream !== null && !isDisturbed(stream) && streamLocked(stream);
-};
+/** Not one that was read from, which is refused in other words. */
+const isLocked = (response: Response): boolean =>
+  isBodyLocked(response) && !isDisturbed(streamBehind(response) as ByteStream);
 
 /** Somebody reads the body: the head goes out all the same, as on Workers. */
 const lockedStream = (): ByteStream =>

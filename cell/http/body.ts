@@ -133,6 +133,8 @@ const bodyUsedError = (): TypeError =>
   );
 
 let streamBehind: (body: Body) => ByteStream | null;
+/** Somebody reads it. Makes no stream: nobody can have locked one that is not there. */
+let isBodyLocked: (body: Body) => boolean;
 let isUsed: (body: Body) => boolean;
 let isBodyless: (body: Body) => boolean;
 let ownBody: (body: Body, owner: number) => void;
@@ -172,6 +174,7 @@ export abstract class Body {
       }
       return body.#stream;
     };
+    isBodyLocked = (body) => body.#stream !== null && streamLocked(body.#stream);
     peekWhole = (body) => {
       if (body.#taken) return null;
       if (body.#stream === null) return body.#whole;
@@ -271,7 +274,7 @@ export abstract class Body {
     return readBlob(this);
   }
 }
-export { copyBody, isBodyless, isUsed, moveBody, ownBody, peekWhole, streamBehind, take };
+export { copyBody, isBodyless, isBodyLocked, isUsed, moveBody, ownBody, peekWhole, streamBehind, take };
 
 export const bytesOf = (whole: Whole): Bytes => (typeof whole === 'string' ? utf8Encode(whole) : whole);
 

@@ -33,6 +33,7 @@ export {
   NO_BODY,
   ownBody,
   peekWhole,
+  isBodyLocked,
   streamBehind,
   take,
   type Whole,
